@@ -1,0 +1,61 @@
+"""What can go wrong that is not our bug: the user's input (exit 2) and the surroundings (exit 3).
+
+Both are raised where they are known, worded for people, and caught once, in ``cli.py``.
+Anything else that escapes is a defect of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proxycfg.source import Span
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong with the input: where, what, and what to write instead.
+
+    ``excerpt`` is the offending line as it stands in the file, or empty where there is none.
+    """
+
+    span: Span
+    message: str
+    instead: str = ""
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        """``file:line:column: message``, the line with a caret below it, and the remedy."""
+        lines = [f"{self.span}: {self.message}"]
+        if self.excerpt.strip():
+            shown, column = _window(self.excerpt, self.span.column)
+            width = self.span.end_column - self.span.column if self.span.end_line == self.span.line else 1
+            carets = "^" * max(1, min(width, len(shown) - column + 1))
+            lines += [f"  | {shown}", f"  | {' ' * (column - 1)}{carets}"]
+        if self.instead:
+            lines.append(f"  = {self.instead}")
+        return "\n".join(lines)
+
+
+def _window(line: str, column: int, width: int = 120) -> tuple[str, int]:
+    """A printable piece of a possibly very long line, and the column inside that piece."""
+    start = max(0, column - 1 - width // 2) if len(line) > width else 0
+    piece = line[start : start + width]
+    return "".join(c if c.isprintable() else " " for c in piece), column - start
+
+
+class InvalidInput(Exception):
+    """The input cannot be used as it is; holds every problem found, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Keep the problems sorted by place."""
+        self.problems: tuple[Problem, ...] = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class BadUsage(Exception):
+    """The command line asks for something that makes no sense; the text says what does."""
+
+
+class CannotRun(Exception):
+    """The machine lacks what the command needs; the text says what to install."""

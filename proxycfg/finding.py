@@ -1,0 +1,112 @@
+"""A finding: a property or an idiom that falls short, with place, reason and remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from proxycfg.source import Edit, Span
+
+
+class Severity(StrEnum):
+    """How bad it is: ``error`` will break the stream, ``warning`` may in production, ``info`` is worth knowing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for info, 1 for warning, 2 for error: for thresholds."""
+        return (Severity.INFO, Severity.WARNING, Severity.ERROR).index(self)
+
+
+class Confidence(StrEnum):
+    """How surely the route is a stream."""
+
+    DECLARED = "declared"
+    EXPLICIT = "explicit"
+    INFERRED = "inferred"
+
+
+class Category(StrEnum):
+    """The closed list of contract section 3."""
+
+    RESPONSE_BUFFERING = "response-buffering"
+    REQUEST_BUFFERING = "request-buffering"
+    COMPRESSION = "compression"
+    CACHING = "caching"
+    IDLE_TIMEOUT = "idle-timeout"
+    TOTAL_TIMEOUT = "total-timeout"
+    SEND_TIMEOUT = "send-timeout"
+    CONNECT_TIMEOUT = "connect-timeout"
+    UPSTREAM_HTTP_VERSION = "upstream-http-version"
+    UPGRADE_HEADERS = "upgrade-headers"
+    CONNECTION_HEADER = "connection-header"
+    HEADER_INHERITANCE = "header-inheritance"
+    GRPC_TRANSPORT = "grpc-transport"
+    RETRIES = "retries"
+    SESSION_AFFINITY = "session-affinity"
+    ERROR_PAGE_INJECTION = "error-page-injection"
+    CONNECTION_LIMITS = "connection-limits"
+    LOCATION_SHADOWED = "location-shadowed"
+    TOKEN_IN_LOGS = "token-in-logs"
+    PROTOCOL_MISMATCH = "protocol-mismatch"
+    BODY_SIZE = "body-size"
+    KEEPALIVE = "keepalive"
+    HALF_CLOSE = "half-close"
+    HEARTBEAT = "heartbeat"
+    ORIGIN_CHECK = "origin-check"
+    FORWARDED_HEADERS = "forwarded-headers"
+    HARDENING = "hardening"
+    OPERATIONS = "operations"
+    SYNTAX = "syntax"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change that removes the finding; ``safe`` means that it changes nothing else."""
+
+    title: str
+    safe: bool
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that the finding speaks of, with its own phrase."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that falls short, as contract section 3 prints it.
+
+    ``target`` is the kind of hop it concerns; ``route_host`` is None where the route serves any host.
+    """
+
+    rule: str
+    category: Category
+    severity: Severity
+    message: str
+    why: str
+    span: Span
+    target: str
+    confidence: Confidence = Confidence.DECLARED
+    protocol: str | None = None
+    route_host: str | None = None
+    route_path: str | None = None
+    related: tuple[Related, ...] = field(default=())
+    fix: Fix | None = None
+
+    @property
+    def order(self) -> tuple[str, int, int, str, str]:
+        """Findings are listed by file, line, column, rule."""
+        return (self.span.file, self.span.line, self.span.column, self.rule, self.target)
+
+    def __str__(self) -> str:
+        """The one-line form, then the reason."""
+        head = f"{self.span}: {self.severity}[{self.rule}] {self.target}: {self.message}"
+        return f"{head}\n  = {self.why}" if self.why else head
