@@ -1,0 +1,79 @@
+"""A spec in, hardened configs out: the verb behind ``proxycfg generate``. Pure: what to write is decided here, written elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proxycfg import __version__
+from proxycfg.behavior import Behavior
+from proxycfg.finding import Finding
+from proxycfg.spec import Spec
+from proxycfg.targets import TARGETS, target
+
+_CHECKSUM = re.compile(r"^# checksum: ([0-9a-f]{64})$", re.MULTILINE)
+_HEADING_BYTES = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a run of ``generate`` made: path below the output folder → text, findings, and the aim of every (target, route)."""
+
+    files: Mapping[str, str]
+    main: Mapping[str, str]
+    findings: tuple[Finding, ...]
+    aims: Mapping[tuple[str, str], Behavior]
+
+
+def default_targets(spec: Spec) -> tuple[str, ...]:
+    """The targets that the spec names in ``targets`` or ``chain``, or every one that can be written."""
+    named = {*spec.targets.model_fields_set, *spec.chain}
+    return tuple(name for name in TARGETS if name in named) or TARGETS
+
+
+def generate(spec: Spec, targets: Sequence[str]) -> Generated:
+    """Write the spec for each of the targets.
+
+    The same spec, targets and tool version give the same bytes.
+
+    :raises KeyError: if a target is not in the table.
+    """
+    files: dict[str, str] = {}
+    main: dict[str, str] = {}
+    findings: list[Finding] = []
+    aims: dict[tuple[str, str], Behavior] = {}
+    for name in targets:
+        written = target(name)
+        output = written.write(spec)
+        for index, (path, text) in enumerate(output.files.items()):
+            whole = stamp(text, spec, name, f"{written.title} {written.version(spec)}")
+            files[f"{name}/{path}"] = whole
+            if index == 0:
+                main[name] = f"{name}/{path}"
+        findings += output.findings
+        aims.update({(name, route): aim for route, aim in output.aims.items()})
+    return Generated(files, main, tuple(sorted(findings, key=lambda finding: finding.order)), aims)
+
+
+def stamp(text: str, spec: Spec, name: str, engine: str) -> str:
+    """The text below a heading that says what made it, from what, how to make it again, and what it was when made."""
+    source = "".join(c if c.isprintable() else "?" for c in spec.source)
+    heading = (
+        f"# Made by proxycfg {__version__} from {source} for {engine}. Change the spec, not this file, then run:\n"
+        f"#   proxycfg generate {source} --target {name}\n"
+        f"# spec: sha256 {spec.digest}\n"
+    )
+    body = heading + "\n" + text
+    return body.replace("\n\n", f"\n# checksum: {_digest(body)}\n\n", 1)
+
+
+def edited_by_hand(text: str) -> bool:
+    """Whether a file that exists differs from what was generated there: it has no checksum, or one that does not fit."""
+    found = _CHECKSUM.search(text[:_HEADING_BYTES])
+    return found is None or found[1] != _digest(text[: found.start()] + text[found.end() + 1 :])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,117 @@
+"""What a route asks of every hop: a behavior whose ranges are the values that the route can live with.
+
+:func:`need_of` gives that behavior; a target picks a point of it (its aim); :func:`shortfalls` says where another behavior, read
+or measured, lies outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from proxycfg.behavior import (
+    ANYTHING,
+    EITHER,
+    FOREVER,
+    HTTP_VERSIONS,
+    NO,
+    TRANSPORTS,
+    YES,
+    Answer,
+    Behavior,
+    Between,
+    at_least,
+    exactly,
+    properties,
+)
+from proxycfg.finding import Category
+from proxycfg.protocol import Want
+
+if TYPE_CHECKING:
+    from proxycfg.spec import Route
+
+_ANY_NUMBER = at_least(0)
+
+_INDIFFERENT: Mapping[str, Between[Any]] = MappingProxyType(
+    {
+        "response_buffering": EITHER,
+        "stalls_on": Between(frozenset(), TRANSPORTS),
+        "request_buffering": EITHER,
+        "compression": EITHER,
+        "caching": EITHER,
+        "upstream_http_version": Between("1.0", "3"),
+        "upgrade": EITHER,
+        "upstream_connection_header": Between("", ANYTHING),
+        "connect_timeout": _ANY_NUMBER,
+        "upstream_idle_timeout": _ANY_NUMBER,
+        "client_idle_timeout": _ANY_NUMBER,
+        "send_timeout": _ANY_NUMBER,
+        "total_timeout": _ANY_NUMBER,
+        "request_body_limit": _ANY_NUMBER,
+        "retries": EITHER,
+        "retries_non_idempotent": EITHER,
+        "error_interception": EITHER,
+        "honors_x_accel_buffering": EITHER,
+        "forwards_x_accel_buffering": EITHER,
+        "accept_encoding_forwarded": EITHER,
+        "client_http_versions": Between(frozenset(), HTTP_VERSIONS),
+        "grpc": EITHER,
+        "session_affinity": Between("", ANYTHING),
+        "query_logged": EITHER,
+        "abort_propagates": EITHER,
+        "max_streams": _ANY_NUMBER,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The acceptable behavior of a route, and for each property that matters, why."""
+
+    accepted: Behavior
+    wants: Mapping[str, Want]
+
+
+def need_of(route: Route) -> Need:
+    """What ``route`` asks of every hop: its protocol's wants, then those of its own settings."""
+    wants = {**route.protocol.wants(route), **_wants_of_settings(route)}
+    return Need(Behavior(**{**_INDIFFERENT, **{name: want.accepted for name, want in wants.items()}}), wants)
+
+
+def _wants_of_settings(route: Route) -> Iterator[tuple[str, Want]] | dict[str, Want]:
+    """What the spec asks of a route whatever its protocol."""
+    wants = {
+        "retries_non_idempotent": Want(
+            NO, Category.RETRIES, "a POST sent twice bills, books or prompts twice; no protocol asks for it"
+        ),
+        "request_body_limit": Want(
+            at_least(route.body_limit), Category.BODY_SIZE, "a larger request is refused with 413, a streamed one cut in the middle"
+        ),
+        "max_streams": Want(
+            at_least(route.streams), Category.CONNECTION_LIMITS, "clients beyond it are refused, or wait without an answer"
+        ),
+    }
+    if route.max_duration != FOREVER:
+        wants["total_timeout"] = Want(
+            exactly(route.max_duration), Category.TOTAL_TIMEOUT, "the spec ends a stream after max_duration"
+        )
+    if route.attempts == 1:
+        wants["retries"] = Want(NO, Category.RETRIES, "a request that an origin may have started must not start on another")
+    if route.auth and route.auth.by == "query":
+        wants["query_logged"] = Want(NO, Category.TOKEN_IN_LOGS, "the credential in the query string would stand in every log line")
+    if affinity := route.upstream.affinity:
+        wants["session_affinity"] = Want(
+            exactly(affinity.by), Category.SESSION_AFFINITY, "a reconnect on another server does not know the session"
+        )
+    return wants
+
+
+def shortfalls(need: Need, behavior: Behavior) -> dict[str, Answer]:
+    """The properties in which ``behavior`` may (MAYBE) or does (NO) fall short of ``need``."""
+    answers = {name: getattr(behavior, name).within(getattr(need.accepted, name)) for name in properties()}
+    return {name: answer for name, answer in answers.items() if answer is not Answer.YES}
+
+
+__all__ = ["NO", "YES", "Need", "need_of", "shortfalls"]

@@ -1,0 +1,55 @@
+"""What a protocol is: a name, what it asks of a hop, and the defaults of a route that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proxycfg.behavior import Between
+from proxycfg.finding import Category
+
+if TYPE_CHECKING:
+    from proxycfg.spec import Route
+
+HOUR = 3600.0
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """The values of one property that a protocol can live with, and what happens outside them."""
+
+    accepted: Between[Any]
+    category: Category
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """One protocol.
+
+    :param name: as contract section 1 spells it.
+    :param summary: one line for people.
+    :param streams: whether an exchange can stay open for long; decides which limits count streams.
+    :param wants: property name → what the protocol can live with, given the route; what is not named is of no concern.
+    :param content_types: of its responses, lower case, where it has its own.
+    :param idle_timeout: longest silence to allow where the route states neither that nor a heartbeat, in seconds.
+    :param uploads: whether request bodies stream where the route does not say.
+    :param body_limit: bytes of a request where the route does not say; None for no limit.
+    :param grpc_origin: whether a ``grpc://`` origin can serve it (natively, or through a translating hop).
+    :param methods: what a client sends, for rules and CORS.
+    :param sources: where the needs come from.
+    """
+
+    name: str
+    summary: str
+    streams: bool
+    wants: Callable[[Route], Mapping[str, Want]]
+    content_types: tuple[str, ...] = ()
+    idle_timeout: float = HOUR
+    uploads: bool = False
+    body_limit: int | None = 16 * MIB
+    grpc_origin: bool = False
+    methods: tuple[str, ...] = ("GET",)
+    sources: tuple[str, ...] = ()

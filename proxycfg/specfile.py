@@ -1,0 +1,371 @@
+"""YAML → :class:`~proxycfg.spec.Spec`: the one loader, so the one place that knows the defaults and the table of protocols.
+
+All problems of a file are reported in one run, each with the place in the YAML, the offending line, and what to write.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from proxycfg import yamldoc
+from proxycfg.behavior import FOREVER
+from proxycfg.errors import InvalidInput, Problem
+from proxycfg.protocols import protocols
+from proxycfg.spec import DEFAULT_KEEPALIVE, Route, Spec, Upstream
+from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Upload
+from proxycfg.specmodel import Upstream as UpstreamModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from proxycfg.protocol import Protocol
+    from proxycfg.source import Source, Span
+
+MAX_BYTES = 64 * 2**20
+"""A larger spec is refused: 100,000 routes take about 10 MB."""
+
+HEARTBEATS = 3
+"""An idle timer of three heartbeats survives two lost ones."""
+POLL_RATE = 50.0
+"""Polls a second of one client address where the route sets no limits: room for an office behind one address, not for a loop."""
+LEAST_IDLE = 60.0
+"""No idle timer is set below the stock default of the proxies."""
+
+
+def load(source: Source) -> Spec:
+    """Read, check and settle a spec.
+
+    :raises InvalidInput: with every problem of the file.
+    """
+    document = yamldoc.parse(source)
+    if not isinstance(document.data, dict):
+        found = "an empty file" if document.data is None else "not a mapping"
+        raise InvalidInput([document.problem(document.span_of(()), f"a spec is a mapping of fields, this is {found}",
+                                             "start with `upstreams:` and `routes:`; `proxycfg init` writes an example")])  # fmt: skip
+    try:
+        model = SpecFile.model_validate(document.data)
+    except ValidationError as error:
+        raise InvalidInput(_explain(document, error)) from None
+    return _Settling(document, model).settle()
+
+
+# ---- from pydantic's errors to ours ----
+
+_INSTEAD = {
+    "bool_type": "write true or false",
+    "int_type": "write a whole number without quotes",
+    "float_type": "write a number, or a duration such as 30s",
+    "list_type": "write a list: [first, second]",
+    "string_type": "write text; put numbers in quotes",
+    "dict_type": "write a mapping: {name: value}",
+    "model_type": "write a mapping: {name: value}",
+    "model_attributes_type": "write a mapping: {name: value}",
+}
+
+
+def _explain(document: yamldoc.Document, error: ValidationError) -> list[Problem]:
+    problems: dict[tuple[Span, str], Problem] = {}
+    for item in error.errors(include_url=False):
+        path = _in_document(document, item["loc"])
+        kind = item["type"]
+        message, instead = item["msg"], _INSTEAD.get(kind, "")
+        span = document.span_of(path)
+        if kind == "extra_forbidden":
+            span = document.key_span_of(path)
+            message = f"unknown field `{path[-1]}`"
+            instead = _suggest(str(path[-1]), _fields_at(path[:-1]))
+        elif kind == "missing":
+            field = item["loc"][-1]
+            span = document.key_span_of(path)
+            message, instead = f"`{field}` is missing here", f"add `{field}: …`"
+        elif kind == "literal_error":
+            expected = item["ctx"]["expected"].replace(" or ", ", ")
+            message = f"`{item['input']}` is not one of the values known here"
+            instead = f"write one of {expected}"
+            if (protocol := str(item["input"])) and path and path[-1] == "protocol":
+                instead = _suggest(protocol, list(protocols()))
+        elif kind == "value_error":
+            message = str(item["ctx"]["error"])
+        elif kind in _INSTEAD:
+            found = "nothing" if item["input"] is None else type(item["input"]).__name__
+            subject = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "this item"
+            message = f"{subject} cannot be {_KINDS.get(found, found)}"
+        elif kind == "too_short":
+            message, instead = "must not be empty", "add at least one entry"
+        problems.setdefault((span, message), document.problem(span, _lower(message), instead))
+    return list(problems.values())
+
+
+_KINDS = {"dict": "a mapping", "list": "a list", "str": "text", "int": "a number", "float": "a number", "bool": "true or false"}
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:] if not message[:2].isupper() else message
+
+
+def _in_document(document: yamldoc.Document, location: tuple[int | str, ...]) -> yamldoc.Path:
+    """Pydantic's location without the names of union members, which stand nowhere in the YAML."""
+    path: list[int | str] = []
+    data: Any = document.data
+    for step in location:
+        if isinstance(data, dict) and step in data:
+            data = data[step]
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        elif step == location[-1] and isinstance(data, dict):
+            path.append(step)
+            break
+        else:
+            continue
+        path.append(step)
+    return tuple(path)
+
+
+def _fields_at(path: yamldoc.Path) -> list[str]:
+    """The fields that the place knows, for suggestions."""
+    names = [str(step) for step in path if isinstance(step, str)]
+    model: Any = SpecFile
+    if names[:1] == ["routes"]:
+        model, names = RouteEntry, names[1:]
+    elif names[:1] == ["upstreams"]:
+        model, names = UpstreamModel, names[2:]
+    elif names[:1] == ["defaults"]:
+        model, names = RouteDefaults, names[1:]
+    for name in names:
+        info = getattr(model, "model_fields", {}).get(name)
+        model = next((t for t in _models_in(info.annotation) if info), None) if info else None
+    return sorted(getattr(model, "model_fields", {}))
+
+
+def _models_in(annotation: Any) -> Iterator[Any]:
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _models_in(part)
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return f"known here: {', '.join(known)}" if known else "remove it"
+
+
+# ---- defaults, references and collisions ----
+
+
+class _Settling:
+    def __init__(self, document: yamldoc.Document, model: SpecFile) -> None:
+        self.document = document
+        self.model = model
+        self.problems: list[Problem] = []
+        self.names: set[str] = set()
+
+    def complain(self, span: Span, message: str, instead: str = "") -> None:
+        self.problems.append(self.document.problem(span, message, instead))
+
+    def settle(self) -> Spec:
+        model, document = self.model, self.document
+        upstreams = {name: self.upstream(name, value) for name, value in model.upstreams.items()}
+        routes = [route for index, entry in enumerate(model.routes) if (route := self.route(index, entry, upstreams))]
+        self.collisions(routes)
+        self.chain()
+        if self.problems:
+            raise InvalidInput(self.problems)
+        return Spec(
+            hosts=tuple(dict.fromkeys(model.hosts)),
+            listen=model.listen,
+            streams=model.scale.streams,
+            trusted_proxies=tuple(dict.fromkeys(model.trusted_proxies)),
+            targets=model.targets,
+            chain=tuple(hop if isinstance(hop, str) else next(iter(hop.model_fields_set)) for hop in model.chain),
+            upstreams=upstreams,
+            routes=tuple(routes),
+            source=PurePath(document.source.name).name,
+            digest=hashlib.sha256(document.source.text.encode()).hexdigest(),
+            span_of=lambda *path: document.span_of(path),
+        )
+
+    def upstream(self, name: str, model: UpstreamModel) -> Upstream:
+        return Upstream(
+            name=name,
+            servers=tuple(model.parsed()),
+            scheme=model.scheme,  # type: ignore[arg-type]
+            http_version=model.http_version,
+            tls=model.tls,
+            affinity=model.affinity,
+            max_connections=model.max_connections,
+            keepalive=DEFAULT_KEEPALIVE if model.keepalive is None else model.keepalive,
+            span=self.document.key_span_of(("upstreams", name)),
+        )
+
+    def route(self, index: int, entry: RouteEntry, upstreams: dict[str, Upstream]) -> Route | None:
+        where = self.locator(index)
+        # What the route states wins, field by field, over `defaults`; silence in both is decided below.
+        stated = {
+            name: getattr(entry, name) if getattr(entry, name) is not None else getattr(self.model.defaults, name)
+            for name in RouteDefaults.model_fields
+        }
+        protocol = protocols()[stated["protocol"] or "http"]
+        upstream = self.find_upstream(where, stated["upstream"], upstreams)
+        if upstream is None:
+            return None
+        kind, path = entry.match
+        self.check_protocol(where, protocol, upstream, stated)
+        strip = self.strip(where, kind, path, stated["strip_prefix"])
+        upload: Upload = stated["upload"] or Upload()  # pyright: ignore[reportCallIssue]
+        stream = protocol.uploads if upload.stream is None else upload.stream
+        limit = upload.max_bytes or (FOREVER if stream or protocol.body_limit is None else protocol.body_limit)
+        limits, retry, cors = stated["limits"], stated["retry"], stated["cors"]
+        rate = limits.rate if limits else None
+        burst = limits.burst if limits else None
+        if protocol.name == "poll" and limits is None:
+            rate = POLL_RATE
+        return Route(
+            name=self.unique(path),
+            kind=kind,
+            path=path,
+            hosts=tuple(dict.fromkeys(stated["hosts"] or self.model.hosts)),
+            protocol=protocol,
+            upstream=upstream,
+            methods=tuple(dict.fromkeys(stated["methods"] or ())),
+            heartbeat=stated["heartbeat"],
+            idle_timeout=stated["idle_timeout"] or self.idle(protocol, stated["heartbeat"]),
+            max_duration=stated["max_duration"] or FOREVER,
+            upload_stream=stream,
+            body_limit=limit,
+            strip=strip,
+            rewrites=stated["headers"] or Rewrites(),  # pyright: ignore[reportCallIssue]
+            auth=stated["auth"],
+            cors=tuple(dict.fromkeys(cors.origins)) if cors else (),
+            per_client=limits.per_client if limits else None,
+            rate=rate,
+            burst=burst if burst is not None else max(4, round(4 * (rate or 0))),
+            attempts=self.attempts(protocol, retry),
+            cache=self.cache(protocol, stated["cache"]),
+            streams=self.model.scale.streams,
+            index=index,
+            span_of=where,
+        )
+
+    def locator(self, index: int) -> Callable[..., Span]:
+        """Where a field of the route stands: in the route, else in `defaults`, else the route itself."""
+
+        def where(*path: str) -> Span:
+            entry = self.document.data["routes"][index]  # type: ignore[index,call-overload]
+            if path and path[0] not in entry and path[0] in self.model.defaults.model_fields_set:
+                return self.document.span_of(("defaults", *path))
+            return self.document.span_of(("routes", index, *path))
+
+        return where
+
+    @staticmethod
+    def idle(protocol: Protocol, heartbeat: float | None) -> float:
+        return protocol.idle_timeout if heartbeat is None else max(LEAST_IDLE, HEARTBEATS * heartbeat)
+
+    @staticmethod
+    def attempts(protocol: Protocol, retry: bool | Retry | None) -> int:
+        if isinstance(retry, Retry):
+            return retry.attempts
+        # A stream may have started on the origin that failed; a short request is worth a second try.
+        return 2 if retry or (retry is None and not protocol.streams) else 1
+
+    @staticmethod
+    def cache(protocol: Protocol, stated: float | None) -> float:
+        return (1.0 if stated is None else stated) if protocol.name == "poll" else 0.0
+
+    def find_upstream(self, where: Callable[..., Span], name: str | None, known: dict[str, Upstream]) -> Upstream | None:
+        if name is None:
+            self.complain(where(), "the route has no upstream", f"add `upstream: {next(iter(known))}`, or set it under defaults")
+        elif name not in known:
+            self.complain(where("upstream"), f"there is no upstream named `{name}`", _suggest(name, list(known)))
+        return known.get(name) if name else None
+
+    def check_protocol(self, where: Callable[..., Span], protocol: Protocol, upstream: Upstream, stated: dict[str, Any]) -> None:
+        """What cannot be meant, whatever the target."""
+        name, scheme = protocol.name, upstream.scheme
+        if name == "grpc" and not upstream.speaks_grpc and not (upstream.http_version == "2"):
+            fixed = {"http": "grpc", "https": "grpcs"}.get(scheme, "grpc")
+            self.complain(
+                where("protocol"),
+                f"gRPC needs HTTP/2 towards the origin, but upstream `{upstream.name}` is {scheme}:// with HTTP/1.1",
+                f"write {fixed}://{upstream.servers[0].address} for it, or `http: 2` in the upstream",
+            )
+        if upstream.speaks_grpc and not protocol.grpc_origin:
+            self.complain(
+                where("protocol"),
+                f"upstream `{upstream.name}` is a gRPC server ({scheme}://), which does not speak {name}",
+                "write protocol: grpc, grpc-web or connect; or an http:// URL if the server also speaks plain HTTP",
+            )
+        if name == "websocket" and upstream.http_version == "2":
+            self.complain(
+                where("protocol"),
+                f"a WebSocket handshake needs HTTP/1.1, but upstream `{upstream.name}` speaks HTTP/2",
+                "use an upstream of its own without `http: 2`",
+            )
+        if name in ("sse", "poll", "long-poll") and stated["upload"] and stated["upload"].stream:
+            self.complain(
+                where("upload"), f"{name} has no streaming upload: its requests are complete before the answer begins",
+                "remove `stream`, or use protocol ndjson, connect or grpc",
+            )  # fmt: skip
+        if stated["cache"] is not None and name != "poll":
+            self.complain(where("cache"), f"a {name} route must not be cached", "remove `cache`, or use protocol: poll")
+        if name in ("websocket",) and stated["methods"] and "GET" not in stated["methods"]:
+            self.complain(where("methods"), "a WebSocket handshake is a GET, which `methods` leaves out", "add GET, or remove methods")
+        if name in ("grpc", "grpc-web") and stated["methods"] and "POST" not in stated["methods"]:
+            self.complain(where("methods"), f"{name} calls are POSTs, which `methods` leaves out", "add POST, or remove methods")
+        heartbeat, idle = stated["heartbeat"], stated["idle_timeout"]
+        if heartbeat and idle and idle <= heartbeat:
+            self.complain(
+                where("idle_timeout"), "idle_timeout is not longer than the heartbeat, so every quiet stream is cut",
+                f"write at least {HEARTBEATS} × heartbeat, or leave idle_timeout out",
+            )  # fmt: skip
+
+    def strip(self, where: Callable[..., Span], kind: str, path: str, stated: bool | str | None) -> str | None:
+        if not stated:
+            return None
+        if kind == "regex":
+            self.complain(where("strip_prefix"), "strip_prefix needs a path or exact route, not a regex", "use path, or remove it")
+            return None
+        prefix = (path if stated is True else stated).rstrip("/")
+        if prefix and path.rstrip("/") != prefix and not path.startswith(prefix + "/"):
+            self.complain(where("strip_prefix"), f"`{prefix}` is not a prefix of the route's path `{path}`", "write a leading part of it")
+        return prefix or None
+
+    def unique(self, path: str) -> str:
+        """A name for zones, logs and routes: out of the path, with a number where two are alike."""
+        stem = re.sub(r"[^a-z0-9]+", "_", path.lower()).strip("_")[:40].strip("_") or "root"
+        name, number = stem, 2
+        while name in self.names:
+            name, number = f"{stem}_{number}", number + 1
+        self.names.add(name)
+        return name
+
+    def collisions(self, routes: list[Route]) -> None:
+        seen: dict[tuple[str, str, str], Route] = {}
+        for route in routes:
+            path = route.path.rstrip("/") if route.kind == "prefix" else route.path
+            field = {"prefix": "path"}.get(route.kind, route.kind)
+            for host in route.hosts:
+                first = seen.setdefault((host, route.kind, path), route)
+                if first is not route:
+                    self.complain(
+                        route.span_of(field),
+                        f"this route collides with the one on line {first.span.line}: both match {route.title} on host {host}",
+                        "merge them, or give one another path or other hosts",
+                    )
+                    break
+
+    def chain(self) -> None:
+        for index, hop in enumerate(self.model.chain):
+            name = hop if isinstance(hop, str) else next(iter(hop.model_fields_set))
+            if name == "cloudflare" and index > 0:
+                self.complain(
+                    self.document.span_of(("chain", index)), "Cloudflare can only be the outermost hop", "put it first in the chain"
+                )
