@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -65,9 +65,16 @@ def _path(text: str) -> str:
         raise ValueError("must start with /")
     if "?" in text or "#" in text:
         raise ValueError("must not hold ? or #: a route is matched on the path alone")
-    if "//" in text or re.search(r"/\.{1,2}(/|$)", text):
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("has percent-encoded bytes that are not UTF-8") from None
+    if re.search(r"%(?![0-9A-Fa-f]{2})|%2[fF]|%25", text):
+        raise ValueError("may hold % only to encode a character other than / and %, as in /caf%C3%A9")
+    _no_control(decoded)
+    if "//" in decoded or re.search(r"/\.{1,2}(/|$)", decoded):
         raise ValueError("must not hold //, /./ or /../: proxies normalise the path before they match")
-    return text
+    return decoded
 
 
 def _regex(text: str) -> str:
@@ -93,6 +100,8 @@ def _file(text: str) -> str:
     _no_control(text)
     if not text or text != text.strip():
         raise ValueError("must be a path without spaces around it")
+    if "$" in text:
+        raise ValueError("must not hold $, which nginx reads as a variable in file names")
     return text
 
 
@@ -215,6 +224,8 @@ class Affinity(_Model):
             raise ValueError("affinity by ip has no name: remove `name`")
         if self.by in ("cookie", "hash") and self.name:
             _argument(self.name)
+        if self.by == "header" and self.name and not re.fullmatch(r"[A-Za-z0-9-]+", self.name):
+            raise ValueError("affinity by header needs a header name of letters, digits and -")
         return self
 
 
@@ -344,7 +355,7 @@ class Auth(_Model):
     """Where the credential travels: it decides what logs must not keep."""
 
     by: Literal["cookie", "header", "query"] = Field(description="query masks it in every access log")
-    name: Token = Field(description="name of the cookie, header or query argument")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] = Field(description="name of the cookie, header or query argument")
 
 
 class Cors(_Model):
@@ -373,11 +384,34 @@ class Retry(_Model):
     attempts: int = Field(2, ge=1, le=10, description="tries in all, the first one included")
 
 
+_HOP_BY_HOP = frozenset(
+    "connection keep-alive proxy-connection te trailer transfer-encoding upgrade content-length expect".split()
+)
+
+
+def _end_to_end(name: str) -> str:
+    if _token(name).lower() in _HOP_BY_HOP or name.startswith(":"):
+        raise ValueError(f"{name} belongs to the connection, which is the proxy's business: remove it here")
+    return name
+
+
+HeaderName = Annotated[str, AfterValidator(_end_to_end), Field(min_length=1, max_length=128)]
+
+
 class Rewrites(_Model):
     """Headers to set, or to remove where the value is null."""
 
-    request: dict[Token, HeaderValue | None] = Field(default_factory=dict, description="towards the origin")
-    response: dict[Token, HeaderValue | None] = Field(default_factory=dict, description="towards the client")
+    request: dict[HeaderName, HeaderValue | None] = Field(default_factory=dict, description="towards the origin")
+    response: dict[HeaderName, HeaderValue | None] = Field(default_factory=dict, description="towards the client")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for headers in (self.request, self.response):
+            lower = [name.lower() for name in headers]
+            for name in headers:
+                if lower.count(name.lower()) > 1:
+                    raise ValueError(f"{name} is written more than once, in different case: keep one")
+        return self
 
 
 class RouteDefaults(_Model):

@@ -1,0 +1,25 @@
+"""``proxycfg`` and ``python -m proxycfg``: answers --version and --help itself, and hands everything else to the commands."""
+
+from __future__ import annotations
+
+import sys
+
+from proxycfg import __version__
+from proxycfg.commands import usage
+
+
+def main() -> None:
+    """Run the command line in ``sys.argv`` and exit with its code."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        sys.stdout.write(f"proxycfg {__version__}\n")
+    elif not arguments or arguments == ["--help"]:
+        sys.stdout.write(usage())
+    else:
+        from proxycfg.cli import run  # noqa: PLC0415 - see commands.py: typer is imported only when a command runs
+
+        sys.exit(run(arguments))
+
+
+if __name__ == "__main__":
+    main()

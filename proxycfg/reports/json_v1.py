@@ -1,0 +1,31 @@
+"""Findings as the JSON of contract section 3, version 1."""
+
+from __future__ import annotations
+
+from proxycfg.finding import Finding, Fix
+
+
+def finding_to_json(finding: Finding) -> dict[str, object]:
+    """One finding, spelled as the contract has it."""
+    return {
+        "rule": finding.rule,
+        "category": finding.category.value,
+        "severity": finding.severity.value,
+        "confidence": finding.confidence.value,
+        "target": finding.target,
+        "protocol": finding.protocol,
+        "route": {"host": finding.route_host, "path": finding.route_path} if finding.route_path is not None else None,
+        "message": finding.message,
+        "why": finding.why,
+        "location": finding.span.to_json(),
+        "related": [{"location": related.span.to_json(), "message": related.message} for related in finding.related],
+        "fix": _fix_to_json(finding.fix),
+        "docs": f"docs/rules/{finding.rule}.md",
+    }
+
+
+def _fix_to_json(fix: Fix | None) -> dict[str, object] | None:
+    if fix is None:
+        return None
+    edits = [{"location": edit.span.to_json(), "text": edit.text} for edit in fix.edits]
+    return {"title": fix.title, "safe": fix.safe, "edits": edits}

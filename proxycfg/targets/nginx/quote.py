@@ -1,0 +1,57 @@
+"""How text becomes part of an nginx config without becoming config.
+
+nginx reads a double-quoted word up to the next bare quote, and inside it turns ``\\\\``, ``\\"``, ``\\t``, ``\\r`` and ``\\n`` into one
+character each; nothing else is special, not even a newline. Where a directive takes variables, ``$`` starts one, and there is no
+escape for it: the literal sign comes out of a variable that holds it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxycfg.template import Quoted
+
+DOLLAR = "$proxycfg_dollar"
+
+
+def word(text: str) -> Quoted:
+    """A literal word for an argument in which nginx expands no variables: names, paths, regular expressions."""
+    if isinstance(text, Quoted):
+        return text
+    # What nobody would quote by hand stays bare.
+    if re.fullmatch(r"[A-Za-z0-9_/*][A-Za-z0-9_./:*-]*", text):
+        return Quoted(text)
+    return Quoted('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
+
+
+def literal(text: str) -> Quoted:
+    """A literal word for an argument in which nginx expands variables: header values and the like."""
+    if isinstance(text, Quoted):
+        return text
+    return Quoted(str(word(text)).replace("$", "${" + DOLLAR[1:] + "}"))
+
+
+def needs_dollar(text: str | None) -> bool:
+    """Whether :func:`literal` of the text refers to the variable that holds a dollar sign."""
+    return text is not None and "$" in text
+
+
+def pattern(text: str) -> str:
+    """The regular expression that matches exactly ``text``."""
+    return re.sub(r"([^A-Za-z0-9_/\x80-\U0010ffff-])", r"\\\1", text)
+
+
+def seconds(value: float) -> Quoted:
+    """A duration as nginx reads it: whole seconds, or milliseconds where there is a fraction."""
+    millis = round(value * 1000)
+    return Quoted(f"{millis // 1000}s" if millis % 1000 == 0 else f"{millis}ms")
+
+
+def size(value: float) -> Quoted:
+    """A size as nginx reads it: bytes, or k or m where nothing is lost; 0 for no limit."""
+    if value == float("inf"):
+        return Quoted("0")
+    for factor, unit in ((2**20, "m"), (2**10, "k")):
+        if value % factor == 0:
+            return Quoted(f"{int(value // factor)}{unit}")
+    return Quoted(str(int(value)))
