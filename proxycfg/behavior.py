@@ -62,7 +62,8 @@ class Between(Generic[T]):
 
     def clamp(self, wish: T) -> T:
         """The value of this range nearest to ``wish``: how a target picks a point of a need."""
-        return _meet(_join(wish, self.low), self.high)
+        nearest: T = _meet(_join(wish, self.low), self.high)
+        return nearest
 
 
 def exactly(value: T) -> Between[T]:
@@ -206,14 +207,14 @@ def value_to_json(name: str, value: Between[Any]) -> object:
     return {"between": [_plain(name, value.low), _plain(name, value.high)]}
 
 
-def _plain(name: str, value: Any) -> object:
+def _plain(name: str, value: Any) -> Any:
     if isinstance(value, frozenset):
         return sorted(value)
     if value == FOREVER or (name == "upstream_connection_header" and value in ("", ANYTHING)):
         return None
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def differences(one: Behavior, other: Behavior) -> dict[str, tuple[Between[Any], Between[Any]]]:

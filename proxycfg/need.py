@@ -6,7 +6,7 @@ or measured, lies outside.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,6 @@ from proxycfg.behavior import (
     HTTP_VERSIONS,
     NO,
     TRANSPORTS,
-    YES,
     Answer,
     Behavior,
     Between,
@@ -80,7 +79,7 @@ def need_of(route: Route) -> Need:
     return Need(Behavior(**{**_INDIFFERENT, **{name: want.accepted for name, want in wants.items()}}), wants)
 
 
-def _wants_of_settings(route: Route) -> Iterator[tuple[str, Want]] | dict[str, Want]:
+def _wants_of_settings(route: Route) -> dict[str, Want]:
     """What the spec asks of a route whatever its protocol."""
     wants = {
         "retries_non_idempotent": Want(
@@ -112,6 +111,3 @@ def shortfalls(need: Need, behavior: Behavior) -> dict[str, Answer]:
     """The properties in which ``behavior`` may (MAYBE) or does (NO) fall short of ``need``."""
     answers = {name: getattr(behavior, name).within(getattr(need.accepted, name)) for name in properties()}
     return {name: answer for name, answer in answers.items() if answer is not Answer.YES}
-
-
-__all__ = ["NO", "YES", "Need", "need_of", "shortfalls"]

@@ -1,0 +1,73 @@
+# One door: people and CI run the same lines. `make` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+# Two at a time by default: the engine tests wait more than they work.
+JOBS ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test containers lint types fmt docs docs-check snapshots bench clean all
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: $(VENV)/.demo ## Stream tokens through a generated proxy, beside a stock one.
+	@$(RUN)/proxycfg demo
+
+test: $(VENV)/.test ## Pass the tests; engines that this machine lacks are skipped with a reason.
+	@$(RUN)/python -m tests.engines prepare $(if $(PROXYCFG_REQUIRE_ENGINES),--require,)
+	$(RUN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+
+containers: $(VENV)/.test ## Only the tests on real engines.
+	@$(RUN)/python -m tests.engines prepare $(if $(PROXYCFG_REQUIRE_ENGINES),--require,)
+	$(RUN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/containers
+
+lint: $(VENV)/.dev ## Look for mistakes and untidiness.
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+
+types: $(VENV)/.dev ## Check the types, with two checkers.
+	$(RUN)/mypy
+	$(RUN)/pyright
+
+fmt: $(VENV)/.dev ## Tidy what can be tidied by machine.
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+docs: $(VENV)/.dev ## Write the generated pages anew.
+	$(RUN)/python -m tests.pages write
+
+docs-check: $(VENV)/.dev ## Fail where a generated page is out of date.
+	$(RUN)/python -m tests.pages check
+
+snapshots: $(VENV)/.test ## Write the expected configs in fixtures/specs anew; look at the difference before you commit.
+	$(RUN)/python -m tests.snapshots
+
+bench: $(VENV)/.test ## Measure: linear generation, start-up, added latency and load, as ratios.
+	$(RUN)/python -m tests.bench
+
+all: lint types docs-check test ## Everything that CI asks for.
+
+clean: ## Remove what the other targets made.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis generated
+
+# ---- the environment: a venv with what each door needs, made once ----
+
+$(VENV)/bin/pip:
+	@.ci/make-venv $(VENV) $(PYTHON)
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/pip
+	@echo 'Installing proxycfg and the demo (once) …'
+	@$(RUN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/pip
+	@echo 'Installing proxycfg and the tests (once) …'
+	@$(RUN)/pip install --quiet --disable-pip-version-check -e '.[demo]' --group test
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/pip
+	@echo 'Installing proxycfg and the developer tools (once) …'
+	@$(RUN)/pip install --quiet --disable-pip-version-check -e '.[demo]' --group dev
+	@touch $@
