@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from proxycfg.source import Span
 
+MAX_PROBLEMS = 100
+"""So many are told of one input; nobody reads more before trying again."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
@@ -25,15 +28,15 @@ class Problem:
     excerpt: str = ""
 
     def __str__(self) -> str:
-        """``file:line:column: message``, the line with a caret below it, and the remedy."""
-        lines = [f"{self.span}: {self.message}"]
+        """``file:line:column: message``, the line with a caret below it, and the remedy; nothing that a terminal would obey."""
+        lines = [_printable(f"{self.span}: {self.message}")]
         if self.excerpt.strip():
             shown, column = _window(self.excerpt, self.span.column)
             width = self.span.end_column - self.span.column if self.span.end_line == self.span.line else 1
             carets = "^" * max(1, min(width, len(shown) - column + 1))
             lines += [f"  | {shown}", f"  | {' ' * (column - 1)}{carets}"]
         if self.instead:
-            lines.append(f"  = {self.instead}")
+            lines.append(_printable(f"  = {self.instead}"))
         return "\n".join(lines)
 
 
@@ -41,7 +44,11 @@ def _window(line: str, column: int, width: int = 120) -> tuple[str, int]:
     """A printable piece of a possibly very long line, and the column inside that piece."""
     start = max(0, column - 1 - width // 2) if len(line) > width else 0
     piece = line[start : start + width]
-    return "".join(c if c.isprintable() else " " for c in piece), column - start
+    return _printable(piece, " "), column - start
+
+
+def _printable(text: str, otherwise: str = "?") -> str:
+    return "".join(c if c.isprintable() else otherwise for c in text)
 
 
 class InvalidInput(Exception):

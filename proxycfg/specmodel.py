@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from proxycfg.units import YEAR, parse_duration, parse_size
+from proxycfg.units import DURATION, SIZE, YEAR, parse_duration, parse_size
+from proxycfg.yamldoc import called
 
 ProtocolName = Literal["sse", "ndjson", "websocket", "grpc", "grpc-web", "connect", "long-poll", "poll", "http"]
 HttpVersion = Literal["1.1", "2", "3"]
@@ -28,23 +30,37 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_VERSION = r"[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?"
+_DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
+_RATE = r"([0-9]{1,12}) ?/ ?([sm])"
+_LEAST_DURATION = 0.001
+_LEAST_RATE = 1 / 60
+_MOST_RATE = 1_000_000
+_MOST_BYTES = 2**50
+
+
+class Wrong(ValueError):
+    """A value that cannot be meant: what is wrong with it, what to write instead, and where inside the value it is.
+
+    A message that starts with a verb is a predicate: :mod:`proxycfg.wording` puts the field's name before it.
+    """
+
+    def __init__(self, message: str, instead: str = "", at: tuple[str | int, ...] = ()) -> None:
+        """Keep the parts apart."""
+        super().__init__(message)
+        self.instead = instead
+        self.at = at
 
 
 def _no_control(text: str) -> str:
     if bad := _CONTROL.search(text):
-        raise ValueError(f"must not hold control characters (found U+{ord(bad.group()):04X})")
+        raise Wrong(f"must not hold control characters (found U+{ord(bad.group()):04X})", "remove it")
     return text
 
 
 def _token(text: str) -> str:
     if not _TOKEN.fullmatch(text):
-        raise ValueError("must be a header or cookie name: letters, digits and -_.!#$%&'*+^`|~")
-    return text
-
-
-def _argument(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_]+", text):
-        raise ValueError("must be a name of letters, digits and _")
+        raise Wrong("must be a name", "write letters, digits and -_.!#$%&'*+^`|~ alone")
     return text
 
 
@@ -52,86 +68,144 @@ def _host(text: str) -> str:
     if text == "*":
         return text
     try:
-        return str(ipaddress.ip_address(text.strip("[]")))
+        address = ipaddress.ip_address(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
     except ValueError:
         pass
-    if len(text) > 253 or not _HOST.fullmatch(text):
-        raise ValueError("must be a host name such as chat.example.com or *.example.com, without scheme, port or path")
+    else:
+        # A zone, as in fe80::1%eth0, may hold any character at all, and means nothing on another machine.
+        if "%" not in text:
+            return str(address)
+    if not text.isascii():
+        raise Wrong("must be a host name in ASCII", "write the xn-- form, as DNS has it")
+    if len(text) > 253 or not _HOST.fullmatch(text):  # noqa: PLR2004 - the longest name that DNS has
+        raise Wrong(
+            "must be a host name, without scheme, port or path", "write a name such as chat.example.com, *.example.com, or * for any"
+        )
     return text.lower().rstrip(".")
 
 
 def _path(text: str) -> str:
     _no_control(text)
     if not text.startswith("/"):
-        raise ValueError("must start with /")
+        raise Wrong("must start with /")
     if "?" in text or "#" in text:
-        raise ValueError("must not hold ? or #: a route is matched on the path alone")
+        raise Wrong("must not hold ? or #", "remove the query: a route is matched on the path alone")
     try:
         decoded = unquote(text, errors="strict")
     except UnicodeDecodeError:
-        raise ValueError("has percent-encoded bytes that are not UTF-8") from None
+        raise Wrong("has percent-encoded bytes that are not UTF-8", "write the characters themselves") from None
     if re.search(r"%(?![0-9A-Fa-f]{2})|%2[fF]|%25", text):
-        raise ValueError("may hold % only to encode a character other than / and %, as in /caf%C3%A9")
+        raise Wrong("may hold % only to encode a character other than / and %", "write as in /caf%C3%A9, or /café")
     _no_control(decoded)
     if "//" in decoded or re.search(r"/\.{1,2}(/|$)", decoded):
-        raise ValueError("must not hold //, /./ or /../: proxies normalise the path before they match")
+        raise Wrong("must not hold //, /./ or /../", "write the path as proxies see it once they have normalised it")
     return decoded
+
+
+_REGEX_PARTS = re.compile(r"(?P<escape>\\.)|(?P<class>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<group>\(\?[^:iP]|\(\?P=)|(?P<possessive>[*+?}]\+)", re.DOTALL)
 
 
 def _regex(text: str) -> str:
     _no_control(text)
     try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            re.compile(text)
+    except (re.error, OverflowError, FutureWarning) as error:
+        raise Wrong(f"is not a regular expression: {error}", "correct it") from None
+    except RecursionError:
+        raise Wrong("is nested too deeply", "write it with fewer groups") from None
     # Both engines must understand it alike: PCRE on nginx, RE2 on Envoy.
-    if found := re.search(r"\(\?(?![:iP])|\\[1-9]|[*+?}]\+|\(\?P=", text):
-        raise ValueError(f"uses {found.group()!r}, which RE2 (Envoy) does not have: keep to plain groups, classes and repeats")
+    for part in _REGEX_PARTS.finditer(text):
+        escaped = part["escape"] and re.fullmatch(r"\\[1-9ZNUu]", part["escape"])
+        if escaped or part["group"] or part["possessive"]:
+            raise Wrong(f"uses `{part.group()}`, which RE2 (Envoy) does not have", "keep to plain groups, classes and repeats")
+    if any(int(times) > 1000 for times in re.findall(r"\{,?([0-9]+)", text) + re.findall(r"\{[0-9]*,([0-9]+)", text)):  # noqa: PLR2004
+        raise Wrong("repeats more than 1000 times, which RE2 (Envoy) does not do", "use * or +")
     return text
 
 
 def _cidr(text: str) -> str:
-    try:
-        return str(ipaddress.ip_network(text))
-    except ValueError as error:
-        raise ValueError(f"is not a network: {error}") from None
+    if "%" not in text:
+        try:
+            loose = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            pass
+        else:
+            if "/" in text and loose.network_address != ipaddress.ip_address(text.split("/", maxsplit=1)[0]):
+                raise Wrong("has bits set beyond its prefix", f"write {loose}")
+            return str(loose)
+    raise Wrong("must be a network in CIDR form", "write one such as 10.0.0.0/8, fd00::/8 or 192.0.2.7")
 
 
 def _file(text: str) -> str:
     _no_control(text)
     if not text or text != text.strip():
-        raise ValueError("must be a path without spaces around it")
+        raise Wrong("must be the path of a file, without spaces around it")
     if "$" in text:
-        raise ValueError("must not hold $, which nginx reads as a variable in file names")
+        raise Wrong("must not hold $, which nginx reads as a variable in file names", "rename the file")
     return text
+
+
+def _split_url(text: str) -> tuple[str, str, int | None, str]:
+    """Scheme, host, port, and whatever else there is; an empty host where there is none."""
+    _no_control(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "", "", None, text
+    # urlsplit drops the sign of an empty query or fragment.
+    rest = parts.path + text[len(text.split("?", 1)[0].split("#", 1)[0]) :] + "@" * parts.netloc.count("@")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise Wrong("has a port that is not between 1 and 65535")
+    return parts.scheme, parts.hostname or "", port, rest
 
 
 def _origin(text: str) -> str:
+    """An origin as browsers write it, since it is compared with what they send."""
     if text == "*":
         return text
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or "@" in text:
-        raise ValueError("must be an origin such as https://app.example.com, or *")
-    _host(parts.hostname)
-    _ = parts.port
-    return text
+    scheme, host, port, rest = _split_url(text)
+    if scheme not in ("http", "https") or not host or rest or "*" in host:
+        raise Wrong("must be one origin", "write scheme and host alone, such as https://app.example.com; or * for any")
+    host = _host(host)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{shown}:{port}"
 
 
-def _duration(value: Any) -> Any:
-    if isinstance(value, str):
-        return parse_duration(value)
+def _number(value: Any, wanted: str) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Wrong("has no value" if value is None else f"must be {wanted}, not {called(value)}", f"write {wanted}")
     return value
 
 
-def _size(value: Any) -> Any:
-    return parse_size(value) if isinstance(value, str) else value
+def _duration(value: Any) -> float:
+    seconds = parse_duration(value) if isinstance(value, str) else _number(value, "a duration such as 30s, 5m or 1h")
+    if not _LEAST_DURATION <= seconds <= YEAR:
+        raise Wrong("must be between 1ms and 365d", "leave the field out for the default")
+    return float(seconds)
 
 
-def _rate(value: Any) -> Any:
+def _size(value: Any) -> int:
+    size = parse_size(value) if isinstance(value, str) else _number(value, "a size such as 65536, 64KiB or 16MiB")
+    if not 1 <= size <= _MOST_BYTES or size != int(size):
+        raise Wrong("must be a whole number of bytes, at most 1048576GiB", "leave the field out for the default")
+    return int(size)
+
+
+def _rate(value: Any) -> float:
     """Requests per second, from 10, ``10/s`` or ``90/m``."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)\s*/\s*([sm])", value)):
-        return int(match[1]) / (1 if match[2] == "s" else 60)
-    return value
+    if isinstance(value, str) and (match := re.fullmatch(_RATE, value)):
+        rate = int(match[1]) / (1 if match[2] == "s" else 60)
+    else:
+        rate = _number(value, "a rate such as 10, 10/s or 90/m")
+    if not _LEAST_RATE <= rate <= _MOST_RATE:
+        raise Wrong(f"must be between 1/m and {_MOST_RATE}/s")
+    return float(rate)
 
 
 def _version(value: Any) -> Any:
@@ -139,26 +213,49 @@ def _version(value: Any) -> Any:
     return {1.1: "1.1", 2: "2", 3: "3"}.get(value, value) if isinstance(value, (int, float)) else value
 
 
-def _dotted(value: Any) -> Any:
-    """Let ``1.30`` stand without quotes only where no digit is lost."""
+def _engine_version(value: Any) -> Any:
     if isinstance(value, float):
-        raise ValueError('must be quoted, since YAML reads 1.30 as 1.3: write "1.30"')  # noqa: TRY004 - pydantic wants ValueError
+        # 1.30 has lost its last digit by now.
+        raise Wrong("must be quoted, since YAML reads 1.30 as 1.3", 'write it in quotes, such as "1.30"')
+    if isinstance(value, str) and not re.fullmatch(_VERSION, value):
+        raise Wrong("must be a version", 'write two or three numbers, such as "1.30" or "1.30.1"')
     return value
 
 
-Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str | float), Field(gt=0, le=YEAR, allow_inf_nan=False)]
-Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str | int), Field(gt=0, le=2**50)]
-Rate = Annotated[float, BeforeValidator(_rate, json_schema_input_type=str | float), Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+def _format_version(value: Any) -> Any:
+    if isinstance(value, (bool, float)):
+        raise Wrong(f"cannot be {called(value)}", "write 1")
+    return value
+
+
+def _words(pattern: str, instead: str) -> AfterValidator:
+    """A text of a limited alphabet."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise Wrong("holds characters that cannot be meant, or is empty or too long", instead)
+        return text
+
+    return AfterValidator(check)
+
+
+def _number_or(pattern: str, least: float, most: float, kind: str = "number") -> WithJsonSchema:
+    """For editors: a number, or a text of that pattern."""
+    return WithJsonSchema({"anyOf": [{"type": kind, "minimum": least, "maximum": most}, {"type": "string", "pattern": f"^{pattern}$"}]})
+
+
+Duration = Annotated[float, BeforeValidator(_duration), _number_or(DURATION, _LEAST_DURATION, YEAR)]
+Size = Annotated[int, BeforeValidator(_size), _number_or(SIZE, 1, _MOST_BYTES, "integer")]
+Rate = Annotated[float, BeforeValidator(_rate), _number_or(_RATE, _LEAST_RATE, _MOST_RATE)]
 Host = Annotated[str, AfterValidator(_host), Field(min_length=1)]
-UrlPath = Annotated[str, AfterValidator(_path), Field(min_length=1, max_length=2048)]
+UrlPath = Annotated[str, AfterValidator(_path), Field(min_length=1, max_length=2048, json_schema_extra={"pattern": "^/"})]
 Regex = Annotated[str, AfterValidator(_regex), Field(min_length=1, max_length=1024)]
 Token = Annotated[str, AfterValidator(_token), Field(min_length=1, max_length=128)]
-Argument = Annotated[str, AfterValidator(_argument), Field(min_length=1, max_length=128)]
 HeaderValue = Annotated[str, AfterValidator(_no_control), Field(max_length=4096)]
-FilePath = Annotated[str, AfterValidator(_file), Field(max_length=4096)]
+FilePath = Annotated[str, AfterValidator(_file), Field(min_length=1, max_length=4096)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 Origin = Annotated[str, AfterValidator(_origin)]
-EngineVersion = Annotated[str, BeforeValidator(_dotted), Field(pattern=r"^\d{1,3}\.\d{1,3}(\.\d{1,3})?$")]
+EngineVersion = Annotated[str, BeforeValidator(_engine_version), Field(json_schema_extra={"pattern": f"^{_VERSION}$"})]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -179,7 +276,7 @@ class Listen(_Model):
 
     port: int = Field(8080, ge=1, le=65535, description="TCP port, and UDP port where HTTP/3 is offered")
     tls: Tls | None = Field(None, description="certificate and key; plain HTTP if left out")
-    http: list[Annotated[HttpVersion, BeforeValidator(_version)]] = Field(
+    http: list[Annotated[HttpVersion, BeforeValidator(_version), WithJsonSchema({"enum": ["1.1", "2", "3", 1.1, 2, 3]})]] = Field(
         default=["1.1", "2"],
         min_length=1,
         description="HTTP versions offered to clients; 3 needs tls",
@@ -188,7 +285,7 @@ class Listen(_Model):
     @model_validator(mode="after")
     def _http3_needs_tls(self) -> Self:
         if "3" in self.http and self.tls is None:
-            raise ValueError("HTTP/3 exists only over TLS: add tls: {certificate, key}, or remove 3 from http")
+            raise Wrong("HTTP/3 exists only over TLS", "add `tls: {certificate: …, key: …}`, or remove 3 from http", at=("http",))
         return self
 
 
@@ -220,13 +317,13 @@ class Affinity(_Model):
     @model_validator(mode="after")
     def _named(self) -> Self:
         if self.by in ("cookie", "header") and not self.name:
-            raise ValueError(f"affinity by {self.by} needs `name`, the {self.by} to look at")
+            raise Wrong(f"affinity by {self.by} needs the name of a {self.by}", "add `name: …`")
         if self.by == "ip" and self.name:
-            raise ValueError("affinity by ip has no name: remove `name`")
-        if self.by in ("cookie", "hash") and self.name:
-            _argument(self.name)
-        if self.by == "header" and self.name and not re.fullmatch(r"[A-Za-z0-9-]+", self.name):
-            raise ValueError("affinity by header needs a header name of letters, digits and -")
+            raise Wrong("affinity by ip has no name", "remove `name`", at=("name",))
+        # nginx reads them as $cookie_NAME, $arg_NAME and $http_NAME.
+        allowed = r"[A-Za-z0-9-]+" if self.by == "header" else r"[A-Za-z0-9_]+"
+        if self.name and not re.fullmatch(allowed, self.name):
+            raise Wrong(f"affinity by {self.by} cannot use this name", f"keep to letters, digits and {allowed[-3]}", at=("name",))
         return self
 
 
@@ -251,36 +348,32 @@ class Server(_Model):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-_DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
-
-
 def parse_server(url: str) -> Server:
     """A server out of ``http://api:8000``, ``grpcs://agents`` or ``unix:/run/app.sock``.
 
     :raises ValueError: with what is wrong with it.
     """
-    _no_control(url)
     if url.startswith("unix:"):
-        socket = url.removeprefix("unix:").removeprefix("//")
+        socket = _no_control(url).removeprefix("unix:").removeprefix("//")
         if not re.fullmatch(r"/[A-Za-z0-9._/+@-]{1,100}", socket):
-            raise ValueError("a unix upstream is unix:/path/to.sock, of letters, digits and ._/+@-, at most 101 characters")
+            raise Wrong(
+                "must be the absolute path of a socket, at most 101 characters long",
+                "write unix:/path/to.sock, of letters, digits and ._/+@-",
+            )
         return Server(scheme="unix", socket=socket)
-    parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ValueError("must be a URL: http://host:port, https://, grpc://, grpcs:// or unix:/path")
-    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc or url.endswith(("?", "#")):
-        raise ValueError("must be scheme, host and port alone; use strip_prefix on the route to change paths")
-    host = _host(parts.hostname)
+    scheme, host, port, rest = _split_url(url)
+    if scheme not in _DEFAULT_PORTS or not host:
+        raise Wrong("must be a URL", "write http://host:port, or https://, grpc://, grpcs://, or unix:/path")
+    if rest not in ("", "/"):
+        raise Wrong(
+            "must be scheme, host and port alone",
+            "remove the credentials; use `headers` on the route" if "@" in rest else "use `strip_prefix` on the route to change paths",
+        )
     if "*" in host:
-        raise ValueError("must name one host, not a wildcard")
-    try:
-        port = parts.port
-    except ValueError:
-        raise ValueError("has a port that is not between 1 and 65535") from None
-    if port == 0:
-        raise ValueError("has a port that is not between 1 and 65535")
+        raise Wrong("must name one host, not a wildcard")
+    port = port or _DEFAULT_PORTS[scheme]
     # Not validated again: 10,000 routes ask for their servers often.
-    return Server.model_construct(scheme=cast("Scheme", parts.scheme), host=host, port=port or _DEFAULT_PORTS[parts.scheme], socket="")
+    return Server.model_construct(scheme=cast("Scheme", scheme), host=_host(host), port=port, socket="")
 
 
 def _server_url(text: str) -> str:
@@ -297,7 +390,7 @@ class Upstream(_Model):
         description="URLs of equal servers; all of one scheme",
         examples=[["http://speech-1:9000", "http://speech-2:9000"]],
     )
-    http: Annotated[Literal["1.1", "2"], BeforeValidator(_version)] | None = Field(
+    http: Annotated[Literal["1.1", "2"], BeforeValidator(_version), WithJsonSchema({"enum": ["1.1", "2", 1.1, 2]})] | None = Field(
         None, description="HTTP version towards the servers; default 2 for grpc and grpcs, else 1.1"
     )
     tls: UpstreamTls = Field(default_factory=UpstreamTls, description="for https and grpcs servers")
@@ -308,15 +401,22 @@ class Upstream(_Model):
     @model_validator(mode="before")
     @classmethod
     def _from_url(cls, value: Any) -> Any:
-        return {"servers": [value]} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"servers": [value]}
+        if value is None or isinstance(value, (list, int, float)):
+            raise Wrong(
+                "has no value" if value is None else f"must be a URL or a mapping, not {called(value)}",
+                "write a URL such as http://api:8000, or {servers: [URL, URL]}",
+            )
+        return value
 
     @model_validator(mode="after")
     def _one_scheme(self) -> Self:
         schemes = {server.scheme for server in self.parsed()} - {"unix"}
         if len(schemes) > 1:
-            raise ValueError(f"servers of one upstream must have one scheme, not {' and '.join(sorted(schemes))}")
+            raise Wrong(f"servers of one upstream must have one scheme, not {' and '.join(sorted(schemes))}", "make two upstreams", at=("servers",))
         if schemes & {"grpc", "grpcs"} and self.http == "1.1":
-            raise ValueError("gRPC exists only over HTTP/2: remove `http`, or use an http:// or https:// URL")
+            raise Wrong("gRPC exists only over HTTP/2", "remove `http`, or write an http:// or https:// URL", at=("http",))
         return self
 
     def parsed(self) -> list[Server]:
@@ -357,13 +457,21 @@ class Auth(_Model):
     """Where the credential travels: it decides what logs must not keep."""
 
     by: Literal["cookie", "header", "query"] = Field(description="query masks it in every access log")
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] = Field(description="name of the cookie, header or query argument")
+    name: Annotated[str, _words(r"[A-Za-z0-9_-]{1,128}", "write a name of letters, digits, _ and -")] = Field(
+        description="name of the cookie, header or query argument", json_schema_extra={"pattern": "^[A-Za-z0-9_-]{1,128}$"}
+    )
 
 
 class Cors(_Model):
     """Which web origins may call the route from a browser."""
 
     origins: list[Origin] = Field(min_length=1, max_length=100, description="exact origins, or * for any without credentials")
+
+    @model_validator(mode="after")
+    def _any_alone(self) -> Self:
+        if "*" in self.origins and len(set(self.origins)) > 1:
+            raise Wrong("* allows any origin, so the others mean nothing", "remove * or the others", at=("origins",))
+        return self
 
 
 class Limits(_Model):
@@ -376,7 +484,7 @@ class Limits(_Model):
     @model_validator(mode="after")
     def _burst_needs_rate(self) -> Self:
         if self.burst is not None and self.rate is None:
-            raise ValueError("burst means nothing without rate: add rate, or remove burst")
+            raise Wrong("burst means nothing without a rate", "add `rate: …`, or remove burst", at=("burst",))
         return self
 
 
@@ -393,7 +501,7 @@ _HOP_BY_HOP = frozenset(
 
 def _end_to_end(name: str) -> str:
     if _token(name).lower() in _HOP_BY_HOP or name.startswith(":"):
-        raise ValueError(f"{name} belongs to the connection, which is the proxy's business: remove it here")
+        raise Wrong(f"header {name} belongs to the connection, which is the proxy's business", "remove it")
     return name
 
 
@@ -408,11 +516,12 @@ class Rewrites(_Model):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        for headers in (self.request, self.response):
-            lower = [name.lower() for name in headers]
-            for name in headers:
-                if lower.count(name.lower()) > 1:
-                    raise ValueError(f"{name} is written more than once, in different case: keep one")
+        for side in ("request", "response"):
+            seen: set[str] = set()
+            for name in getattr(self, side):
+                if name.lower() in seen:
+                    raise Wrong(f"header {name} is written twice, in different case", "keep one of them", at=(side, name))
+                seen.add(name.lower())
         return self
 
 
@@ -450,9 +559,10 @@ class RouteEntry(RouteDefaults):
     @model_validator(mode="after")
     def _one_match(self) -> Self:
         given = [name for name in ("path", "exact", "regex") if getattr(self, name) is not None]
-        if len(given) != 1:
-            said = f"has {' and '.join(given)}" if given else "has no path"
-            raise ValueError(f"a route {said}: write exactly one of path, exact or regex")
+        if not given:
+            raise Wrong("the route has no path", "add `path: /…`; or `exact`, or `regex`, in its place")
+        if len(given) > 1:
+            raise Wrong(f"the route has {' and '.join(given)}", f"keep one of {' and '.join(given)}", at=(given[1],))
         return self
 
     @property
@@ -482,8 +592,10 @@ class CloudflareTarget(_Model):
     """What the Cloudflare config is for."""
 
     plan: Plan = Field("free", description="decides timeouts and which settings exist")
-    zone: str | None = Field(None, pattern=r"^[A-Za-z0-9.-]{1,253}$", description="zone id or name")
-    account: str | None = Field(None, pattern=r"^[A-Za-z0-9-]{1,64}$", description="account id")
+    zone: Annotated[str, _words(r"[A-Za-z0-9.-]{1,253}", "write the zone's id or domain name")] | None = Field(
+        None, description="zone id or name"
+    )
+    account: Annotated[str, _words(r"[A-Za-z0-9-]{1,64}", "write the account's id")] | None = Field(None, description="account id")
     worker: bool = Field(False, description="put a Worker in front that sends heartbeats and repairs endings")
     tunnel: bool = Field(False, description="reach the origin through cloudflared")
 
@@ -491,42 +603,45 @@ class CloudflareTarget(_Model):
 class Targets(_Model):
     """Settings per target; naming one here also makes `generate` write it."""
 
-    nginx: NginxTarget | None = None
-    envoy: EnvoyTarget | None = None
-    cloudflare: CloudflareTarget | None = None
+    nginx: NginxTarget | None = Field(None, description="what the nginx config is for")
+    envoy: EnvoyTarget | None = Field(None, description="what the Envoy config is for")
+    cloudflare: CloudflareTarget | None = Field(None, description="what the Cloudflare config is for")
 
 
-class CloudflareHop(_Model):
-    """Cloudflare as a hop of a chain."""
+class Hop(Targets):
+    """One hop of a chain: the name of a target, or the target with its settings."""
 
-    cloudflare: CloudflareTarget
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {value: {}}
+        if value is None or isinstance(value, (list, int, float)):
+            raise Wrong(f"a hop cannot be {called(value)}", f"write one of {', '.join(cls.model_fields)}")
+        return value
 
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise Wrong("a hop is one target", f"write one of {', '.join(type(self).model_fields)}, each behind a `- ` of its own")
+        return self
 
-class NginxHop(_Model):
-    """nginx as a hop of a chain."""
-
-    nginx: NginxTarget
-
-
-class EnvoyHop(_Model):
-    """Envoy as a hop of a chain."""
-
-    envoy: EnvoyTarget
-
-
-Hop = Literal["nginx", "envoy", "cloudflare"] | CloudflareHop | NginxHop | EnvoyHop
+    @property
+    def name(self) -> str:
+        """The target."""
+        return next(iter(self.model_fields_set))
 
 
 def _upstream_name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise ValueError("an upstream's name is letters, digits and _.-, starting with a letter or digit, at most 63 characters")
+        raise Wrong("cannot be the name of an upstream", "write letters, digits and _.-, starting with a letter or digit, at most 63")
     return text
 
 
 class SpecFile(_Model):
     """A whole ``routes.yaml``."""
 
-    version: Literal[1] = Field(1, description="of this format")
+    version: Annotated[Literal[1], BeforeValidator(_format_version)] = Field(1, description="of this format")
     hosts: list[Host] = Field(default_factory=lambda: ["*"], min_length=1, description="server names; default any")
     listen: Listen = Field(default_factory=Listen, description="where clients connect; plain HTTP on 8080 if left out")
     scale: Scale = Field(default_factory=Scale, description="how much to hold")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
-_SIZE = re.compile(r"(\d+)\s*(B|KB|MB|GB|K|M|G|KiB|MiB|GiB)?", re.IGNORECASE)
+_DIGITS = "[0-9]{1,18}"
+DURATION = (
+    rf"(?=[0-9])(?:({_DIGITS})d)?(?:({_DIGITS})h)?(?:({_DIGITS})m(?!s))?(?:({_DIGITS}(?:\.{_DIGITS})?)s)?(?:({_DIGITS})ms)?"
+)
+"""A duration as a regular expression that editors understand too."""
+SIZE = rf"({_DIGITS}) ?([KkMmGg]?[Bb]?|[KkMmGg][Ii][Bb])"
+"""A size, likewise."""
 _FACTORS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "kib": 2**10, "mib": 2**20, "gib": 2**30,
             "kb": 10**3, "mb": 10**6, "gb": 10**9}  # fmt: skip
 
@@ -14,14 +19,19 @@ YEAR = 365 * 24 * 3600
 clipped by the targets that need it)."""
 
 
+def short(text: str, length: int = 60) -> str:
+    """The text, or its beginning where it is too long for a message."""
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
 def parse_duration(text: str) -> float:
     """Seconds from ``90s``, ``5m``, ``1h30m``, ``500ms`` or ``1d``.
 
     :raises ValueError: if the text is anything else, with what is accepted.
     """
-    match = _DURATION.fullmatch(text.strip())
-    if not match or not any(match.groups()):
-        raise ValueError(f"{text!r} is not a duration: write 30s, 5m, 1h, 1h30m or 500ms")
+    match = re.fullmatch(DURATION, text)
+    if not match:
+        raise ValueError(f"`{short(text)}` is not a duration: write 30s, 5m, 1h, 1h30m or 500ms")
     days, hours, minutes, seconds, millis = (float(group or 0) for group in match.groups())
     return days * 86400 + hours * 3600 + minutes * 60 + seconds + millis / 1000
 
@@ -31,10 +41,10 @@ def parse_size(text: str) -> int:
 
     :raises ValueError: if the text is anything else, with what is accepted.
     """
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(SIZE, text)
     if not match:
-        raise ValueError(f"{text!r} is not a size: write 1048576, 64KiB, 16MiB or 1GiB")
-    return int(match[1]) * _FACTORS[(match[2] or "").lower()]
+        raise ValueError(f"`{short(text)}` is not a size: write 1048576, 64KiB, 16MiB or 1GiB")
+    return int(match[1]) * _FACTORS[match[2].lower()]
 
 
 def show_duration(seconds: float) -> str:
@@ -43,7 +53,7 @@ def show_duration(seconds: float) -> str:
         return "never"
     millis = round(seconds * 1000)
     for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        if millis and millis % size == 0 and (millis // size < 1000 or unit == "h"):
+        if millis and millis % size == 0:
             return f"{millis // size}{unit}"
     return f"{millis}ms"
 

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from proxycfg.errors import InvalidInput, Problem
+from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem
 from proxycfg.source import Source, Span
+from proxycfg.units import short
 
 Path: TypeAlias = tuple[str | int, ...]
 Plain: TypeAlias = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -23,27 +24,37 @@ Plain: TypeAlias = dict[str, Any] | list[Any] | str | int | float | bool | None
 MAX_DEPTH = 32
 """Deeper nesting than any config that a person writes."""
 MAX_NODES = 2_000_000
-"""Values after aliases are expanded: 10,000 routes need about 100,000."""
+"""Keys and values, each alias counted with all that it stands for: 10,000 routes need about 100,000."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_INT = re.compile(r"[-+]?[0-9]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INT = re.compile(r"[-+]?[0-9]{1,300}")
+_FLOAT = re.compile(r"(?=.{1,300}\Z)[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True,
     "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
+_STANDARD = "tag:yaml.org,2002:"
+_TAGS = {"ScalarEvent": "str", "SequenceStartEvent": "seq", "MappingStartEvent": "map"}
+"""The tags that change nothing but to say that text is text."""
+
+_Children: TypeAlias = "dict[str | int, tuple[_Node | None, _Node]]"
+_CHILDLESS: _Children = {}
 
 
 @dataclass(slots=True)
 class _Node:
-    """A value with its place; ``children`` holds (key node or None, value node)."""
+    """A value with its place; ``children`` leads from a key or an index to (key node or None, value node).
+
+    ``raw`` is a scalar's text before it became a number or a word; ``size`` counts the node and all below it.
+    """
 
     span: Span
     value: Plain = None
     kind: str = "scalar"
-    children: list[tuple[_Node | None, _Node]] = field(default_factory=list)
+    raw: str = ""
+    children: _Children = field(default_factory=lambda: _CHILDLESS)
     size: int = 1
 
 
@@ -53,6 +64,7 @@ class Document:
 
     source: Source
     data: Plain
+    lines: list[str]
     _root: _Node
 
     def span_of(self, path: Path) -> Span:
@@ -65,32 +77,20 @@ class Document:
         return (key or node).span
 
     def _find(self, path: Path) -> tuple[_Node | None, _Node]:
-        key: _Node | None = None
-        node = self._root
+        found: tuple[_Node | None, _Node] = (None, self._root)
         for step in path:
-            if node.kind == "list" and isinstance(step, int) and 0 <= step < len(node.children):
-                key, node = node.children[step]
-            elif node.kind == "map" and (pair := _child(node, step)):
-                key, node = pair
-            else:
+            if step not in found[1].children:
                 break
-        return key, node
+            found = found[1].children[step]
+        return found
 
     def excerpt(self, span: Span) -> str:
         """The line of the source on which ``span`` starts."""
-        lines = self.source.text.splitlines()
-        return lines[span.line - 1] if 0 < span.line <= len(lines) else ""
+        return self.lines[span.line - 1] if 0 < span.line <= len(self.lines) else ""
 
     def problem(self, span: Span, message: str, instead: str = "") -> Problem:
         """A problem at ``span`` that shows the offending YAML."""
         return Problem(span, message, instead, self.excerpt(span))
-
-
-def _child(node: _Node, step: str | int) -> tuple[_Node, _Node] | None:
-    for key, value in node.children:
-        if key is not None and key.value == step:
-            return key, value
-    return None
 
 
 def parse(source: Source) -> Document:
@@ -103,7 +103,24 @@ def parse(source: Source) -> Document:
     root = reader.read()
     if reader.problems:
         raise InvalidInput(reader.problems)
-    return Document(source, root.value, root)
+    return Document(source, root.value, reader.lines, root)
+
+
+def called(value: Any) -> str:
+    """What a value is, in the words of a YAML file: ``a list``, ``the number 5``, ``the text `x```."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return f"the number {short(str(value))}"
+    return f"the text `{short(value)}`" if isinstance(value, str) else "a mapping" if isinstance(value, dict) else "a list"
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines as YAML counts them; a break at the very end starts no further line."""
+    lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
+    return lines[:-1] if lines[-1] == "" else lines
 
 
 class _Reader:
@@ -111,7 +128,11 @@ class _Reader:
         self.source = source
         self.problems: list[Problem] = []
         self.anchors: dict[str, _Node] = {}
-        self.lines = source.text.splitlines()
+        self.lines = lines_of(source.text)
+        self.stack: list[_Node] = []
+        # For each collection on the stack, the key that waits for its value.
+        self.keys: list[_Node | None] = []
+        self.total = 0
 
     def span(self, start: Any, end: Any) -> Span:
         return Span(self.source.name, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
@@ -121,32 +142,48 @@ class _Reader:
         self.problems.append(Problem(span, message, instead, excerpt))
 
     def read(self) -> _Node:
-        nowhere = Span(self.source.name, 1, 1, 1, 1)
+        empty = _Node(Span(self.source.name, 1, 1, 1, 1))
         if bad := re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", self.source.text):
-            line = self.source.text.count("\n", 0, bad.start()) + 1
-            column = bad.start() - self.source.text.rfind("\n", 0, bad.start())
+            before = lines_of(self.source.text[: bad.start()] + ".")
+            line, column = len(before), len(before[-1])
             self.complain(
                 Span(self.source.name, line, column, line, column + 1),
                 f"character U+{ord(bad.group()):04X} is not allowed in YAML",
                 "remove it; a file in another encoding must be saved as UTF-8",
             )
-            return _Node(nowhere)
+            return empty
         try:
-            return self.build(yaml.parse(self.source.text, Loader=_Loader)) or _Node(nowhere)
+            return self.build(yaml.parse(self.source.text, Loader=_Loader)) or empty
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            where = self.span(mark, mark) if mark else nowhere
-            said = " ".join(filter(None, [error.context, error.problem])) or "not YAML"
-            self.complain(where, f"not valid YAML: {said}", "check the indentation, quotes and colons around this place")
+            self.explain(error)
         except (yaml.YAMLError, ValueError) as error:
-            self.complain(nowhere, f"not valid YAML: {error}", "check the file's encoding and content")
-        return _Node(nowhere)
+            self.complain(empty.span, f"not valid YAML: {error}", "check the file's encoding and content")
+        return empty
+
+    def explain(self, error: yaml.MarkedYAMLError) -> None:
+        """PyYAML's error in words for people who do not know its grammar."""
+        opened: Any = error.context_mark
+        mark: Any = error.problem_mark or opened
+        text = self.lines[mark.line] if mark.line < len(self.lines) else ""
+        char = "\t" if "\t" in text[: len(text) - len(text.lstrip())] else text[mark.column : mark.column + 1]
+        said = " ".join(filter(None, [error.context, error.problem]))
+        for wording in _SYNTAX:
+            if re.search(wording.said, said) and re.fullmatch(wording.char, char):
+                message, instead = (text.replace("CHAR", char) for text in (wording.message, wording.instead))
+                mark = opened if wording.at_start and opened else mark
+                break
+        else:
+            message, instead = said, "check the indentation, quotes and colons around this place"
+        if opened and opened.line != mark.line:
+            message += f" (see line {opened.line + 1})"
+        # The end of the text is not a place that one can look at: the end of its last line is.
+        line = min(mark.line + 1, max(1, len(self.lines)))
+        length = len(self.lines[line - 1]) if self.lines else 0
+        column = min(mark.column, length) + 1 if line == mark.line + 1 else length + 1
+        self.complain(Span(self.source.name, line, column, line, column + 1), f"not valid YAML: {message}", instead)
 
     def build(self, events: Iterator[Any]) -> _Node | None:
-        stack: list[_Node] = []
-        keys: list[_Node | None] = []
         root: _Node | None = None
-        total = 0
         documents = 0
         for event in events:
             name = type(event).__name__
@@ -160,85 +197,140 @@ class _Reader:
                     return root
                 continue
             if name in ("SequenceEndEvent", "MappingEndEvent"):
-                node = stack.pop()
-                keys.pop()
-                node.span = Span(node.span.file, node.span.line, node.span.column, where.end_line, where.end_column)
-                node.size = 1 + sum(child.size for _, child in node.children)
-                total = max(total, node.size)
+                node = self.close(where)
             else:
-                node = self.open(event, name, where, stack)
-                if name == "AliasEvent":
-                    total += node.size
-                if len(stack) >= MAX_DEPTH or total > MAX_NODES:
-                    self.complain(where, "nested or aliased beyond all measure", f"keep to {MAX_DEPTH} levels")
+                node = self.open(event, name, where)
+                if self.beyond_measure(where):
                     return root
                 if name in ("SequenceStartEvent", "MappingStartEvent"):
-                    stack.append(node)
-                    keys.append(None)
+                    self.stack.append(node)
+                    self.keys.append(None)
                     continue
-            if not stack:
-                root = node
+            if self.stack:
+                self.attach(self.stack[-1], node)
             else:
-                self.attach(stack[-1], keys, node)
+                root = node
         return root
 
-    def open(self, event: Any, name: str, where: Span, stack: list[_Node]) -> _Node:
-        if name == "AliasEvent":
-            known = self.anchors.get(event.anchor)
-            if known is None or any(node is known for node in stack):
-                self.complain(where, f"alias *{event.anchor} refers to nothing defined before it")
-                return _Node(where)
-            return _Node(where, known.value, known.kind, known.children, known.size)
-        if event.tag and event.tag != "!" and not event.tag.startswith("tag:yaml.org,2002:"):
-            self.complain(where, f"tag {event.tag} has no meaning here", "remove the tag")
-        if name == "ScalarEvent":
-            node = _Node(where, _scalar(event.value) if event.implicit[0] else event.value)
-        elif name == "SequenceStartEvent":
-            node = _Node(where, [], "list")
+    def beyond_measure(self, where: Span) -> bool:
+        """Whether reading on is pointless: hostile, or so broken that more problems help nobody."""
+        if len(self.stack) >= MAX_DEPTH:
+            self.complain(where, f"nested more than {MAX_DEPTH} levels deep", "close the brackets, or flatten the file")
+        elif self.total > MAX_NODES:
+            self.complain(where, f"more than {MAX_NODES:,} values, counting what aliases repeat", "split the file")
         else:
-            node = _Node(where, {}, "map")
+            return len(self.problems) >= MAX_PROBLEMS
+        return True
+
+    def close(self, where: Span) -> _Node:
+        node = self.stack.pop()
+        self.keys.pop()
+        inside = [child for _, child in node.children.values()]
+        # PyYAML ends a block where the next thing starts: possibly many comments further down.
+        in_block = (where.line, where.column) == (where.end_line, where.end_column)
+        last = inside[-1].span if in_block and inside else where
+        node.span = Span(node.span.file, node.span.line, node.span.column, last.end_line, last.end_column)
+        node.size = 1 + sum(child.size for child in inside)
+        return node
+
+    def open(self, event: Any, name: str, where: Span) -> _Node:
+        if name == "AliasEvent":
+            node = self.follow(event.anchor, where)
+            self.total += node.size
+            return node
+        if event.tag not in (None, "!", _STANDARD + _TAGS[name]):
+            self.complain(where, f"tag {event.tag.replace(_STANDARD, '!!')} has no meaning here", "remove the tag")
+        if name == "ScalarEvent":
+            node = _Node(where, _scalar(event.value) if event.implicit[0] else event.value, raw=event.value)
+        elif name == "SequenceStartEvent":
+            node = _Node(where, [], "list", children={})
+        else:
+            node = _Node(where, {}, "mapping", children={})
+        self.total += 1
         if event.anchor:
             self.anchors[event.anchor] = node
         return node
 
-    def attach(self, parent: _Node, keys: list[_Node | None], node: _Node) -> None:
+    def follow(self, anchor: str, where: Span) -> _Node:
+        known = self.anchors.get(anchor)
+        if known is None:
+            instead = f"write &{anchor} before the value that it stands for, or put it in quotes"
+            self.complain(where, f"alias *{anchor} refers to nothing above it", instead)
+        elif any(node is known for node in self.stack):
+            self.complain(where, f"alias *{anchor} stands inside the value that it refers to", "write out what is meant")
+        else:
+            return _Node(where, known.value, known.kind, known.raw, known.children, known.size)
+        return _Node(where)
+
+    def attach(self, parent: _Node, node: _Node) -> None:
         if parent.kind == "list":
             assert isinstance(parent.value, list)
+            parent.children[len(parent.value)] = (None, node)
             parent.value.append(node.value)
-            parent.children.append((None, node))
             return
-        key = keys[-1]
+        key = self.keys[-1]
         if key is None:
-            if node.kind != "scalar":
-                self.complain(node.span, "a key must be plain text", "write `name: value`")
-                node = _Node(node.span, f"<{node.kind}>")
-            elif not isinstance(node.value, str):
-                # A key such as 200 or true: what stands in the text is what was meant.
-                node = _Node(node.span, self.text(node.span))
-            keys[-1] = node
+            if node.kind != "scalar" or not node.raw:
+                self.complain(node.span, f"a key must be text, not {called(node.value)}", "write `name: value`")
+                # Two keys that are no text are not the same key.
+                node = _Node(node.span, raw=f"key at {node.span}")
+            self.keys[-1] = node
             return
-        keys[-1] = None
+        self.keys[-1] = None
         assert isinstance(parent.value, dict)
-        name = str(key.value)
+        # A key such as 200 or true: what stands in the text is what was meant.
+        name = key.raw
         if name in parent.value:
-            first = _child(parent, name)
-            line = first[0].span.line if first else 0
-            self.complain(key.span, f"key `{name}` is written twice (first on line {line})", "keep one of them")
+            first = parent.children[name][0]
+            line = first.span.line if first else 0
+            self.complain(key.span, f"key `{short(name)}` is written twice (first on line {line})", "keep one of them")
             return
         parent.value[name] = node.value
-        parent.children.append((key, node))
+        parent.children[name] = (key, node)
 
-    def text(self, span: Span) -> str:
-        line = self.lines[span.line - 1] if span.line <= len(self.lines) else ""
-        return line[span.column - 1 : span.end_column - 1]
+
+@dataclass(frozen=True, slots=True)
+class _Syntax:
+    """How to word one of PyYAML's errors: a pattern for what it says, one for the character that it stopped at."""
+
+    said: str
+    message: str
+    instead: str
+    char: str = "(?s:.?)"
+    at_start: bool = False
+    """Whether to point at the start of what was being read, instead of where it could not go on."""
+
+
+_SYNTAX = (
+    _Syntax("", "a tab where spaces are needed", "indent with spaces: YAML allows no tabs there", "\t"),
+    _Syntax(
+        "scanning an (alias|anchor)", "a value cannot start with a bare * or &", 'put it in quotes: "*.example.com"', at_start=True
+    ),
+    _Syntax("cannot start any token", "a value cannot start with CHAR", "put the value in quotes"),
+    _Syntax("quoted scalar found unexpected end", "the quote that opens here is never closed", "close it with the same quote", at_start=True),
+    _Syntax("unknown escape|hexdecimal", "no such escape in double quotes", r"write \\ for a backslash, or use single quotes"),
+    _Syntax("flow (sequence|mapping) did not find", "the bracket that opens here is never closed", "close it", "", at_start=True),
+    _Syntax("flow sequence did not find", "`,` or `]` is missing here", "put a comma between items, and close the list"),
+    _Syntax("flow mapping did not find", "`,` or `}` is missing here", "put a comma between fields, and close the braces"),
+    _Syntax("unexpected ':'", "a space is missing after the colon", "write `name: value`"),
+    _Syntax("node content", "a value is missing here", "write one, or remove the comma or bracket", "[],}]"),
+    _Syntax("(mapping values|mapping keys) are not allowed", "a colon that fits nothing here",
+            "line the field up with its neighbours; put a value that holds a colon in quotes"),
+    _Syntax("sequence entries are not allowed", "a list cannot start on this line", "put the first `- ` on a line of its own"),
+    _Syntax("expected key|<document start>", "this does not belong to what stands above",
+            "line it up with its neighbours; put a value that holds quotes or a colon in quotes"),
+    _Syntax("expected '-' indicator", "this is not an item of the list above", "start it with `- `, or line it up with what it belongs to"),
+    _Syntax("could not find expected ':'", "this is neither `name: value` nor the rest of a value", "write `name: value`", at_start=True),
+)  # fmt: skip
+"""The first that fits counts."""
 
 
 def _scalar(text: str) -> Plain:
     """A plain scalar under YAML 1.2's core schema, so that what looks like text stays text."""
     if text in _WORDS:
         return _WORDS[text]
-    if _INT.fullmatch(text) and len(text) <= 18:
+    if _INT.fullmatch(text):
         return int(text)
-    if _FLOAT.fullmatch(text) and len(text) <= 40:
+    if _FLOAT.fullmatch(text):
         return float(text)
     return text

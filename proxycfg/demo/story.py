@@ -1,0 +1,146 @@
+"""What is shown on each engine, and why: the question, the answer, and what a stock config does to it.
+
+A story holds no result. It says which trouble a stock config is known to have and which setting makes it; whether it had that
+trouble is measured in every run, and a run in which it had none, or another, says so and fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from proxycfg.demo.answer import Answer
+from proxycfg.demo.judge import Verdict
+from proxycfg.demo.timeline import Timeline
+
+PATH = "/v1/chat/completions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A known trouble of stock configs.
+
+    :param explains: whether this is what a timeline shows.
+    :param happened: what happened, in a clause, with the figures of the timeline.
+    :param setting: the setting that did it, as it stands when nobody writes it.
+    :param cure: a regular expression for the line of the generated config that prevents it.
+    """
+
+    explains: Callable[[Verdict, Timeline], bool]
+    happened: Callable[[Timeline], str]
+    setting: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What is shown on one engine."""
+
+    engine: str
+    title: str
+    stock: str
+    """What the stock config is, in a few words."""
+    stock_file: str
+    secure: bool
+    """Whether clients come over TLS."""
+    question: str
+    answer: Answer
+    causes: tuple[Cause, ...]
+
+    @property
+    def transport(self) -> str:
+        """How the readers come, for people."""
+        return f"HTTP/1.1 over {'TLS' if self.secure else 'TCP'}"
+
+    def lasting(self, seconds: float) -> Story:
+        """The same with an answer of another length."""
+        return replace(self, answer=replace(self.answer, seconds=seconds, think=min(self.answer.think, seconds / 4)))
+
+
+QUESTION = "Why does my chat answer stall behind the proxy?"
+
+
+def _held(verdict: Verdict, _: Timeline) -> bool:
+    return verdict is Verdict.LATE
+
+
+def _held_happened(seen: Timeline) -> str:
+    late = f"nginx kept tokens back for up to {seen.lateness or 0.0:.1f} s"
+    if seen.spoken == "1.0":
+        # Measured: close-delimited answers wait in nginx's buffers, whatever the client speaks.
+        return f"{late}: it asked the origin in HTTP/1.0, and such an answer waits until a buffer is full or it is over"
+    # Measured: chunks pass the buffers at once, and wait in the TLS layer for a full record.
+    return f"{late}: its TLS layer waits until a record of 16 kB is full or the answer is over"
+
+
+NGINX = Story(
+    engine="nginx",
+    title="nginx",
+    stock="proxy_pass and nothing else",
+    stock_file="nginx.conf",
+    # The OpenAI client, requests, curl without HTTP/2: most programs speak HTTP/1.1 over TLS, and there every version of nginx
+    # stalls. On cleartext only those before 1.29.7 do, whose proxy_pass speaks HTTP/1.0.
+    secure=True,
+    question=QUESTION,
+    answer=Answer(
+        "Because the proxy in front of me keeps my words. It collects them in buffers, which is right for a page and wrong for a "
+        "stream: you see nothing, then everything at once, and I look slow. I was talking all along. Switch buffering off where "
+        "answers stream, and each word reaches you in the moment I say it. As it does right here.",
+        think=0.4,
+        seconds=7.5,
+    ),
+    causes=(
+        Cause(
+            explains=_held,
+            happened=_held_happened,
+            setting="proxy_buffering, which is on unless you say otherwise",
+            cure=r"^\s*proxy_buffering off;",
+        ),
+    ),
+)
+
+_ROUTE_TIMEOUT = 15.0
+"""Envoy's default for the whole answer; a cut at any other moment has another cause."""
+
+
+def _timed_out(verdict: Verdict, seen: Timeline) -> bool:
+    cut = seen.left if seen.left is not None else seen.last
+    return verdict is Verdict.CUT and cut is not None and abs(cut - _ROUTE_TIMEOUT) < 1.0
+
+
+def _timed_out_happened(seen: Timeline) -> str:
+    cut = seen.left if seen.left is not None else seen.last
+    return (
+        f"Envoy ended the answer after {cut or 0.0:.1f} s, in the middle of a sentence: {len(seen.tokens)} of {seen.planned} "
+        "tokens came, the last one just before"
+    )
+
+
+ENVOY = Story(
+    engine="envoy",
+    title="Envoy",
+    stock="a listener, a route, a cluster",
+    stock_file="envoy.yaml",
+    secure=False,
+    question=QUESTION,
+    answer=Answer(
+        "Because the proxy in front of me has lost its patience. A route in Envoy gives me fifteen seconds for the whole answer, "
+        "unless somebody wrote otherwise. The clock starts when your question has arrived, and it does not care that I am talking: "
+        "it counts the answer, not the silence in it. Short answers never notice, and so every test passes. Then one day a model "
+        "thinks a little longer than usual, or you ask for a little more, and right there, while I talk, I am cut off in the "
+        "middle of a sentence. Let a stream last as long as it has something to say, watch the silence instead, and I can finish. "
+        "As I do right here.",
+        think=0.4,
+        seconds=18.0,
+    ),
+    causes=(
+        Cause(
+            explains=_timed_out,
+            happened=_timed_out_happened,
+            setting="the route's timeout, which is 15 s for the whole answer unless you say otherwise",
+            cure=r"^\s*(- )?timeout: ['\"]?0s['\"]?",
+        ),
+    ),
+)
+
+STORIES = {story.engine: story for story in (NGINX, ENVOY)}
