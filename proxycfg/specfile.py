@@ -5,7 +5,6 @@ All problems of a file are reported in one run, each with the place in the YAML,
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from pathlib import PurePath
@@ -13,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from proxycfg import yamldoc
+from proxycfg import wording, yamldoc
 from proxycfg.behavior import FOREVER
-from proxycfg.errors import InvalidInput, Problem
+from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem
 from proxycfg.protocols import protocols
 from proxycfg.spec import DEFAULT_KEEPALIVE, Route, Spec, Upstream
-from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Upload
+from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Targets, Upload
 from proxycfg.specmodel import Upstream as UpstreamModel
+from proxycfg.units import short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from proxycfg.protocol import Protocol
     from proxycfg.source import Source, Span
@@ -45,146 +45,82 @@ def load(source: Source) -> Spec:
     """
     document = yamldoc.parse(source)
     if not isinstance(document.data, dict):
-        found = "an empty file" if document.data is None else "not a mapping"
-        raise InvalidInput([document.problem(document.span_of(()), f"a spec is a mapping of fields, this is {found}",
-                                             "start with `upstreams:` and `routes:`; `proxycfg init` writes an example")])  # fmt: skip
+        found = "is empty" if document.data is None else f"holds {yamldoc.called(document.data)}"
+        instead = "start with `upstreams:` and `routes:`; `proxycfg init` writes an example"
+        raise InvalidInput([document.problem(document.span_of(()), f"a spec is a mapping of fields, this file {found}", instead)])
     try:
         model = SpecFile.model_validate(document.data)
     except ValidationError as error:
-        raise InvalidInput(_explain(document, error)) from None
-    return _Settling(document, model).settle()
+        problems = wording.problems(document, error)
+        # What is sound is settled all the same, so that one run tells everything.
+        settling = _sound_part(document, error)
+        if settling:
+            settling.settle()
+            problems += settling.problems
+        raise InvalidInput(problems) from None
+    settling = _Settling(document, model, range(len(model.routes)))
+    spec = settling.settle()
+    if settling.problems:
+        raise InvalidInput(settling.problems)
+    return spec
 
 
-# ---- from pydantic's errors to ours ----
-
-_INSTEAD = {
-    "bool_type": "write true or false",
-    "int_type": "write a whole number without quotes",
-    "float_type": "write a number, or a duration such as 30s",
-    "list_type": "write a list: [first, second]",
-    "string_type": "write text; put numbers in quotes",
-    "dict_type": "write a mapping: {name: value}",
-    "model_type": "write a mapping: {name: value}",
-    "model_attributes_type": "write a mapping: {name: value}",
-}
-
-
-def _explain(document: yamldoc.Document, error: ValidationError) -> list[Problem]:
-    problems: dict[tuple[Span, str], Problem] = {}
-    for item in error.errors(include_url=False):
-        path = _in_document(document, item["loc"])
-        kind = item["type"]
-        message, instead = item["msg"], _INSTEAD.get(kind, "")
-        span = document.span_of(path)
-        if kind == "extra_forbidden":
-            span = document.key_span_of(path)
-            message = f"unknown field `{path[-1]}`"
-            instead = _suggest(str(path[-1]), _fields_at(path[:-1]))
-        elif kind == "missing":
-            field = item["loc"][-1]
-            span = document.key_span_of(path)
-            message, instead = f"`{field}` is missing here", f"add `{field}: …`"
-        elif kind == "literal_error":
-            expected = item["ctx"]["expected"].replace(" or ", ", ")
-            message = f"`{item['input']}` is not one of the values known here"
-            instead = f"write one of {expected}"
-            if (protocol := str(item["input"])) and path and path[-1] == "protocol":
-                instead = _suggest(protocol, list(protocols()))
-        elif kind == "value_error":
-            message = str(item["ctx"]["error"])
-        elif kind in _INSTEAD:
-            found = "nothing" if item["input"] is None else type(item["input"]).__name__
-            subject = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "this item"
-            message = f"{subject} cannot be {_KINDS.get(found, found)}"
-        elif kind == "too_short":
-            message, instead = "must not be empty", "add at least one entry"
-        problems.setdefault((span, message), document.problem(span, _lower(message), instead))
-    return list(problems.values())
-
-
-_KINDS = {"dict": "a mapping", "list": "a list", "str": "text", "int": "a number", "float": "a number", "bool": "true or false"}
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:] if not message[:2].isupper() else message
-
-
-def _in_document(document: yamldoc.Document, location: tuple[int | str, ...]) -> yamldoc.Path:
-    """Pydantic's location without the names of union members, which stand nowhere in the YAML."""
-    path: list[int | str] = []
+def _sound_part(document: yamldoc.Document, error: ValidationError) -> _Settling | None:
+    """The spec without the fields, upstreams and routes that have mistakes; None where too little is left to judge."""
     data: Any = document.data
-    for step in location:
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        elif step == location[-1] and isinstance(data, dict):
-            path.append(step)
-            break
-        else:
-            continue
-        path.append(step)
-    return tuple(path)
-
-
-def _fields_at(path: yamldoc.Path) -> list[str]:
-    """The fields that the place knows, for suggestions."""
-    names = [str(step) for step in path if isinstance(step, str)]
-    model: Any = SpecFile
-    if names[:1] == ["routes"]:
-        model, names = RouteEntry, names[1:]
-    elif names[:1] == ["upstreams"]:
-        model, names = UpstreamModel, names[2:]
-    elif names[:1] == ["defaults"]:
-        model, names = RouteDefaults, names[1:]
-    for name in names:
-        info = getattr(model, "model_fields", {}).get(name)
-        model = next((t for t in _models_in(info.annotation) if info), None) if info else None
-    return sorted(getattr(model, "model_fields", {}))
-
-
-def _models_in(annotation: Any) -> Iterator[Any]:
-    if hasattr(annotation, "model_fields"):
-        yield annotation
-    for part in getattr(annotation, "__args__", ()):
-        yield from _models_in(part)
-
-
-def _suggest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    return f"known here: {', '.join(known)}" if known else "remove it"
+    wrong = {wording.place(document, item) for item in error.errors(include_url=False, include_input=False)} - {()}
+    if not {"upstreams", "routes"} <= set(data) or wrong & {("upstreams",), ("routes",)} or any(path[0] == "defaults" for path in wrong):
+        return None
+    doubtful = {path[1] for path in wrong if path[0] == "upstreams"}
+    fallback = (data.get("defaults") or {}).get("upstream")
+    bad = {path[1] for path in wrong if path[0] == "routes"}
+    kept = [i for i, route in enumerate(data["routes"]) if i not in bad and (route.get("upstream") or fallback) not in doubtful]
+    sound = {name: value for name, value in data.items() if not any(path[0] == name for path in wrong)}
+    sound["upstreams"] = {name: value for name, value in data["upstreams"].items() if name not in doubtful}
+    sound["routes"] = [data["routes"][i] for i in kept]
+    try:
+        return _Settling(document, SpecFile.model_validate(sound), kept)
+    except ValidationError:
+        return None
 
 
 # ---- defaults, references and collisions ----
 
 
 class _Settling:
-    def __init__(self, document: yamldoc.Document, model: SpecFile) -> None:
+    def __init__(self, document: yamldoc.Document, model: SpecFile, indices: Sequence[int]) -> None:
+        """``indices`` are the places of the model's routes in the document."""
         self.document = document
         self.model = model
+        self.indices = indices
         self.problems: list[Problem] = []
         self.names: set[str] = set()
+        self.numbers: dict[str, int] = {}
 
     def complain(self, span: Span, message: str, instead: str = "") -> None:
-        self.problems.append(self.document.problem(span, message, instead))
+        problem = self.document.problem(span, message, instead)
+        # What `defaults` says wrongly is wrong once, not once a route.
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def settle(self) -> Spec:
         model, document = self.model, self.document
         upstreams = {name: self.upstream(name, value) for name, value in model.upstreams.items()}
-        routes = [route for index, entry in enumerate(model.routes) if (route := self.route(index, entry, upstreams))]
+        routes: list[Route] = []
+        for index, entry in zip(self.indices, model.routes, strict=True):
+            if (route := self.route(index, entry, upstreams)) is not None:
+                routes.append(route)
+            if len(self.problems) >= MAX_PROBLEMS:
+                break
         self.collisions(routes)
         self.chain()
-        if self.problems:
-            raise InvalidInput(self.problems)
         return Spec(
             hosts=tuple(dict.fromkeys(model.hosts)),
             listen=model.listen,
             streams=model.scale.streams,
             trusted_proxies=tuple(dict.fromkeys(model.trusted_proxies)),
-            targets=model.targets,
-            chain=tuple(hop if isinstance(hop, str) else next(iter(hop.model_fields_set)) for hop in model.chain),
+            targets=self.targets(),
+            chain=tuple(hop.name for hop in model.chain),
             upstreams=upstreams,
             routes=tuple(routes),
             source=PurePath(document.source.name).name,
@@ -284,18 +220,18 @@ class _Settling:
         if name is None:
             self.complain(where(), "the route has no upstream", f"add `upstream: {next(iter(known))}`, or set it under defaults")
         elif name not in known:
-            self.complain(where("upstream"), f"there is no upstream named `{name}`", _suggest(name, list(known)))
+            self.complain(where("upstream"), f"there is no upstream named `{short(name)}`", wording.suggest(name, list(known)))
         return known.get(name) if name else None
 
     def check_protocol(self, where: Callable[..., Span], protocol: Protocol, upstream: Upstream, stated: dict[str, Any]) -> None:
         """What cannot be meant, whatever the target."""
         name, scheme = protocol.name, upstream.scheme
         if name == "grpc" and not upstream.speaks_grpc and not (upstream.http_version == "2"):
-            fixed = {"http": "grpc", "https": "grpcs"}.get(scheme, "grpc")
+            url, fixed = upstream.servers[0].address, {"http": "grpc", "https": "grpcs"}.get(scheme)
             self.complain(
                 where("protocol"),
-                f"gRPC needs HTTP/2 towards the origin, but upstream `{upstream.name}` is {scheme}:// with HTTP/1.1",
-                f"write {fixed}://{upstream.servers[0].address} for it, or `http: 2` in the upstream",
+                f"gRPC needs HTTP/2 towards the origin, but upstream `{upstream.name}` is {scheme}: with HTTP/1.1",
+                (f"write {fixed}://{url} for it, or " if fixed else "write ") + f"{{servers: [{fixed and scheme + '://' or ''}{url}], http: 2}}",
             )
         if upstream.speaks_grpc and not protocol.grpc_origin:
             self.complain(
@@ -315,7 +251,7 @@ class _Settling:
                 "remove `stream`, or use protocol ndjson, connect or grpc",
             )  # fmt: skip
         if stated["cache"] is not None and name != "poll":
-            self.complain(where("cache"), f"a {name} route must not be cached", "remove `cache`, or use protocol: poll")
+            self.complain(where("cache"), f"a route of protocol {name} must not be cached", "remove `cache`, or use protocol: poll")
         if name in ("websocket",) and stated["methods"] and "GET" not in stated["methods"]:
             self.complain(where("methods"), "a WebSocket handshake is a GET, which `methods` leaves out", "add GET, or remove methods")
         if name in ("grpc", "grpc-web") and stated["methods"] and "POST" not in stated["methods"]:
@@ -341,9 +277,10 @@ class _Settling:
     def unique(self, path: str) -> str:
         """A name for zones, logs and routes: out of the path, with a number where two are alike."""
         stem = re.sub(r"[^a-z0-9]+", "_", path.lower()).strip("_")[:40].strip("_") or "root"
-        name, number = stem, 2
+        name = stem
         while name in self.names:
-            name, number = f"{stem}_{number}", number + 1
+            self.numbers[stem] = self.numbers.get(stem, 1) + 1
+            name = f"{stem}_{self.numbers[stem]}"
         self.names.add(name)
         return name
 
@@ -357,15 +294,37 @@ class _Settling:
                 if first is not route:
                     self.complain(
                         route.span_of(field),
-                        f"this route collides with the one on line {first.span.line}: both match {route.title} on host {host}",
+                        f"this route collides with the one on line {first.span.line}: both match {short(route.title)} on {_host_in_words(host)}",
                         "merge them, or give one another path or other hosts",
                     )
                     break
 
     def chain(self) -> None:
         for index, hop in enumerate(self.model.chain):
-            name = hop if isinstance(hop, str) else next(iter(hop.model_fields_set))
-            if name == "cloudflare" and index > 0:
+            if hop.name == "cloudflare" and index > 0:
                 self.complain(
                     self.document.span_of(("chain", index)), "Cloudflare can only be the outermost hop", "put it first in the chain"
                 )
+
+    def targets(self) -> Targets:
+        """The settings of ``targets``, and those that stand at a hop of the chain."""
+        settled: dict[str, Any] = {name: getattr(self.model.targets, name) for name in self.model.targets.model_fields_set}
+        for index, hop in enumerate(self.model.chain):
+            stated = getattr(hop, hop.name)
+            if stated is None or not stated.model_fields_set:
+                continue
+            known = settled.get(hop.name)
+            for name in sorted(stated.model_fields_set):
+                if known and name in known.model_fields_set and getattr(known, name) != getattr(stated, name):
+                    self.complain(
+                        self.document.key_span_of(("chain", index, hop.name, name)),
+                        f"{hop.name} has another `{name}` elsewhere in this spec: {getattr(known, name)}",
+                        "state it once: one config is written for each target",
+                    )
+            merged = {**(known.model_dump(exclude_unset=True) if known else {}), **stated.model_dump(exclude_unset=True)}
+            settled[hop.name] = type(stated).model_validate(merged)
+        return Targets.model_construct(**settled)
+
+
+def _host_in_words(host: str) -> str:
+    return "any host" if host == "*" else f"host {host}"

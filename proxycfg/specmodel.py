@@ -14,6 +14,7 @@ import warnings
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import unquote, urlsplit
 
+from pydantic.fields import FieldInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from proxycfg.units import DURATION, SIZE, YEAR, parse_duration, parse_size
@@ -60,7 +61,7 @@ def _no_control(text: str) -> str:
 
 def _token(text: str) -> str:
     if not _TOKEN.fullmatch(text):
-        raise Wrong("must be a name", "write letters, digits and -_.!#$%&'*+^`|~ alone")
+        raise Wrong("must be letters, digits and -_.!#$%&'*+^`|~ alone", "write a name such as X-Request-ID")
     return text
 
 
@@ -87,7 +88,7 @@ def _host(text: str) -> str:
 def _path(text: str) -> str:
     _no_control(text)
     if not text.startswith("/"):
-        raise Wrong("must start with /")
+        raise Wrong("must start with /", f"write /{text}" if re.fullmatch(r"[\w-][\w./-]{0,60}", text) else "write a path such as /v1/chat")
     if "?" in text or "#" in text:
         raise Wrong("must not hold ? or #", "remove the query: a route is matched on the path alone")
     try:
@@ -109,10 +110,11 @@ def _regex(text: str) -> str:
     _no_control(text)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            # Python warns of [[ and the like, which mean another thing to it than to PCRE and RE2.
+            warnings.simplefilter("ignore")
             re.compile(text)
-    except (re.error, OverflowError, FutureWarning) as error:
-        raise Wrong(f"is not a regular expression: {error}", "correct it") from None
+    except (re.error, OverflowError) as error:
+        raise Wrong(f"is not a regular expression: {error}", "put a backslash before signs that stand for themselves") from None
     except RecursionError:
         raise Wrong("is nested too deeply", "write it with fewer groups") from None
     # Both engines must understand it alike: PCRE on nginx, RE2 on Envoy.
@@ -161,7 +163,7 @@ def _split_url(text: str) -> tuple[str, str, int | None, str]:
     except ValueError:
         port = 0
     if port == 0:
-        raise Wrong("has a port that is not between 1 and 65535")
+        raise Wrong("has a port that is not between 1 and 65535", "correct it, or leave it out for the scheme's own")
     return parts.scheme, parts.hostname or "", port, rest
 
 
@@ -186,14 +188,14 @@ def _number(value: Any, wanted: str) -> int | float:
 def _duration(value: Any) -> float:
     seconds = parse_duration(value) if isinstance(value, str) else _number(value, "a duration such as 30s, 5m or 1h")
     if not _LEAST_DURATION <= seconds <= YEAR:
-        raise Wrong("must be between 1ms and 365d", "leave the field out for the default")
+        raise Wrong("must be between 1ms and 365d", "365d is as good as never; without the field its default holds")
     return float(seconds)
 
 
 def _size(value: Any) -> int:
     size = parse_size(value) if isinstance(value, str) else _number(value, "a size such as 65536, 64KiB or 16MiB")
     if not 1 <= size <= _MOST_BYTES or size != int(size):
-        raise Wrong("must be a whole number of bytes, at most 1048576GiB", "leave the field out for the default")
+        raise Wrong(f"must be a whole number of bytes from 1 to {_MOST_BYTES}", "write such as 16MiB; without the field its default holds")
     return int(size)
 
 
@@ -204,7 +206,7 @@ def _rate(value: Any) -> float:
     else:
         rate = _number(value, "a rate such as 10, 10/s or 90/m")
     if not _LEAST_RATE <= rate <= _MOST_RATE:
-        raise Wrong(f"must be between 1/m and {_MOST_RATE}/s")
+        raise Wrong(f"must be between 1/m and {_MOST_RATE}/s", "write a rate such as 10/s; without the field there is no limit")
     return float(rate)
 
 
@@ -218,7 +220,7 @@ def _engine_version(value: Any) -> Any:
         # 1.30 has lost its last digit by now.
         raise Wrong("must be quoted, since YAML reads 1.30 as 1.3", 'write it in quotes, such as "1.30"')
     if isinstance(value, str) and not re.fullmatch(_VERSION, value):
-        raise Wrong("must be a version", 'write two or three numbers, such as "1.30" or "1.30.1"')
+        raise Wrong("must be two or three numbers with dots between", 'write a version such as "1.30" or "1.30.1"')
     return value
 
 
@@ -228,15 +230,15 @@ def _format_version(value: Any) -> Any:
     return value
 
 
-def _words(pattern: str, instead: str) -> AfterValidator:
-    """A text of a limited alphabet."""
+def _words(pattern: str, message: str) -> tuple[AfterValidator, FieldInfo]:
+    """A text of a limited alphabet, for us and for editors."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise Wrong("holds characters that cannot be meant, or is empty or too long", instead)
+            raise Wrong(message)
         return text
 
-    return AfterValidator(check)
+    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^{pattern}$"})
 
 
 def _number_or(pattern: str, least: float, most: float, kind: str = "number") -> WithJsonSchema:
@@ -370,7 +372,7 @@ def parse_server(url: str) -> Server:
             "remove the credentials; use `headers` on the route" if "@" in rest else "use `strip_prefix` on the route to change paths",
         )
     if "*" in host:
-        raise Wrong("must name one host, not a wildcard")
+        raise Wrong("must name one host, not a wildcard", "list the servers: {servers: [URL, URL]}")
     port = port or _DEFAULT_PORTS[scheme]
     # Not validated again: 10,000 routes ask for their servers often.
     return Server.model_construct(scheme=cast("Scheme", scheme), host=_host(host), port=port, socket="")
@@ -457,8 +459,8 @@ class Auth(_Model):
     """Where the credential travels: it decides what logs must not keep."""
 
     by: Literal["cookie", "header", "query"] = Field(description="query masks it in every access log")
-    name: Annotated[str, _words(r"[A-Za-z0-9_-]{1,128}", "write a name of letters, digits, _ and -")] = Field(
-        description="name of the cookie, header or query argument", json_schema_extra={"pattern": "^[A-Za-z0-9_-]{1,128}$"}
+    name: Annotated[str, *_words("[A-Za-z0-9_-]{1,128}", "must be letters, digits, _ and -, at most 128 of them")] = Field(
+        description="name of the cookie, header or query argument"
     )
 
 
@@ -592,10 +594,10 @@ class CloudflareTarget(_Model):
     """What the Cloudflare config is for."""
 
     plan: Plan = Field("free", description="decides timeouts and which settings exist")
-    zone: Annotated[str, _words(r"[A-Za-z0-9.-]{1,253}", "write the zone's id or domain name")] | None = Field(
+    zone: Annotated[str, *_words("[A-Za-z0-9.-]{1,253}", "must be a zone's id or domain name")] | None = Field(
         None, description="zone id or name"
     )
-    account: Annotated[str, _words(r"[A-Za-z0-9-]{1,64}", "write the account's id")] | None = Field(None, description="account id")
+    account: Annotated[str, *_words("[A-Za-z0-9-]{1,64}", "must be an account's id")] | None = Field(None, description="account id")
     worker: bool = Field(False, description="put a Worker in front that sends heartbeats and repairs endings")
     tunnel: bool = Field(False, description="reach the origin through cloudflared")
 
@@ -615,6 +617,8 @@ class Hop(Targets):
     @classmethod
     def _from_name(cls, value: Any) -> Any:
         if isinstance(value, str):
+            if value not in cls.model_fields:
+                raise Wrong("cannot be a hop", f"write one of {', '.join(cls.model_fields)}")
             return {value: {}}
         if value is None or isinstance(value, (list, int, float)):
             raise Wrong(f"a hop cannot be {called(value)}", f"write one of {', '.join(cls.model_fields)}")

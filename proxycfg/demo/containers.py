@@ -96,7 +96,9 @@ def arguments(name: EngineName, config: Path) -> list[str]:
     """The arguments with which an engine stays in the foreground and writes to standard error."""
     if name == "nginx":
         return ["-c", str(config), "-e", "stderr", "-g", "daemon off;"]
-    return ["-c", str(config), "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"]
+    # Laid over the file: the port that it gives to Envoy's own interface may be taken by another Envoy of this machine.
+    admin = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}"
+    return ["-c", str(config), "--config-yaml", admin, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"]
 
 
 def _need_docker() -> None:

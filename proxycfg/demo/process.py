@@ -28,7 +28,7 @@ trap '' TERM INT HUP
 reader=$!
 wait $proxy
 status=$?
-kill -KILL $reader
+kill -KILL $reader 2>/dev/null
 exit $status
 """
 

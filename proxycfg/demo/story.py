@@ -50,7 +50,7 @@ class Story:
     @property
     def transport(self) -> str:
         """How the readers come, for people."""
-        return f"HTTP/1.1 over {'TLS' if self.secure else 'TCP'}"
+        return "HTTP/1.1 over TLS" if self.secure else "HTTP/1.1"
 
     def lasting(self, seconds: float) -> Story:
         """The same with an answer of another length."""
@@ -127,8 +127,8 @@ ENVOY = Story(
         "Because the proxy in front of me has lost its patience. A route in Envoy gives me fifteen seconds for the whole answer, "
         "unless somebody wrote otherwise. The clock starts when your question has arrived, and it does not care that I am talking: "
         "it counts the answer, not the silence in it. Short answers never notice, and so every test passes. Then one day a model "
-        "thinks a little longer than usual, or you ask for a little more, and right there, while I talk, I am cut off in the "
-        "middle of a sentence. Let a stream last as long as it has something to say, watch the silence instead, and I can finish. "
+        "thinks a little longer than usual, or you want to know a little more, and right there, while I still talk to you, I am "
+        "cut off in the middle of a sentence. Let a stream last while it has something to say, and I can finish. "
         "As I do right here.",
         think=0.4,
         seconds=18.0,

@@ -7,6 +7,8 @@ from time import monotonic
 from proxycfg.origin.channel import Channel
 from proxycfg.origin.frames import BadFrame
 from proxycfg.origin.gates import Gates
+from proxycfg.origin.plain import ChatWriter, PlainWriter
+from proxycfg.origin.rpc import ConnectWriter, GrpcWriter, fail_early
 from proxycfg.origin.script import (
     Bytes,
     Close,
@@ -30,8 +32,6 @@ from proxycfg.origin.script import (
     Wait,
     When,
 )
-from proxycfg.origin.plain import ChatWriter, PlainWriter
-from proxycfg.origin.rpc import ConnectWriter, GrpcWriter, fail_early
 from proxycfg.origin.websocket import SocketWriter
 from proxycfg.origin.writer import Refused, Writer, refuse
 

@@ -91,8 +91,8 @@ class Origin:
         try:
             yield origin
         finally:
-            assert origin._loop is not None  # noqa: SLF001 - its own class
-            origin._loop.call_soon_threadsafe(stopping.set)  # noqa: SLF001
+            assert origin._loop is not None
+            origin._loop.call_soon_threadsafe(stopping.set)
             thread.join()
 
     @contextlib.asynccontextmanager

@@ -116,7 +116,7 @@ class Service:
 
     def _choose(self, request: Request) -> Script:
         text = request.header("x-origin-script") or request.query.get("script")
-        return self._parse(text if text else _default(request))
+        return self._parse(text or _default(request))
 
     def _parse(self, text: str) -> Script:
         # A benchmark sends the same script thousands of times.

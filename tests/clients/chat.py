@@ -4,9 +4,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from openai import DefaultHttpxClient, OpenAI
+from openai import APIConnectionError, DefaultHttpxClient, OpenAI
 
 from .http import Client
+
+
+class Broken(Exception):
+    """The stream was cut before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,18 @@ def stream_tokens(client: Client, *, base: str = "/v1", script: str = "") -> Ite
             stream=True,
             extra_headers={"x-origin-script": script} if script else None,
         )
-        for chunk in stream:
-            text = chunk.choices[0].delta.content if chunk.choices else None
-            if text:
-                yield Token(time.monotonic(), text)
+        try:
+            for chunk in stream:
+                text = chunk.choices[0].delta.content if chunk.choices else None
+                if text:
+                    yield Token(time.monotonic(), text)
+        except APIConnectionError as error:
+            raise Broken(str(error)) from error
+        except Exception as error:
+            # Older SDKs let their HTTP library's error out, and which library that is depends on the version, too.
+            if type(error).__module__.startswith("httpx"):
+                raise Broken(str(error)) from error
+            raise
 
 
 def complete(client: Client, *, base: str = "/v1", script: str = "") -> str:

@@ -68,7 +68,9 @@ def test_a_bad_script_is_a_bad_request(client: Client, origin: Origin) -> None:
 # Streams in lock-step.
 
 
-@pytest.mark.parametrize("head", ["sse", "sse gzip=yes", "sse framing=close", "sse framing=length", "sse xab=no hold=yes"])
+@pytest.mark.parametrize(
+    "head", ["sse", "sse gzip=yes", "sse framing=close", "sse framing=length", "sse xab=no hold=yes"]
+)
 def test_each_event_arrives_before_the_next_is_sent(client: Client, origin: Origin, key: str, head: str) -> None:
     """The proof that needs no clock: the client confirms every event, the end included."""
     with sse.listen(client, "/events", script=f"key {key}; {head}; event n=4 gate={key} size=64") as stream:
@@ -323,7 +325,9 @@ def test_connections_are_kept_and_closed_as_http_says(reach: Reach, origin: Orig
     with reach("http/1.0").connect() as connection:
         third, fourth = (connection.request("/", [("Connection", "keep-alive")]).answer() for _ in range(2))
 
-    numbers = [origin.exchange(int(one.header("x-origin-exchange") or 0)).connection for one in (first, second, third, fourth)]
+    numbers = [
+        origin.exchange(int(one.header("x-origin-exchange") or 0)).connection for one in (first, second, third, fourth)
+    ]
     assert numbers[0] == numbers[1] != numbers[2] == numbers[3]
     assert first.header("connection") is None
     assert third.header("connection") == "keep-alive"
@@ -508,7 +512,9 @@ def test_the_origin_hangs_up(client: Client, origin: Origin, key: str, before: s
     assert exchange.aborted is None
 
 
-@pytest.mark.parametrize(("script", "end", "code"), [("rst code=11", "rst_stream", 11), ("rst scope=connection", "reset", None)])
+@pytest.mark.parametrize(
+    ("script", "end", "code"), [("rst code=11", "rst_stream", 11), ("rst scope=connection", "reset", None)]
+)
 @pytest.mark.parametrize("transport", HTTP2)
 def test_resets_of_http2(reach: Reach, transport: str, script: str, end: str, code: int | None) -> None:
     """Of one stream with a code, or of the connection."""
@@ -619,7 +625,9 @@ def test_a_cached_answer_gives_itself_away(client1: Client, key: str) -> None:
         (b"\x16\x03\x01\x02\x00\r\n\r\n", 400),
     ],
 )
-def test_malformed_requests_are_refused_and_recorded(client1: Client, origin: Origin, request_bytes: bytes, status: int) -> None:
+def test_malformed_requests_are_refused_and_recorded(
+    client1: Client, origin: Origin, request_bytes: bytes, status: int
+) -> None:
     """With the reason, and the connection is closed."""
     with socket.create_connection(client1.address, timeout=5) as sock:
         name = "%s:%d" % sock.getsockname()

@@ -106,7 +106,9 @@ def test_large_messages_pass_the_windows(stub: Stub) -> None:
     assert stub.unary("Unary", message).data == [message]
 
 
-@pytest.mark.parametrize("script", ["hang", "grpc; hang", "grpc; event; hang", "grpc; event n=100000 gap=0.001", "grpc; echo"])
+@pytest.mark.parametrize(
+    "script", ["hang", "grpc; hang", "grpc; event; hang", "grpc; event n=100000 gap=0.001", "grpc; echo"]
+)
 def test_a_cancelled_call_is_noticed(stub: Stub, origin: Origin, key: str, script: str) -> None:
     """RST_STREAM with code 8."""
     call = stub.bidi("Any", script=f"key {key}; {script}")
@@ -159,7 +161,9 @@ def test_a_call_is_held_to_the_letter(
     reach: Reach, origin: Origin, key: str, headers: list[tuple[str, str]], method: str, end: str, status: int
 ) -> None:
     """Without ``te: trailers`` and for other methods the stream is reset, as grpcio does it; other types get 415."""
-    with reach("h2c").request("/a.B/C", headers, method=method, body=b"\0\0\0\0\1x", script=f"key {key}; grpc; echo") as call:
+    with reach("h2c").request(
+        "/a.B/C", headers, method=method, body=b"\0\0\0\0\1x", script=f"key {key}; grpc; echo"
+    ) as call:
         answer = call.answer()
 
     assert (answer.end, answer.status, call.code) == (end, status, 2 if end == "rst_stream" else None)
@@ -217,7 +221,9 @@ def test_trailers_are_trailers(reach: Reach) -> None:
 @pytest.mark.parametrize("text", [False, True])
 def test_grpc_web_in_lock_step(web: Client, web_origin: Origin, key: str, text: bool) -> None:
     """Binary and text: messages, then the trailers as a frame."""
-    call = grpc_web.call_web(web, "Any", b"hi", text=text, script=f'grpc; event n=3 gate={key}; fail 5 message="no more"')
+    call = grpc_web.call_web(
+        web, "Any", b"hi", text=text, script=f'grpc; event n=3 gate={key}; fail 5 message="no more"'
+    )
     with call.call:
         for number, message in enumerate(call, 1):
             assert message.data == b"%d" % number

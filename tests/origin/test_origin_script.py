@@ -85,7 +85,7 @@ def test_the_key_is_the_first_name_in_the_script(text: str, key: str) -> None:
         ("fail 5; grpc", "never reached"),
         ("sse; key k", "comes first"),
         ("sse; gate", "has no name"),
-        ("sse; gate \"a b\"", "letters, digits"),
+        ('sse; gate "a b"', "letters, digits"),
         ("text framing=length; echo", "needs length=N"),
         ("sse framing=length gzip=yes; event", "needs length=N"),
         ("sse; event n=4 batch=2 gate=k", "exclude each other"),
@@ -101,7 +101,11 @@ def test_mistakes_are_named(text: str, why: str) -> None:
     assert why in str(caught.value)
 
 
-@given(st.one_of(st.text(), st.lists(st.sampled_from([*HEADS, *STEPS, "n=2", "1", ";", "gate=k", '"', "\\"])).map(" ".join)))
+@given(
+    st.one_of(
+        st.text(), st.lists(st.sampled_from([*HEADS, *STEPS, "n=2", "1", ";", "gate=k", '"', "\\"])).map(" ".join)
+    )
+)
 def test_only_script_errors_leave_the_parser(text: str) -> None:
     """Whatever a client sends is a script or a ``ScriptError``."""
     try:

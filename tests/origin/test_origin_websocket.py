@@ -52,7 +52,9 @@ def test_messages_may_be_binary(client: Client) -> None:
 
 def test_the_client_itself_can_be_the_gate(client: Client) -> None:
     """``read n=1`` waits for a message on the same socket."""
-    with open_socket(client, "/", script="ws; event; read n=1; event data={pieces}; read n=2; event data={pieces}") as ws:
+    with open_socket(
+        client, "/", script="ws; event; read n=1; event data={pieces}; read n=2; event data={pieces}"
+    ) as ws:
         assert ws.receive() == "1"
         ws.send("go")
         assert ws.receive() == "1"
@@ -67,7 +69,9 @@ def test_pings_of_the_origin_are_answered(client: Client, origin: Origin, key: s
         assert origin.wait(lambda one: one.pongs == 2, key).status == 101
 
 
-@pytest.mark.parametrize(("step", "code", "reason"), [("close 4001 reason=bye", 4001, "bye"), ("close", 1000, ""), ("wait 0", 1000, "")])
+@pytest.mark.parametrize(
+    ("step", "code", "reason"), [("close 4001 reason=bye", 4001, "bye"), ("close", 1000, ""), ("wait 0", 1000, "")]
+)
 def test_the_origin_closes(client: Client, origin: Origin, key: str, step: str, code: int, reason: str) -> None:
     """With the code that was asked for."""
     with open_socket(client, "/", script=f"key {key}; ws; {step}") as ws, pytest.raises(Closed) as closed:
@@ -106,7 +110,9 @@ def test_a_silent_origin_says_nothing_but_pongs(client: Client, origin: Origin, 
 
 
 @pytest.mark.parametrize(("how", "kind"), [("drop", "FIN"), ("abort", "RST")])
-def test_a_client_that_leaves_without_a_word_is_noticed(client: Client, origin: Origin, key: str, how: str, kind: str) -> None:
+def test_a_client_that_leaves_without_a_word_is_noticed(
+    client: Client, origin: Origin, key: str, how: str, kind: str
+) -> None:
     """No close frame came."""
     with open_socket(client, "/", script=f"key {key}; ws; hang") as ws:
         getattr(ws, how)()
@@ -155,7 +161,9 @@ def test_the_example_of_the_standard(reach: Reach) -> None:
         ({"Sec-WebSocket-Key": ""}, 400),
     ],
 )
-def test_a_handshake_is_held_to_the_letter(reach: Reach, origin: Origin, key: str, change: dict[str, str], status: int) -> None:
+def test_a_handshake_is_held_to_the_letter(
+    reach: Reach, origin: Origin, key: str, change: dict[str, str], status: int
+) -> None:
     """Case and extra tokens are fine; anything missing is refused, and recorded."""
     with reach("http/1.1").request("/", (HANDSHAKE | change).items(), script=f"key {key}; ws; close") as call:
         call.head() if status != 101 else call._pump(5)
@@ -164,7 +172,9 @@ def test_a_handshake_is_held_to_the_letter(reach: Reach, origin: Origin, key: st
     assert bool(origin.exchange(key).refused) == (status != 101)
 
 
-@pytest.mark.parametrize(("transport", "method", "status"), [("http/1.0", "GET", 400), ("http/1.1", "POST", 400), ("h2c", "GET", 400)])
+@pytest.mark.parametrize(
+    ("transport", "method", "status"), [("http/1.0", "GET", 400), ("http/1.1", "POST", 400), ("h2c", "GET", 400)]
+)
 def test_a_handshake_is_a_get_over_http11(reach: Reach, transport: str, method: str, status: int) -> None:
     """An HTTP/1.0 proxy in between is refused, as strict servers do."""
     headers = () if transport == "h2c" else HANDSHAKE.items()

@@ -1,0 +1,198 @@
+"""What pydantic has against a spec, in words for people: what is wrong, where in the YAML, and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from proxycfg.errors import MAX_PROBLEMS, Problem
+from proxycfg.specmodel import RouteDefaults, RouteEntry, SpecFile
+from proxycfg.specmodel import Upstream as UpstreamModel
+from proxycfg.units import short
+from proxycfg.yamldoc import called
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from proxycfg.source import Span
+    from proxycfg.yamldoc import Document, Path
+
+_WANTED = {
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+"""Pydantic's name for a value of the wrong type → what the field takes."""
+_BOUNDS = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most")}
+_PREDICATE = re.compile(r"(must|may|has|is|uses|repeats|holds|cannot)\b")
+
+
+def problems(document: Document, error: ValidationError) -> list[Problem]:
+    """Every problem once, the first :data:`~proxycfg.errors.MAX_PROBLEMS` of them."""
+    items = [(place(document, item), item) for item in error.errors(include_url=False)]
+    # A union complains once for each of its members: the member whose shape fits says most, or all are named together.
+    others = {path[:length] for path, item in items if item["type"] not in _WANTED for length in range(len(path) + 1)}
+    wanted: dict[Path, list[str]] = {}
+    for path, item in items:
+        if item["type"] in _WANTED:
+            wanted.setdefault(path, []).append(_WANTED[item["type"]])
+    found: dict[tuple[Span, str], Problem] = {}
+    for path, item in sorted(items, key=lambda pair: document.key_span_of(pair[0])):
+        if item["type"] not in _WANTED:
+            span, message, instead = _worded(document, path, item)
+        elif path not in others:
+            span, message, instead = document.span_of(path), *_of_wrong_type(path, item["input"], list(dict.fromkeys(wanted[path])))
+        else:
+            continue
+        found.setdefault((span, message), document.problem(span, message, instead))
+        if len(found) == MAX_PROBLEMS:
+            break
+    return list(found.values())
+
+
+def place(document: Document, item: ErrorDetails) -> Path:
+    """Pydantic's location without what stands nowhere in the YAML, such as the names of a union's members."""
+    path: list[int | str] = []
+    data: Any = document.data
+    for step in item["loc"]:
+        if isinstance(data, dict) and step in data:
+            data = data[step]
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            continue
+        path.append(step)
+    return tuple(path)
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """What was probably meant by a word that is not known, or all that could be."""
+    folded = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6) if len(word) < 100 else ()
+    if close:
+        return f"did you mean `{folded[close[0]]}`?"
+    listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    return f"write {'one of ' if len(known) > 1 else ''}{listed}" if listed else "remove it"
+
+
+def _worded(document: Document, path: Path, item: ErrorDetails) -> tuple[Span, str, str]:
+    kind, context, value = item["type"], item.get("ctx", {}), item["input"]
+    span, subject = document.span_of(path), _subject(path, value)
+    if item["loc"][-1:] == ("[key]",):
+        span, subject = document.key_span_of(path), f"`{short(str(value))}`"
+    if kind == "value_error":
+        error = context["error"]
+        message, instead, at = str(error), getattr(error, "instead", ""), getattr(error, "at", ())
+        if at:
+            span = document.key_span_of((*path, *at))
+        return span, f"{subject} {message}" if _PREDICATE.match(message) else message, instead
+    if kind == "extra_forbidden":
+        return document.key_span_of(path), f"unknown field `{short(str(path[-1]))}`", _for_unknown_field(path)
+    if kind == "missing":
+        field = item["loc"][-1]
+        return document.key_span_of(path), f"`{field}` is missing {f'in {_subject(path, None)}' if path else 'here'}", f"add `{field}: …`"
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'|(\d+)", context["expected"])
+        instead = suggest(str(value), [text or number for text, number in known])
+        shown = f"`{short(value)}`" if isinstance(value, str) else called(value)
+        if path and isinstance(path[-1], int):
+            return span, f"{_subject(path[:-1], None)} cannot hold {shown}", instead
+        return span, f"{subject} {'has no value' if value is None else f'cannot be {shown}'}", instead
+    if kind in _BOUNDS:
+        bound, words = _BOUNDS[kind]
+        return span, f"{subject} must be {words} {context[bound]}, not {short(str(value))}", ""
+    if kind in ("too_short", "string_too_short"):
+        return span, f"{subject} must not be empty", "remove it for the default" if _optional(path) else ""
+    if kind in ("too_long", "string_too_long"):
+        return span, f"{subject} must hold at most {context['max_length']} {'entries' if kind == 'too_long' else 'characters'}", ""
+    return span, f"{subject}: {item['msg']}", ""
+
+
+def _of_wrong_type(path: Path, value: Any, wanted: list[str]) -> tuple[str, str]:
+    subject, kinds = _subject(path, value), ", or ".join(wanted)
+    forms = ", or ".join(_form(path) if kind == "a mapping" else kind for kind in wanted)
+    if value is None:
+        return f"{subject} has no value", f"write {forms}{', or remove the field' if _optional(path) else ''}"
+    if "a list" in wanted:
+        forms = f"[{_in_yaml(value)}]" if isinstance(value, (str, int, float)) else "a list: start each item with `- `"
+    elif "text" in wanted and isinstance(value, (int, float)):
+        forms = f'"{_in_yaml(value)}", in quotes'
+    elif "a whole number" in wanted and isinstance(value, str):
+        forms = "digits alone, without quotes"
+    return f"{subject} must be {kinds}, not {called(value)}", f"write {forms}"
+
+
+def _in_yaml(value: str | float) -> str:
+    """A scalar as it can stand in a list."""
+    text = short(str(value).lower() if isinstance(value, bool) else str(value))
+    return text if re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9_/.-]*(:[A-Za-z0-9_/.-]+)*", text) else f'"{text}"'
+
+
+def _form(path: Path) -> str:
+    """What a mapping at the place looks like."""
+    model = _model_at(path)
+    names = ["path", "protocol", "upstream"] if model is RouteEntry else list(getattr(model, "model_fields", {}))
+    return f"{{{', '.join(f'{name}: …' for name in names or ['name'])}}}"
+
+
+def _subject(path: Path, value: Any) -> str:
+    """How a message names what it speaks of: by its field, or by itself in a list."""
+    if not path:
+        return "the file"
+    if isinstance(path[-1], str):
+        return f"`{short(path[-1])}`"
+    if isinstance(value, str) and value:
+        return f"`{short(value)}`"
+    names = [step for step in path if isinstance(step, str)]
+    return f"item {path[-1] + 1} of `{names[-1]}`" if names else f"item {path[-1] + 1}"
+
+
+def _for_unknown_field(path: Path) -> str:
+    name, known = str(path[-1]), _fields_at(path[:-1])
+    if name == "<<":
+        return "write shared fields under `defaults`, or repeat them: merging is not part of YAML 1.2"
+    return suggest(name, known)
+
+
+def _fields_at(path: Path) -> list[str]:
+    """The fields that the place knows."""
+    return sorted(getattr(_model_at(path), "model_fields", {}))
+
+
+def _optional(path: Path) -> bool:
+    """Whether the place is a field that may be left out."""
+    fields = getattr(_model_at(path[:-1]), "model_fields", {})
+    return bool(path) and path[-1] in fields and not fields[path[-1]].is_required()
+
+
+def _model_at(path: Path) -> Any:
+    names = [step for step in path if isinstance(step, str)]
+    model: Any = SpecFile
+    if names[:1] == ["routes"]:
+        model, names = RouteEntry, names[1:]
+    elif names[:1] == ["upstreams"] and len(names) > 1:
+        model, names = UpstreamModel, names[2:]
+    elif names[:1] == ["defaults"]:
+        model, names = RouteDefaults, names[1:]
+    for name in names:
+        info = getattr(model, "model_fields", {}).get(name)
+        model = next(_models_in(info.annotation), None) if info else None
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[Any]:
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+    if getattr(annotation, "__origin__", None) is dict:
+        # Its names are the user's.
+        return
+    for part in getattr(annotation, "__args__", ()):
+        yield from _models_in(part)

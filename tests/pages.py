@@ -1,0 +1,185 @@
+"""The pages under ``docs/`` that are made from the code: ``python -m tests.pages write`` makes them, ``check`` fails where one is out of date."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from proxycfg import specfile, specmodel
+from proxycfg.behavior import properties
+from proxycfg.need import need_of
+from proxycfg.protocols import protocols
+from proxycfg.source import Source
+from proxycfg.units import show_duration, show_size
+
+DOCS = Path(__file__).parent.parent / "docs"
+NOTE = "<!-- Made by `make docs`; edit the code that it is made from. -->"
+
+
+def pages() -> dict[str, str]:
+    """File name → text of every generated page."""
+    return {"spec.md": _spec_page(), "protocols.md": _protocols_page(), "properties.md": _properties_page()}
+
+
+# ---- the spec ----
+
+_MODELS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("The file", specmodel.SpecFile),
+    ("`listen`", specmodel.Listen),
+    ("`listen.tls`", specmodel.Tls),
+    ("`scale`", specmodel.Scale),
+    ("`upstreams.NAME`", specmodel.Upstream),
+    ("`upstreams.NAME.tls`", specmodel.UpstreamTls),
+    ("`upstreams.NAME.affinity`", specmodel.Affinity),
+    ("`routes[]`", specmodel.RouteEntry),
+    ("`routes[].upload`", specmodel.Upload),
+    ("`routes[].headers`", specmodel.Rewrites),
+    ("`routes[].auth`", specmodel.Auth),
+    ("`routes[].cors`", specmodel.Cors),
+    ("`routes[].limits`", specmodel.Limits),
+    ("`routes[].retry`", specmodel.Retry),
+    ("`targets.nginx`", specmodel.NginxTarget),
+    ("`targets.envoy`", specmodel.EnvoyTarget),
+    ("`targets.cloudflare`", specmodel.CloudflareTarget),
+)
+
+
+def _spec_page() -> str:
+    lines = [
+        "# The spec: `routes.yaml`", "", NOTE, "",
+        "`proxycfg init` writes a commented one; `proxycfg schema` prints its JSON Schema, for completion in editors. Unknown fields,",
+        "wrong types and references to nothing are errors, all of them in one run, each with its line and column.", "",
+        "Durations are `500ms`, `30s`, `5m`, `1h30m`, `1d`, or a number of seconds; sizes `64KiB`, `16MiB`, `16MB`, or a number of bytes.",
+        "", "Among routes of one host, exact paths are tried first, then regular expressions in the order of the file, then prefixes from",
+        "the longest to the shortest. A route of a wildcard host also answers for the hosts it covers; the more specific host wins.", "",
+    ]  # fmt: skip
+    for title, model in _MODELS:
+        lines += [f"## {title}", "", (model.__doc__ or "").strip().splitlines()[0], ""]
+        lines += ["| field | value | default | meaning |", "| --- | --- | --- | --- |"]
+        lines += [f"| `{name}` | {kind} | {default} | {told} |" for name, kind, default, told in _fields(model)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _fields(model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
+    for name, info in model.model_fields.items():
+        default = info.default if info.default is not PydanticUndefined else None
+        if info.is_required():
+            shown = "required"
+        elif default in (None, []) or isinstance(default, BaseModel):
+            shown = "—"
+        else:
+            shown = f"`{str(default).lower() if isinstance(default, bool) else default}`".replace("'", '"')
+        yield name, _kind(info.annotation).replace("|", "or"), shown, (info.description or "").replace("|", "or")
+
+
+_KINDS = {"str": "text", "float": "number", "int": "whole number", "bool": "true or false", "NoneType": ""}
+
+
+def _kind(annotation: Any) -> str:
+    origin = typing.get_origin(annotation)
+    arguments = typing.get_args(annotation)
+    if origin is typing.Literal:
+        return ", ".join(f"`{value}`" for value in arguments)
+    if origin is typing.Annotated:
+        return _kind(arguments[0])
+    if origin is list:
+        return f"list of {_kind(arguments[0])}"
+    if origin is dict:
+        return f"mapping of {_kind(arguments[0])} to {_kind(arguments[1])}"
+    if arguments:
+        return " or ".join(dict.fromkeys(filter(None, map(_kind, arguments))))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "mapping"
+    return _KINDS.get(getattr(annotation, "__name__", ""), str(annotation))
+
+
+# ---- protocols ----
+
+
+def _protocols_page() -> str:
+    lines = [
+        "# Protocols", "", NOTE, "",
+        "What each protocol asks of every hop, and what its routes have where the spec says nothing.", "",
+        "| protocol | what it is | silence allowed | uploads stream | largest request |", "| --- | --- | --- | --- | --- |",
+    ]  # fmt: skip
+    for protocol in protocols().values():
+        limit = "unlimited" if protocol.body_limit is None else show_size(protocol.body_limit)
+        uploads = "yes" if protocol.uploads else "no"
+        silence = show_duration(protocol.idle_timeout)
+        lines.append(f"| [`{protocol.name}`](#{protocol.name}) | {protocol.summary} | {silence} | {uploads} | {limit} |")
+    lines += [
+        "", "With a `heartbeat`, silence is allowed for three of them, and at least a minute: two may be lost before the stream is given up.",
+        "Retries are off for everything that streams; `http` and `poll` routes try a second server if the first fails before it answers,",
+        "never with a request that is not idempotent. `poll` routes share answers for a second and allow 50 requests a second of one client.", "",
+    ]  # fmt: skip
+    for protocol in protocols().values():
+        lines += [f"## {protocol.name}", "", f"{protocol.summary}.", ""]
+        lines += ["| property | wanted | otherwise |", "| --- | --- | --- |"]
+        lines += [f"| `{name}` | {wanted} | {why} |" for name, wanted, why in _wants(protocol.name)]
+        lines += ["", f"Sources: {', '.join(f'<{source}>' for source in protocol.sources)}", ""]
+    return "\n".join(lines)
+
+
+def _wants(name: str) -> Iterator[tuple[str, str, str]]:
+    scheme = "grpc" if name in {"grpc", "grpc-web"} else "http"
+    text = f"upstreams: {{it: {scheme}://it:1}}\nroutes: [{{path: /it, protocol: {name}, upstream: it}}]"
+    route = specfile.load(Source("routes.yaml", text)).routes[0]
+    for prop, want in need_of(route).wants.items():
+        low, high = want.accepted.low, want.accepted.high
+        if want.accepted.exact:
+            shown = _value(low)
+        elif high == float("inf") or isinstance(low, frozenset):
+            shown = f"at least {_value(low)}"
+        else:
+            shown = f"{_value(low)} to {_value(high)}"
+        if (low, high) != (False, True):
+            yield prop, shown, want.why
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "none"
+    if value == float("inf"):
+        return "no limit"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# ---- properties ----
+
+
+def _properties_page() -> str:
+    lines = [
+        "# Properties", "", NOTE, "",
+        "The traits of a route on a hop that matter to a stream: one name everywhere, in code, JSON and docs. Durations are seconds; `null` is",
+        "never, no limit, or not set; what a config leaves open is `{\"between\": [low, high]}`.", "",
+        "| property | unit | what it says | along a chain |", "| --- | --- | --- | --- |",
+    ]  # fmt: skip
+    for name, prop in properties().items():
+        along = (prop.along.__doc__ or "").strip().rstrip(".").lower() if prop.along else "hangs on the headers that pass between the hops"
+        lines.append(f"| `{name}` | {prop.unit or '—'} | {prop.doc} | {along} |")
+    return "\n".join([*lines, ""])
+
+
+def main() -> int:
+    """Write the pages, or check them; 1 if one is out of date."""
+    if sys.argv[1:] == ["write"]:
+        for name, text in pages().items():
+            (DOCS / name).write_text(text)
+        return 0
+    stale = [name for name, text in pages().items() if not (DOCS / name).exists() or (DOCS / name).read_text() != text]
+    for name in stale:
+        sys.stderr.write(f"docs/{name} is out of date: run `make docs`\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

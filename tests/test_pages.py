@@ -1,0 +1,34 @@
+"""Generated pages are up to date, and what hand-written pages say of the tool is what it says itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from proxycfg.commands import usage
+from tests.pages import DOCS, pages
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_a_generated_page_is_up_to_date(name: str) -> None:
+    """`make docs` would change nothing."""
+    assert (DOCS / name).read_text() == pages()[name]
+
+
+def test_the_readme_quotes_the_help_text() -> None:
+    """The README shows `proxycfg --help` as it is."""
+    assert usage().strip() in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]))
+def test_links_lead_somewhere(page: str) -> None:
+    """Every relative link and picture of a page exists."""
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    missing = [link for link in links if "://" not in link and not (ROOT / page).parent.joinpath(link).exists()]
+
+    assert not missing
