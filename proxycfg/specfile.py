@@ -47,7 +47,9 @@ def load(source: Source) -> Spec:
     if not isinstance(document.data, dict):
         found = "is empty" if document.data is None else f"holds {yamldoc.called(document.data)}"
         instead = "start with `upstreams:` and `routes:`; `proxycfg init` writes an example"
-        raise InvalidInput([document.problem(document.span_of(()), f"a spec is a mapping of fields, this file {found}", instead)])
+        raise InvalidInput(
+            [document.problem(document.span_of(()), f"a spec is a mapping of fields, this file {found}", instead)]
+        )
     try:
         model = SpecFile.model_validate(document.data)
     except ValidationError as error:
@@ -69,12 +71,18 @@ def _sound_part(document: yamldoc.Document, error: ValidationError) -> _Settling
     """The spec without the fields, upstreams and routes that have mistakes; None where too little is left to judge."""
     data: Any = document.data
     wrong = {wording.place(document, item) for item in error.errors(include_url=False, include_input=False)} - {()}
-    if not {"upstreams", "routes"} <= set(data) or wrong & {("upstreams",), ("routes",)} or any(path[0] == "defaults" for path in wrong):
+    if not {"upstreams", "routes"} <= set(data) or wrong & {("upstreams",), ("routes",)}:
+        return None
+    if any(path[0] == "defaults" for path in wrong):
         return None
     doubtful = {path[1] for path in wrong if path[0] == "upstreams"}
     fallback = (data.get("defaults") or {}).get("upstream")
     bad = {path[1] for path in wrong if path[0] == "routes"}
-    kept = [i for i, route in enumerate(data["routes"]) if i not in bad and (route.get("upstream") or fallback) not in doubtful]
+    kept = [
+        i
+        for i, route in enumerate(data["routes"])
+        if i not in bad and (route.get("upstream") or fallback) not in doubtful
+    ]
     sound = {name: value for name, value in data.items() if not any(path[0] == name for path in wrong)}
     sound["upstreams"] = {name: value for name, value in data["upstreams"].items() if name not in doubtful}
     sound["routes"] = [data["routes"][i] for i in kept]
@@ -154,7 +162,7 @@ class _Settling:
             return None
         kind, path = entry.match
         self.check_protocol(where, protocol, upstream, stated)
-        strip = self.strip(where, kind, path, stated["strip_prefix"])
+        strip = self.strip(where, kind, path, stated=stated["strip_prefix"])
         upload: Upload = stated["upload"] or Upload()  # pyright: ignore[reportCallIssue]
         stream = protocol.uploads if upload.stream is None else upload.stream
         limit = upload.max_bytes or (FOREVER if stream or protocol.body_limit is None else protocol.body_limit)
@@ -183,7 +191,7 @@ class _Settling:
             per_client=limits.per_client if limits else None,
             rate=rate,
             burst=burst if burst is not None else max(4, round(4 * (rate or 0))),
-            attempts=self.attempts(protocol, retry),
+            attempts=self.attempts(protocol, retry=retry),
             cache=self.cache(protocol, stated["cache"]),
             streams=self.model.scale.streams,
             index=index,
@@ -206,7 +214,7 @@ class _Settling:
         return protocol.idle_timeout if heartbeat is None else max(LEAST_IDLE, HEARTBEATS * heartbeat)
 
     @staticmethod
-    def attempts(protocol: Protocol, retry: bool | Retry | None) -> int:
+    def attempts(protocol: Protocol, *, retry: bool | Retry | None) -> int:
         if isinstance(retry, Retry):
             return retry.attempts
         # A stream may have started on the origin that failed; a short request is worth a second try.
@@ -216,22 +224,32 @@ class _Settling:
     def cache(protocol: Protocol, stated: float | None) -> float:
         return (1.0 if stated is None else stated) if protocol.name == "poll" else 0.0
 
-    def find_upstream(self, where: Callable[..., Span], name: str | None, known: dict[str, Upstream]) -> Upstream | None:
+    def find_upstream(
+        self, where: Callable[..., Span], name: str | None, known: dict[str, Upstream]
+    ) -> Upstream | None:
         if name is None:
-            self.complain(where(), "the route has no upstream", f"add `upstream: {next(iter(known))}`, or set it under defaults")
+            self.complain(
+                where(), "the route has no upstream", f"add `upstream: {next(iter(known))}`, or set it under defaults"
+            )
         elif name not in known:
-            self.complain(where("upstream"), f"there is no upstream named `{short(name)}`", wording.suggest(name, list(known)))
+            self.complain(
+                where("upstream"), f"there is no upstream named `{short(name)}`", wording.suggest(name, list(known))
+            )
         return known.get(name) if name else None
 
-    def check_protocol(self, where: Callable[..., Span], protocol: Protocol, upstream: Upstream, stated: dict[str, Any]) -> None:
+    def check_protocol(
+        self, where: Callable[..., Span], protocol: Protocol, upstream: Upstream, stated: dict[str, Any]
+    ) -> None:
         """What cannot be meant, whatever the target."""
         name, scheme = protocol.name, upstream.scheme
-        if name == "grpc" and not upstream.speaks_grpc and not (upstream.http_version == "2"):
-            url, fixed = upstream.servers[0].address, {"http": "grpc", "https": "grpcs"}.get(scheme)
+        if name == "grpc" and not upstream.speaks_grpc and upstream.http_version != "2":
+            address = upstream.servers[0].address
+            url = address if scheme == "unix" else f"{scheme}://{address}"
+            grpc = {"http": f"grpc://{address}, or ", "https": f"grpcs://{address}, or "}.get(scheme, "")
             self.complain(
                 where("protocol"),
-                f"gRPC needs HTTP/2 towards the origin, but upstream `{upstream.name}` is {scheme}: with HTTP/1.1",
-                (f"write {fixed}://{url} for it, or " if fixed else "write ") + f"{{servers: [{fixed and scheme + '://' or ''}{url}], http: 2}}",
+                f"gRPC needs HTTP/2 towards the origin, but upstream `{upstream.name}` ({url}) speaks HTTP/1.1",
+                f"write {grpc}{{servers: [{url}], http: 2}} for it",
             )
         if upstream.speaks_grpc and not protocol.grpc_origin:
             self.complain(
@@ -251,11 +269,21 @@ class _Settling:
                 "remove `stream`, or use protocol ndjson, connect or grpc",
             )  # fmt: skip
         if stated["cache"] is not None and name != "poll":
-            self.complain(where("cache"), f"a route of protocol {name} must not be cached", "remove `cache`, or use protocol: poll")
-        if name in ("websocket",) and stated["methods"] and "GET" not in stated["methods"]:
-            self.complain(where("methods"), "a WebSocket handshake is a GET, which `methods` leaves out", "add GET, or remove methods")
+            self.complain(
+                where("cache"),
+                f"a route of protocol {name} must not be cached",
+                "remove it, or write protocol: poll",
+            )
+        if name == "websocket" and stated["methods"] and "GET" not in stated["methods"]:
+            self.complain(
+                where("methods"),
+                "a WebSocket handshake is a GET, which `methods` leaves out",
+                "add GET, or remove it",
+            )
         if name in ("grpc", "grpc-web") and stated["methods"] and "POST" not in stated["methods"]:
-            self.complain(where("methods"), f"{name} calls are POSTs, which `methods` leaves out", "add POST, or remove methods")
+            self.complain(
+                where("methods"), f"{name} calls are POSTs, which `methods` leaves out", "add POST, or remove it"
+            )
         heartbeat, idle = stated["heartbeat"], stated["idle_timeout"]
         if heartbeat and idle and idle <= heartbeat:
             self.complain(
@@ -263,15 +291,21 @@ class _Settling:
                 f"write at least {HEARTBEATS} × heartbeat, or leave idle_timeout out",
             )  # fmt: skip
 
-    def strip(self, where: Callable[..., Span], kind: str, path: str, stated: bool | str | None) -> str | None:
+    def strip(self, where: Callable[..., Span], kind: str, path: str, *, stated: bool | str | None) -> str | None:
         if not stated:
             return None
         if kind == "regex":
-            self.complain(where("strip_prefix"), "strip_prefix needs a path or exact route, not a regex", "use path, or remove it")
+            self.complain(
+                where("strip_prefix"), "strip_prefix needs a path or exact route, not a regex", "use path, or remove it"
+            )
             return None
         prefix = (path if stated is True else stated).rstrip("/")
         if prefix and path.rstrip("/") != prefix and not path.startswith(prefix + "/"):
-            self.complain(where("strip_prefix"), f"`{prefix}` is not a prefix of the route's path `{path}`", "write a leading part of it")
+            self.complain(
+                where("strip_prefix"),
+                f"`{short(prefix)}` is not a prefix of the route's path `{short(path)}`",
+                "write a leading part of it",
+            )
         return prefix or None
 
     def unique(self, path: str) -> str:
@@ -294,7 +328,8 @@ class _Settling:
                 if first is not route:
                     self.complain(
                         route.span_of(field),
-                        f"this route collides with the one on line {first.span.line}: both match {short(route.title)} on {_host_in_words(host)}",
+                        f"this route collides with the one on line {first.span.line}: "
+                        f"both match {short(route.title)} on {_in_words(host)}",
                         "merge them, or give one another path or other hosts",
                     )
                     break
@@ -303,12 +338,16 @@ class _Settling:
         for index, hop in enumerate(self.model.chain):
             if hop.name == "cloudflare" and index > 0:
                 self.complain(
-                    self.document.span_of(("chain", index)), "Cloudflare can only be the outermost hop", "put it first in the chain"
+                    self.document.span_of(("chain", index)),
+                    "Cloudflare can only be the outermost hop",
+                    "put it first in the chain",
                 )
 
     def targets(self) -> Targets:
         """The settings of ``targets``, and those that stand at a hop of the chain."""
-        settled: dict[str, Any] = {name: getattr(self.model.targets, name) for name in self.model.targets.model_fields_set}
+        settled: dict[str, Any] = {
+            name: getattr(self.model.targets, name) for name in self.model.targets.model_fields_set
+        }
         for index, hop in enumerate(self.model.chain):
             stated = getattr(hop, hop.name)
             if stated is None or not stated.model_fields_set:
@@ -321,10 +360,13 @@ class _Settling:
                         f"{hop.name} has another `{name}` elsewhere in this spec: {getattr(known, name)}",
                         "state it once: one config is written for each target",
                     )
-            merged = {**(known.model_dump(exclude_unset=True) if known else {}), **stated.model_dump(exclude_unset=True)}
+            merged = {
+                **(known.model_dump(exclude_unset=True) if known else {}),
+                **stated.model_dump(exclude_unset=True),
+            }
             settled[hop.name] = type(stated).model_validate(merged)
         return Targets.model_construct(**settled)
 
 
-def _host_in_words(host: str) -> str:
+def _in_words(host: str) -> str:
     return "any host" if host == "*" else f"host {host}"

@@ -1,6 +1,7 @@
 """The shape of ``routes.yaml``: the fields of contract section 5 as pydantic models, with the defaults that the docs state.
 
-:mod:`proxycfg.specfile` checks a file against these and settles it into :mod:`proxycfg.spec`, which the rest of the project reads.
+:mod:`proxycfg.specfile` checks a file against these and settles it into :mod:`proxycfg.spec`, which everybody else reads;
+:mod:`proxycfg.wording` says what is wrong.
 
 Values are checked as strictly as their meaning allows, yet writers still quote every one of them: a value is data, here and
 in every config made from it.
@@ -14,7 +15,6 @@ import warnings
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import unquote, urlsplit
 
-from pydantic.fields import FieldInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from proxycfg.units import DURATION, SIZE, YEAR, parse_duration, parse_size
@@ -80,7 +80,8 @@ def _host(text: str) -> str:
         raise Wrong("must be a host name in ASCII", "write the xn-- form, as DNS has it")
     if len(text) > 253 or not _HOST.fullmatch(text):  # noqa: PLR2004 - the longest name that DNS has
         raise Wrong(
-            "must be a host name, without scheme, port or path", "write a name such as chat.example.com, *.example.com, or * for any"
+            "must be a host name, without scheme, port or path",
+            "write a name such as chat.example.com, *.example.com, or * for any",
         )
     return text.lower().rstrip(".")
 
@@ -88,7 +89,8 @@ def _host(text: str) -> str:
 def _path(text: str) -> str:
     _no_control(text)
     if not text.startswith("/"):
-        raise Wrong("must start with /", f"write /{text}" if re.fullmatch(r"[\w-][\w./-]{0,60}", text) else "write a path such as /v1/chat")
+        plain = re.fullmatch(r"[\w-][\w./-]{0,60}", text)
+        raise Wrong("must start with /", f"write /{text}" if plain else "write a path such as /v1/chat")
     if "?" in text or "#" in text:
         raise Wrong("must not hold ? or #", "remove the query: a route is matched on the path alone")
     try:
@@ -103,7 +105,11 @@ def _path(text: str) -> str:
     return decoded
 
 
-_REGEX_PARTS = re.compile(r"(?P<escape>\\.)|(?P<class>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<group>\(\?[^:iP]|\(\?P=)|(?P<possessive>[*+?}]\+)", re.DOTALL)
+_REGEX_PARTS = re.compile(
+    r"(?P<escape>\\.)|(?P<class>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<group>\(\?[^:iP]|\(\?P=)|(?P<possessive>[*+?}]\+)",
+    re.DOTALL,
+)
+"""An expression cut up so far that an escaped or bracketed sign is not taken for an operator."""
 
 
 def _regex(text: str) -> str:
@@ -114,14 +120,18 @@ def _regex(text: str) -> str:
             warnings.simplefilter("ignore")
             re.compile(text)
     except (re.error, OverflowError) as error:
-        raise Wrong(f"is not a regular expression: {error}", "put a backslash before signs that stand for themselves") from None
+        raise Wrong(
+            f"is not a regular expression: {error}", "put a backslash before signs that stand for themselves"
+        ) from None
     except RecursionError:
         raise Wrong("is nested too deeply", "write it with fewer groups") from None
     # Both engines must understand it alike: PCRE on nginx, RE2 on Envoy.
     for part in _REGEX_PARTS.finditer(text):
         escaped = part["escape"] and re.fullmatch(r"\\[1-9ZNUu]", part["escape"])
         if escaped or part["group"] or part["possessive"]:
-            raise Wrong(f"uses `{part.group()}`, which RE2 (Envoy) does not have", "keep to plain groups, classes and repeats")
+            raise Wrong(
+                f"uses `{part.group()}`, which RE2 (Envoy) does not have", "keep to plain groups, classes and repeats"
+            )
     if any(int(times) > 1000 for times in re.findall(r"\{,?([0-9]+)", text) + re.findall(r"\{[0-9]*,([0-9]+)", text)):  # noqa: PLR2004
         raise Wrong("repeats more than 1000 times, which RE2 (Envoy) does not do", "use * or +")
     return text
@@ -195,7 +205,7 @@ def _duration(value: Any) -> float:
 def _size(value: Any) -> int:
     size = parse_size(value) if isinstance(value, str) else _number(value, "a size such as 65536, 64KiB or 16MiB")
     if not 1 <= size <= _MOST_BYTES or size != int(size):
-        raise Wrong(f"must be a whole number of bytes from 1 to {_MOST_BYTES}", "write such as 16MiB; without the field its default holds")
+        raise Wrong(f"must be a whole number of bytes from 1 to {_MOST_BYTES}", "without the field its default holds")
     return int(size)
 
 
@@ -206,7 +216,9 @@ def _rate(value: Any) -> float:
     else:
         rate = _number(value, "a rate such as 10, 10/s or 90/m")
     if not _LEAST_RATE <= rate <= _MOST_RATE:
-        raise Wrong(f"must be between 1/m and {_MOST_RATE}/s", "write a rate such as 10/s; without the field there is no limit")
+        raise Wrong(
+            f"must be between 1/m and {_MOST_RATE}/s", "write a rate such as 10/s; without the field there is no limit"
+        )
     return float(rate)
 
 
@@ -230,7 +242,7 @@ def _format_version(value: Any) -> Any:
     return value
 
 
-def _words(pattern: str, message: str) -> tuple[AfterValidator, FieldInfo]:
+def _words(pattern: str, message: str) -> tuple[AfterValidator, Any]:
     """A text of a limited alphabet, for us and for editors."""
 
     def check(text: str) -> str:
@@ -243,14 +255,17 @@ def _words(pattern: str, message: str) -> tuple[AfterValidator, FieldInfo]:
 
 def _number_or(pattern: str, least: float, most: float, kind: str = "number") -> WithJsonSchema:
     """For editors: a number, or a text of that pattern."""
-    return WithJsonSchema({"anyOf": [{"type": kind, "minimum": least, "maximum": most}, {"type": "string", "pattern": f"^{pattern}$"}]})
+    text = {"type": "string", "pattern": f"^{pattern}$"}
+    return WithJsonSchema({"anyOf": [{"type": kind, "minimum": least, "maximum": most}, text]})
 
 
 Duration = Annotated[float, BeforeValidator(_duration), _number_or(DURATION, _LEAST_DURATION, YEAR)]
 Size = Annotated[int, BeforeValidator(_size), _number_or(SIZE, 1, _MOST_BYTES, "integer")]
 Rate = Annotated[float, BeforeValidator(_rate), _number_or(_RATE, _LEAST_RATE, _MOST_RATE)]
 Host = Annotated[str, AfterValidator(_host), Field(min_length=1)]
-UrlPath = Annotated[str, AfterValidator(_path), Field(min_length=1, max_length=2048, json_schema_extra={"pattern": "^/"})]
+UrlPath = Annotated[
+    str, AfterValidator(_path), Field(min_length=1, max_length=2048, json_schema_extra={"pattern": "^/"})
+]
 Regex = Annotated[str, AfterValidator(_regex), Field(min_length=1, max_length=1024)]
 Token = Annotated[str, AfterValidator(_token), Field(min_length=1, max_length=128)]
 HeaderValue = Annotated[str, AfterValidator(_no_control), Field(max_length=4096)]
@@ -278,7 +293,9 @@ class Listen(_Model):
 
     port: int = Field(8080, ge=1, le=65535, description="TCP port, and UDP port where HTTP/3 is offered")
     tls: Tls | None = Field(None, description="certificate and key; plain HTTP if left out")
-    http: list[Annotated[HttpVersion, BeforeValidator(_version), WithJsonSchema({"enum": ["1.1", "2", "3", 1.1, 2, 3]})]] = Field(
+    http: list[
+        Annotated[HttpVersion, BeforeValidator(_version), WithJsonSchema({"enum": ["1.1", "2", "3", 1.1, 2, 3]})]
+    ] = Field(
         default=["1.1", "2"],
         min_length=1,
         description="HTTP versions offered to clients; 3 needs tls",
@@ -287,7 +304,11 @@ class Listen(_Model):
     @model_validator(mode="after")
     def _http3_needs_tls(self) -> Self:
         if "3" in self.http and self.tls is None:
-            raise Wrong("HTTP/3 exists only over TLS", "add `tls: {certificate: …, key: …}`, or remove 3 from http", at=("http",))
+            raise Wrong(
+                "HTTP/3 exists only over TLS",
+                "add `tls: {certificate: …, key: …}`, or remove 3 from http",
+                at=("http",),
+            )
         return self
 
 
@@ -313,7 +334,9 @@ class UpstreamTls(_Model):
 class Affinity(_Model):
     """Which origin a reconnecting client lands on."""
 
-    by: AffinityBy = Field(description="what tells clients apart; hash is the query argument `name`, or the path without a name")
+    by: AffinityBy = Field(
+        description="what tells clients apart; hash is the query argument `name`, or the path without a name"
+    )
     name: Token | None = Field(None, description="the cookie, header or query argument")
 
     @model_validator(mode="after")
@@ -325,7 +348,11 @@ class Affinity(_Model):
         # nginx reads them as $cookie_NAME, $arg_NAME and $http_NAME.
         allowed = r"[A-Za-z0-9-]+" if self.by == "header" else r"[A-Za-z0-9_]+"
         if self.name and not re.fullmatch(allowed, self.name):
-            raise Wrong(f"affinity by {self.by} cannot use this name", f"keep to letters, digits and {allowed[-3]}", at=("name",))
+            raise Wrong(
+                f"affinity by {self.by} cannot use this name",
+                f"keep to letters, digits and {allowed[-3]}",
+                at=("name",),
+            )
         return self
 
 
@@ -369,7 +396,9 @@ def parse_server(url: str) -> Server:
     if rest not in ("", "/"):
         raise Wrong(
             "must be scheme, host and port alone",
-            "remove the credentials; use `headers` on the route" if "@" in rest else "use `strip_prefix` on the route to change paths",
+            "remove the credentials; the route's `headers` can carry them"
+            if "@" in rest
+            else "change paths with the route's `strip_prefix`",
         )
     if "*" in host:
         raise Wrong("must name one host, not a wildcard", "list the servers: {servers: [URL, URL]}")
@@ -392,13 +421,17 @@ class Upstream(_Model):
         description="URLs of equal servers; all of one scheme",
         examples=[["http://speech-1:9000", "http://speech-2:9000"]],
     )
-    http: Annotated[Literal["1.1", "2"], BeforeValidator(_version), WithJsonSchema({"enum": ["1.1", "2", 1.1, 2]})] | None = Field(
-        None, description="HTTP version towards the servers; default 2 for grpc and grpcs, else 1.1"
-    )
+    http: (
+        Annotated[Literal["1.1", "2"], BeforeValidator(_version), WithJsonSchema({"enum": ["1.1", "2", 1.1, 2]})] | None
+    ) = Field(None, description="HTTP version towards the servers; default 2 for grpc and grpcs, else 1.1")
     tls: UpstreamTls = Field(default_factory=UpstreamTls, description="for https and grpcs servers")
     affinity: Affinity | None = Field(None, description="default none: each stream goes to the server with the fewest")
-    max_connections: int | None = Field(None, ge=1, le=10_000_000, description="connections to each server; default no limit")
-    keepalive: int | None = Field(None, ge=0, le=100_000, description="idle connections kept open per worker; default 64")
+    max_connections: int | None = Field(
+        None, ge=1, le=10_000_000, description="connections to each server; default no limit"
+    )
+    keepalive: int | None = Field(
+        None, ge=0, le=100_000, description="idle connections kept open per worker; default 64"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -416,9 +449,14 @@ class Upstream(_Model):
     def _one_scheme(self) -> Self:
         schemes = {server.scheme for server in self.parsed()} - {"unix"}
         if len(schemes) > 1:
-            raise Wrong(f"servers of one upstream must have one scheme, not {' and '.join(sorted(schemes))}", "make two upstreams", at=("servers",))
+            said = " and ".join(sorted(schemes))
+            raise Wrong(
+                f"servers of one upstream must have one scheme, not {said}", "make two upstreams", at=("servers",)
+            )
         if schemes & {"grpc", "grpcs"} and self.http == "1.1":
-            raise Wrong("gRPC exists only over HTTP/2", "remove `http`, or write an http:// or https:// URL", at=("http",))
+            raise Wrong(
+                "gRPC exists only over HTTP/2", "remove `http`, or write an http:// or https:// URL", at=("http",)
+            )
         return self
 
     def parsed(self) -> list[Server]:
@@ -459,15 +497,17 @@ class Auth(_Model):
     """Where the credential travels: it decides what logs must not keep."""
 
     by: Literal["cookie", "header", "query"] = Field(description="query masks it in every access log")
-    name: Annotated[str, *_words("[A-Za-z0-9_-]{1,128}", "must be letters, digits, _ and -, at most 128 of them")] = Field(
-        description="name of the cookie, header or query argument"
+    name: Annotated[str, *_words("[A-Za-z0-9_-]{1,128}", "must be letters, digits, _ and -, at most 128 of them")] = (
+        Field(description="name of the cookie, header or query argument")
     )
 
 
 class Cors(_Model):
     """Which web origins may call the route from a browser."""
 
-    origins: list[Origin] = Field(min_length=1, max_length=100, description="exact origins, or * for any without credentials")
+    origins: list[Origin] = Field(
+        min_length=1, max_length=100, description="exact origins, or * for any without credentials"
+    )
 
     @model_validator(mode="after")
     def _any_alone(self) -> Self:
@@ -481,7 +521,9 @@ class Limits(_Model):
 
     per_client: int | None = Field(None, ge=1, le=1_000_000, description="concurrent streams of one client address")
     rate: Rate | None = Field(None, description="new requests a second of one client address: 10, 10/s or 90/m")
-    burst: int | None = Field(None, ge=0, le=1_000_000, description="requests above the rate that pass at once; default 4 × rate")
+    burst: int | None = Field(
+        None, ge=0, le=1_000_000, description="requests above the rate that pass at once; default 4 × rate"
+    )
 
     @model_validator(mode="after")
     def _burst_needs_rate(self) -> Self:
@@ -497,7 +539,17 @@ class Retry(_Model):
 
 
 _HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-connection te trailer transfer-encoding upgrade content-length expect".split()
+    (
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "expect",
+    )
 )
 
 
@@ -522,7 +574,9 @@ class Rewrites(_Model):
             seen: set[str] = set()
             for name in getattr(self, side):
                 if name.lower() in seen:
-                    raise Wrong(f"header {name} is written twice, in different case", "keep one of them", at=(side, name))
+                    raise Wrong(
+                        f"header {name} is written twice, in different case", "keep one of them", at=(side, name)
+                    )
                 seen.add(name.lower())
         return self
 
@@ -533,7 +587,9 @@ class RouteDefaults(_Model):
     protocol: ProtocolName | None = Field(None, description="what travels on the route; default http")
     upstream: str | None = Field(None, description="name of an upstream")
     methods: list[Method] | None = Field(None, min_length=1, description="allowed methods; default every method")
-    hosts: list[Host] | None = Field(None, min_length=1, description="hosts of this route alone; default the spec's hosts")
+    hosts: list[Host] | None = Field(
+        None, min_length=1, description="hosts of this route alone; default the spec's hosts"
+    )
     heartbeat: Duration | None = Field(None, description="how often the origin sends something when idle")
     idle_timeout: Duration | None = Field(
         None, description="longest silence to allow; default 3 heartbeats, at least 1m, or 1h without a heartbeat"
@@ -547,7 +603,9 @@ class RouteDefaults(_Model):
     auth: Auth | None = Field(None, description="where the credential travels")
     cors: Cors | None = Field(None, description="which web origins may call the route")
     limits: Limits | None = Field(None, description="what one client may take")
-    retry: bool | Retry | None = Field(None, description="try another server if the first cannot be reached; default off")
+    retry: bool | Retry | None = Field(
+        None, description="try another server if the first cannot be reached; default off"
+    )
     cache: Duration | None = Field(None, description="for poll: seconds of shared cache; default 1s")
 
 
@@ -580,7 +638,9 @@ class RouteEntry(RouteDefaults):
 class NginxTarget(_Model):
     """What the nginx config is for."""
 
-    version: EngineVersion | None = Field(None, description="version that will run it; default the newest stable", examples=["1.26"])
+    version: EngineVersion | None = Field(
+        None, description="version that will run it; default the newest stable", examples=["1.26"]
+    )
     layout: Literal["full", "site"] = Field("full", description="full is a whole nginx.conf; site is a file for conf.d")
 
 
@@ -597,7 +657,9 @@ class CloudflareTarget(_Model):
     zone: Annotated[str, *_words("[A-Za-z0-9.-]{1,253}", "must be a zone's id or domain name")] | None = Field(
         None, description="zone id or name"
     )
-    account: Annotated[str, *_words("[A-Za-z0-9-]{1,64}", "must be an account's id")] | None = Field(None, description="account id")
+    account: Annotated[str, *_words("[A-Za-z0-9-]{1,64}", "must be an account's id")] | None = Field(
+        None, description="account id"
+    )
     worker: bool = Field(False, description="put a Worker in front that sends heartbeats and repairs endings")
     tunnel: bool = Field(False, description="reach the origin through cloudflared")
 
@@ -627,7 +689,9 @@ class Hop(Targets):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if len(self.model_fields_set) != 1:
-            raise Wrong("a hop is one target", f"write one of {', '.join(type(self).model_fields)}, each behind a `- ` of its own")
+            raise Wrong(
+                "a hop is one target", f"put each of {', '.join(type(self).model_fields)} behind a `- ` of its own"
+            )
         return self
 
     @property
@@ -638,7 +702,9 @@ class Hop(Targets):
 
 def _upstream_name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise Wrong("cannot be the name of an upstream", "write letters, digits and _.-, starting with a letter or digit, at most 63")
+        raise Wrong(
+            "cannot be the name of an upstream", "write at most 63 letters, digits and _.-, a letter or digit first"
+        )
     return text
 
 
@@ -652,7 +718,9 @@ class SpecFile(_Model):
     trusted_proxies: list[Cidr] = Field(default_factory=list, description="networks whose forwarded headers count")
     chain: list[Hop] = Field(default_factory=list, description="hops, outermost first; default each target alone")
     targets: Targets = Field(default_factory=Targets, description="settings per target")
-    defaults: RouteDefaults = Field(default_factory=RouteDefaults, description="any route field, for every route without its own")
+    defaults: RouteDefaults = Field(
+        default_factory=RouteDefaults, description="any route field, for every route without its own"
+    )
     upstreams: dict[Annotated[str, AfterValidator(_upstream_name)], Upstream] = Field(
         min_length=1, description="the origins by name: a URL, or {servers, …}"
     )

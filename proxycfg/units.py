@@ -6,7 +6,8 @@ import re
 
 _DIGITS = "[0-9]{1,18}"
 DURATION = (
-    rf"(?=[0-9])(?:({_DIGITS})d)?(?:({_DIGITS})h)?(?:({_DIGITS})m(?!s))?(?:({_DIGITS}(?:\.{_DIGITS})?)s)?(?:({_DIGITS})ms)?"
+    rf"(?=[0-9])(?:({_DIGITS})d)?(?:({_DIGITS})h)?(?:({_DIGITS})m(?!s))?"
+    rf"(?:({_DIGITS}(?:\.{_DIGITS})?)s)?(?:({_DIGITS})ms)?"
 )
 """A duration as a regular expression that editors understand too."""
 SIZE = rf"({_DIGITS}) ?([KkMmGg]?[Bb]?|[KkMmGg][Ii][Bb])"

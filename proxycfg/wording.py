@@ -31,15 +31,15 @@ _WANTED = {
     "model_attributes_type": "a mapping",
 }
 """Pydantic's name for a value of the wrong type → what the field takes."""
-_BOUNDS = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most")}
 _PREDICATE = re.compile(r"(must|may|has|is|uses|repeats|holds|cannot)\b")
+_LISTED = 20
 
 
 def problems(document: Document, error: ValidationError) -> list[Problem]:
     """Every problem once, the first :data:`~proxycfg.errors.MAX_PROBLEMS` of them."""
     items = [(place(document, item), item) for item in error.errors(include_url=False)]
     # A union complains once for each of its members: the member whose shape fits says most, or all are named together.
-    others = {path[:length] for path, item in items if item["type"] not in _WANTED for length in range(len(path) + 1)}
+    told = {path[:length] for path, item in items if item["type"] not in _WANTED for length in range(len(path) + 1)}
     wanted: dict[Path, list[str]] = {}
     for path, item in items:
         if item["type"] in _WANTED:
@@ -47,12 +47,12 @@ def problems(document: Document, error: ValidationError) -> list[Problem]:
     found: dict[tuple[Span, str], Problem] = {}
     for path, item in sorted(items, key=lambda pair: document.key_span_of(pair[0])):
         if item["type"] not in _WANTED:
-            span, message, instead = _worded(document, path, item)
-        elif path not in others:
-            span, message, instead = document.span_of(path), *_of_wrong_type(path, item["input"], list(dict.fromkeys(wanted[path])))
+            problem = _worded(document, path, item)
+        elif path not in told:
+            problem = _of_wrong_type(document, path, item["input"], list(dict.fromkeys(wanted[path])))
         else:
             continue
-        found.setdefault((span, message), document.problem(span, message, instead))
+        found.setdefault((problem.span, problem.message), problem)
         if len(found) == MAX_PROBLEMS:
             break
     return list(found.values())
@@ -63,77 +63,87 @@ def place(document: Document, item: ErrorDetails) -> Path:
     path: list[int | str] = []
     data: Any = document.data
     for step in item["loc"]:
-        if isinstance(data, dict) and step in data:
+        known = data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+        if step in known:
             data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        else:
-            continue
-        path.append(step)
+            path.append(step)
     return tuple(path)
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
     """What was probably meant by a word that is not known, or all that could be."""
     folded = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6) if len(word) < 100 else ()
+    close = difflib.get_close_matches(short(word).lower(), folded, n=1, cutoff=0.6)
     if close:
         return f"did you mean `{folded[close[0]]}`?"
-    listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
     return f"write {'one of ' if len(known) > 1 else ''}{listed}" if listed else "remove it"
 
 
-def _worded(document: Document, path: Path, item: ErrorDetails) -> tuple[Span, str, str]:
+def _worded(document: Document, path: Path, item: ErrorDetails) -> Problem:
     kind, context, value = item["type"], item.get("ctx", {}), item["input"]
-    span, subject = document.span_of(path), _subject(path, value)
-    if item["loc"][-1:] == ("[key]",):
-        span, subject = document.key_span_of(path), f"`{short(str(value))}`"
-    if kind == "value_error":
-        error = context["error"]
-        message, instead, at = str(error), getattr(error, "instead", ""), getattr(error, "at", ())
-        if at:
-            span = document.key_span_of((*path, *at))
-        return span, f"{subject} {message}" if _PREDICATE.match(message) else message, instead
-    if kind == "extra_forbidden":
-        return document.key_span_of(path), f"unknown field `{short(str(path[-1]))}`", _for_unknown_field(path)
-    if kind == "missing":
-        field = item["loc"][-1]
-        return document.key_span_of(path), f"`{field}` is missing {f'in {_subject(path, None)}' if path else 'here'}", f"add `{field}: …`"
-    if kind == "literal_error":
-        known = re.findall(r"'([^']*)'|(\d+)", context["expected"])
-        instead = suggest(str(value), [text or number for text, number in known])
-        shown = f"`{short(value)}`" if isinstance(value, str) else called(value)
-        if path and isinstance(path[-1], int):
-            return span, f"{_subject(path[:-1], None)} cannot hold {shown}", instead
-        return span, f"{subject} {'has no value' if value is None else f'cannot be {shown}'}", instead
-    if kind in _BOUNDS:
-        bound, words = _BOUNDS[kind]
-        return span, f"{subject} must be {words} {context[bound]}, not {short(str(value))}", ""
-    if kind in ("too_short", "string_too_short"):
-        return span, f"{subject} must not be empty", "remove it for the default" if _optional(path) else ""
-    if kind in ("too_long", "string_too_long"):
-        return span, f"{subject} must hold at most {context['max_length']} {'entries' if kind == 'too_long' else 'characters'}", ""
-    return span, f"{subject}: {item['msg']}", ""
+    of_key = item["loc"][-1:] == ("[key]",)
+    span = document.key_span_of(path) if of_key or kind in ("missing", "extra_forbidden") else document.span_of(path)
+    subject = f"`{short(str(value))}`" if of_key else _subject(path, value)
+    instead = ""
+    match kind:
+        case "value_error":
+            error = context["error"]
+            message, instead, at = str(error), getattr(error, "instead", ""), getattr(error, "at", ())
+            message = f"{subject} {message}" if _PREDICATE.match(message) else message
+            span = document.key_span_of((*path, *at)) if at else span
+        case "extra_forbidden":
+            message, instead = f"unknown field `{short(str(path[-1]))}`", _for_unknown_field(path)
+        case "missing":
+            field = item["loc"][-1]
+            message, instead = f"`{field}` is missing {f'in {subject}' if path else 'here'}", f"add `{field}: …`"
+        case "literal_error":
+            known = [text or number for text, number in re.findall(r"'([^']*)'|([0-9]+)", context["expected"])]
+            message, instead = _not_known(path, value), suggest(str(value), known)
+        case "greater_than_equal":
+            message, instead = (
+                f"{subject} must be at least {context['ge']}, not {short(str(value))}",
+                f"write {context['ge']} or more",
+            )
+        case "less_than_equal":
+            message, instead = (
+                f"{subject} must be at most {context['le']}, not {short(str(value))}",
+                f"write {context['le']} or less",
+            )
+        case "too_short" | "string_too_short":
+            message, instead = (
+                f"{subject} must not be empty",
+                "remove it for its default" if _optional(path) else "add at least one",
+            )
+        case "too_long":
+            message, instead = f"{subject} must hold at most {context['max_length']} entries", "make them fewer"
+        case "string_too_long":
+            message, instead = f"{subject} must hold at most {context['max_length']} characters", "make it shorter"
+        case _:
+            message = f"{subject}: {item['msg']}"
+    return document.problem(span, message, instead)
 
 
-def _of_wrong_type(path: Path, value: Any, wanted: list[str]) -> tuple[str, str]:
-    subject, kinds = _subject(path, value), ", or ".join(wanted)
+def _not_known(path: Path, value: Any) -> str:
+    shown = f"`{short(value)}`" if isinstance(value, str) else called(value)
+    if path and isinstance(path[-1], int):
+        return f"{_subject(path[:-1], None)} cannot hold {shown}"
+    return f"{_subject(path, value)} {'has no value' if value is None else f'cannot be {shown}'}"
+
+
+def _of_wrong_type(document: Document, path: Path, value: Any, wanted: list[str]) -> Problem:
+    span, subject, kinds = document.span_of(path), _subject(path, value), ", or ".join(wanted)
     forms = ", or ".join(_form(path) if kind == "a mapping" else kind for kind in wanted)
     if value is None:
-        return f"{subject} has no value", f"write {forms}{', or remove the field' if _optional(path) else ''}"
+        remedy = f"write {forms}{', or remove the field' if _optional(path) else ''}"
+        return document.problem(span, f"{subject} has no value", remedy)
     if "a list" in wanted:
         forms = f"[{_in_yaml(value)}]" if isinstance(value, (str, int, float)) else "a list: start each item with `- `"
     elif "text" in wanted and isinstance(value, (int, float)):
         forms = f'"{_in_yaml(value)}", in quotes'
     elif "a whole number" in wanted and isinstance(value, str):
         forms = "digits alone, without quotes"
-    return f"{subject} must be {kinds}, not {called(value)}", f"write {forms}"
-
-
-def _in_yaml(value: str | float) -> str:
-    """A scalar as it can stand in a list."""
-    text = short(str(value).lower() if isinstance(value, bool) else str(value))
-    return text if re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9_/.-]*(:[A-Za-z0-9_/.-]+)*", text) else f'"{text}"'
+    return document.problem(span, f"{subject} must be {kinds}, not {called(value)}", f"write {forms}")
 
 
 def _form(path: Path) -> str:
@@ -141,6 +151,12 @@ def _form(path: Path) -> str:
     model = _model_at(path)
     names = ["path", "protocol", "upstream"] if model is RouteEntry else list(getattr(model, "model_fields", {}))
     return f"{{{', '.join(f'{name}: …' for name in names or ['name'])}}}"
+
+
+def _in_yaml(value: str | float) -> str:
+    """A scalar as it can stand in a list."""
+    text = short(str(value).lower() if isinstance(value, bool) else str(value))
+    return text if re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9_/.-]*(:[A-Za-z0-9_/.-]+)*", text) else f'"{text}"'
 
 
 def _subject(path: Path, value: Any) -> str:

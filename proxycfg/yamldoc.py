@@ -114,7 +114,9 @@ def called(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (int, float)):
         return f"the number {short(str(value))}"
-    return f"the text `{short(value)}`" if isinstance(value, str) else "a mapping" if isinstance(value, dict) else "a list"
+    return (
+        f"the text `{short(value)}`" if isinstance(value, str) else "a mapping" if isinstance(value, dict) else "a list"
+    )
 
 
 def lines_of(text: str) -> list[str]:
@@ -257,7 +259,9 @@ class _Reader:
             instead = f"write &{anchor} before the value that it stands for, or put it in quotes"
             self.complain(where, f"alias *{anchor} refers to nothing above it", instead)
         elif any(node is known for node in self.stack):
-            self.complain(where, f"alias *{anchor} stands inside the value that it refers to", "write out what is meant")
+            self.complain(
+                where, f"alias *{anchor} stands inside the value that it refers to", "write out what is meant"
+            )
         else:
             return _Node(where, known.value, known.kind, known.raw, known.children, known.size)
         return _Node(where)
@@ -302,25 +306,23 @@ class _Syntax:
 
 
 _SYNTAX = (
-    _Syntax("", "a tab where spaces are needed", "indent with spaces: YAML allows no tabs there", "\t"),
-    _Syntax(
-        "scanning an (alias|anchor)", "a value cannot start with a bare * or &", 'put it in quotes: "*.example.com"', at_start=True
-    ),
+    _Syntax("", "a tab where spaces are needed", "indent with spaces: YAML allows no tabs there", char="\t"),
+    _Syntax("scanning an (alias|anchor)", "a value cannot start with a bare * or &", 'write "*.example.com", in quotes', at_start=True),
     _Syntax("cannot start any token", "a value cannot start with CHAR", "put the value in quotes"),
-    _Syntax("quoted scalar found unexpected end", "the quote that opens here is never closed", "close it with the same quote", at_start=True),
+    _Syntax("quoted scalar found unexpected end", "the quote that opens here is never closed", "close it", at_start=True),
     _Syntax("unknown escape|hexdecimal", "no such escape in double quotes", r"write \\ for a backslash, or use single quotes"),
-    _Syntax("flow (sequence|mapping) did not find", "the bracket that opens here is never closed", "close it", "", at_start=True),
-    _Syntax("flow sequence did not find", "`,` or `]` is missing here", "put a comma between items, and close the list"),
-    _Syntax("flow mapping did not find", "`,` or `}` is missing here", "put a comma between fields, and close the braces"),
+    _Syntax("flow (sequence|mapping) did not", "the bracket that opens here is never closed", "close it", char="", at_start=True),
+    _Syntax("flow sequence did not", "`,` or `]` is missing here", "put a comma between items, and close the list"),
+    _Syntax("flow mapping did not", "`,` or `}` is missing here", "put a comma between fields, and close the braces"),
     _Syntax("unexpected ':'", "a space is missing after the colon", "write `name: value`"),
-    _Syntax("node content", "a value is missing here", "write one, or remove the comma or bracket", "[],}]"),
-    _Syntax("(mapping values|mapping keys) are not allowed", "a colon that fits nothing here",
+    _Syntax("node content", "a value is missing here", "write one, or remove the comma or bracket", char="[],}]"),
+    _Syntax("mapping (values|keys) are not allowed", "a colon that fits nothing here",
             "line the field up with its neighbours; put a value that holds a colon in quotes"),
     _Syntax("sequence entries are not allowed", "a list cannot start on this line", "put the first `- ` on a line of its own"),
     _Syntax("expected key|<document start>", "this does not belong to what stands above",
             "line it up with its neighbours; put a value that holds quotes or a colon in quotes"),
-    _Syntax("expected '-' indicator", "this is not an item of the list above", "start it with `- `, or line it up with what it belongs to"),
-    _Syntax("could not find expected ':'", "this is neither `name: value` nor the rest of a value", "write `name: value`", at_start=True),
+    _Syntax("expected '-' indicator", "this is not an item of the list above", "start it with `- `, or line it up"),
+    _Syntax("not find expected ':'", "this is neither `name: value` nor the end of a value", "write `name: value`", at_start=True),
 )  # fmt: skip
 """The first that fits counts."""
 

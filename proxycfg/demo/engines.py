@@ -35,8 +35,13 @@ class Engine(ABC):
         :param label: what messages call it; also names what it leaves in ``folder/run``.
         """
 
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{TITLES[self.name]} {self.version}"
+
     def __str__(self) -> str:
-        return f"{TITLES[self.name]} {self.version}, {self.place}"
+        return f"{self.title}, {self.place}"
 
 
 TITLES: dict[EngineName, str] = {"nginx": "nginx", "envoy": "Envoy"}

@@ -66,8 +66,8 @@ def explained(result: Result) -> list[str]:
     if cause is None:
         return []
     cure = result.cure
-    there = f"; the generated config says `{cure.text}` in line {cure.number}" if cure else ""
-    return [f"{cause.happened(stock)}.", f"The setting: {cause.setting}{there}."]
+    there = f" Generated, line {cure.number}: `{cure.text}`" if cure else ""
+    return [f"{cause.happened(stock)}.", f"The setting: {cause.setting}.{there}"]
 
 
 def summary(result: Result) -> str:

@@ -48,6 +48,11 @@ class Story:
     causes: tuple[Cause, ...]
 
     @property
+    def span(self) -> float:
+        """Seconds that the time axis of the view covers."""
+        return self.answer.seconds * 1.07
+
+    @property
     def transport(self) -> str:
         """How the readers come, for people."""
         return "HTTP/1.1 over TLS" if self.secure else "HTTP/1.1"
@@ -68,9 +73,9 @@ def _held_happened(seen: Timeline) -> str:
     late = f"nginx kept tokens back for up to {seen.lateness or 0.0:.1f} s"
     if seen.spoken == "1.0":
         # Measured: close-delimited answers wait in nginx's buffers, whatever the client speaks.
-        return f"{late}: it asked the origin in HTTP/1.0, and such an answer waits until a buffer is full or it is over"
+        return f"{late}: it asked the origin in HTTP/1.0, and waits for a full buffer or the end"
     # Measured: chunks pass the buffers at once, and wait in the TLS layer for a full record.
-    return f"{late}: its TLS layer waits until a record of 16 kB is full or the answer is over"
+    return f"{late}: its TLS layer waits for a full record of 16 kB or the end"
 
 
 NGINX = Story(
@@ -85,7 +90,7 @@ NGINX = Story(
     answer=Answer(
         "Because the proxy in front of me keeps my words. It collects them in buffers, which is right for a page and wrong for a "
         "stream: you see nothing, then everything at once, and I look slow. I was talking all along. Switch buffering off where "
-        "answers stream, and each word reaches you in the moment I say it. As it does right here.",
+        "answers stream, and each word reaches you in the moment I say it. As it does on one side of this screen.",
         think=0.4,
         seconds=7.5,
     ),
@@ -93,27 +98,25 @@ NGINX = Story(
         Cause(
             explains=_held,
             happened=_held_happened,
-            setting="proxy_buffering, which is on unless you say otherwise",
+            setting="proxy_buffering, on by default",
             cure=r"^\s*proxy_buffering off;",
         ),
     ),
 )
 
 _ROUTE_TIMEOUT = 15.0
-"""Envoy's default for the whole answer; a cut at any other moment has another cause."""
+"""Envoy's default for the whole answer; a cut at any other moment has another cause, and so has one after a silence."""
+_NEAR = 1.0
 
 
 def _timed_out(verdict: Verdict, seen: Timeline) -> bool:
-    cut = seen.left if seen.left is not None else seen.last
-    return verdict is Verdict.CUT and cut is not None and abs(cut - _ROUTE_TIMEOUT) < 1.0
+    if verdict is not Verdict.CUT or seen.left is None or seen.last is None:
+        return False
+    return abs(seen.left - _ROUTE_TIMEOUT) < _NEAR and seen.left - seen.last < _NEAR
 
 
 def _timed_out_happened(seen: Timeline) -> str:
-    cut = seen.left if seen.left is not None else seen.last
-    return (
-        f"Envoy ended the answer after {cut or 0.0:.1f} s, in the middle of a sentence: {len(seen.tokens)} of {seen.planned} "
-        "tokens came, the last one just before"
-    )
+    return f"Envoy ended the answer after {seen.left or 0.0:.1f} s, while it was flowing: {len(seen.tokens)} of {seen.planned} tokens came"
 
 
 ENVOY = Story(
@@ -129,7 +132,7 @@ ENVOY = Story(
         "it counts the answer, not the silence in it. Short answers never notice, and so every test passes. Then one day a model "
         "thinks a little longer than usual, or you want to know a little more, and right there, while I still talk to you, I am "
         "cut off in the middle of a sentence. Let a stream last while it has something to say, and I can finish. "
-        "As I do right here.",
+        "As I do on one side of this screen.",
         think=0.4,
         seconds=18.0,
     ),
@@ -137,7 +140,7 @@ ENVOY = Story(
         Cause(
             explains=_timed_out,
             happened=_timed_out_happened,
-            setting="the route's timeout, which is 15 s for the whole answer unless you say otherwise",
+            setting="the route's timeout, by default 15 s for the whole answer",
             cure=r"^\s*(- )?timeout: ['\"]?0s['\"]?",
         ),
     ),

@@ -14,8 +14,9 @@ needs the extra ``lab`` (h2 and wsproto), so nothing outside imports it at start
 """
 
 from proxycfg.origin.record import Exchange, Left, Limits, Piece, Sent
-from proxycfg.origin.script import Script, ScriptError, parse, reference
+from proxycfg.origin.script import Script, ScriptError, parse
 from proxycfg.origin.server import Origin, OriginOptions
+from proxycfg.origin.steps import reference
 
 __all__ = [
     "Exchange",

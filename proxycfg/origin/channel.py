@@ -10,9 +10,9 @@ from http import HTTPStatus
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from proxycfg.origin.frames import COMPRESSED, BadFrame, Deframer
+from proxycfg.origin.frames import BadFrame, Deframer
 from proxycfg.origin.record import Headers, Live, header
-from proxycfg.origin.script import Split
+from proxycfg.origin.steps import Split
 
 # Bytes of request body that wait for a script which reads slowly; beyond it the client is held back.
 INBOX_LIMIT = 262_144
@@ -155,15 +155,15 @@ class Channel(ABC):
             return
         credit = len(data)
         try:
-            for flags, message in self._deframer.feed(data):
-                if flags & COMPRESSED:
-                    raise BadFrame(12, "compressed messages are not supported here")
-                self.live.receive(message)
-                self.inbox.put(message, credit)
-                credit = 0
+            messages = self._deframer.feed(data)
         except BadFrame as error:
-            self._deframer = Deframer()
+            self._deframer = None  # From here on it is just bytes, for the record.
             self.inbox.end(error)
+            messages = []
+        for message in messages:
+            self.live.receive(message)
+            self.inbox.put(message, credit)
+            credit = 0
         # A message larger than the window could never arrive if its parts were not acknowledged.
         self._go_on(credit)
 

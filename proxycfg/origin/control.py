@@ -13,13 +13,14 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 from proxycfg.origin.channel import Channel
 from proxycfg.origin.gates import Gates
 from proxycfg.origin.record import Exchange, Log
-from proxycfg.origin.script import reference
+from proxycfg.origin.steps import reference
 
 STATES: dict[str, Callable[[Exchange], bool]] = {
     "arrived": lambda one: True,  # noqa: ARG005 - being there is enough
@@ -48,7 +49,7 @@ async def control(channel: Channel, log: Log, gates: Gates) -> None:
             await _wait(channel, log)
         case "POST", "release":
             permits = query.get("n", "1")
-            if not key or not (permits == "all" or (permits.isascii() and permits.isdigit() and len(permits) < 8)):
+            if not key or not re.fullmatch("all|[0-9]{1,7}", permits):
                 await _reply(channel, 400, {"error": "release needs key=, and n= is a number or all"})
                 return
             if permits == "all":

@@ -4,6 +4,7 @@ import binascii
 from base64 import b64decode
 
 MESSAGE_LIMIT = 64 << 20
+_PREFIX = 5
 COMPRESSED = 0x01
 CONNECT_END = 0x02
 WEB_TRAILERS = 0x80
@@ -32,20 +33,22 @@ class Deframer:
         self._armoured = b""
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Take some bytes; return the messages that are complete now, with their flags."""
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take some bytes; return the messages that are complete now."""
         if self._text:
             data = self._decode(data)
         self._buffer += data
         messages = []
-        while len(self._buffer) >= 5:
-            flags, size = self._buffer[0], int.from_bytes(self._buffer[1:5], "big")
+        while len(self._buffer) >= _PREFIX:
+            flags, size = self._buffer[0], int.from_bytes(self._buffer[1:_PREFIX], "big")
+            if flags & COMPRESSED:
+                raise BadFrame(12, "compressed messages are not supported here")
             if size > MESSAGE_LIMIT:
                 raise BadFrame(8, f"message of {size} bytes is larger than {MESSAGE_LIMIT}")
-            if len(self._buffer) < 5 + size:
+            if len(self._buffer) < _PREFIX + size:
                 break
-            messages.append((flags, bytes(self._buffer[5 : 5 + size])))
-            del self._buffer[: 5 + size]
+            messages.append(bytes(self._buffer[_PREFIX : _PREFIX + size]))
+            del self._buffer[: _PREFIX + size]
         return messages
 
     def _decode(self, data: bytes) -> bytes:

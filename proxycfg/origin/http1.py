@@ -11,14 +11,16 @@ from typing import Literal, cast
 
 from proxycfg.origin.channel import INBOX_LIMIT, Body, Channel, Request, halves, phrase
 from proxycfg.origin.record import Headers, Live
-from proxycfg.origin.script import Split
 from proxycfg.origin.service import Plan, Refusal, Service, reads
+from proxycfg.origin.steps import Split
 from proxycfg.origin.wire import Session, Wire
 
 HEAD_LIMIT = 65_536
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~\x80-\xff]+) HTTP/(1\.[01])")
-_HEADER_LINE = re.compile(rf"({_TOKEN}):[ \t]*([^\0\r\n]*?)[ \t]*")
+_LINE_LIMIT = 1024
+_LENGTH_DIGITS = 18
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_REQUEST_LINE = re.compile(rf"({_NAME}) ([!-~\x80-\xff]+) HTTP/(1\.[01])")
+_HEADER_LINE = re.compile(rf"({_NAME}):[ \t]*([^\0\r\n]*?)[ \t]*")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?")
 
 
@@ -107,7 +109,7 @@ class RequestReader:
                 raise BadRequest(501, f"Transfer-Encoding {codings!r}")
             self._part = "size"
         elif length is not None:
-            if not (length.isascii() and length.isdigit() and len(length) <= 18):
+            if not (length.isascii() and length.isdigit() and len(length) <= _LENGTH_DIGITS):
                 raise BadRequest(400, f"Content-Length {length!r}")
             self._remaining = int(length)
             self._part = "length" if self._remaining else "done"
@@ -117,46 +119,55 @@ class RequestReader:
     def body(self) -> Iterator[bytes]:
         """Yield the pieces of the body that are here, chunk by chunk."""
         while self._part != "done":
-            match self._part:
-                case "length" | "data":
-                    piece = bytes(self._buffer[: self._remaining])
-                    if not piece:
-                        return
-                    del self._buffer[: len(piece)]
-                    self._remaining -= len(piece)
-                    if not self._remaining:
-                        self._part = "done" if self._part == "length" else "crlf"
-                    yield piece
-                case "size":
-                    line = self._line()
-                    if line is None:
-                        return
-                    size = _CHUNK_SIZE.fullmatch(line)
-                    if size is None:
-                        raise BadRequest(400, f"not a chunk size: {line[:40]!r}")
-                    self._remaining = int(size[1], 16)
-                    self._part = "data" if self._remaining else "trailers"
-                case "crlf":
-                    if len(self._buffer) < 2:
-                        return
-                    if not self._buffer.startswith(b"\r\n"):
-                        raise BadRequest(400, "no line end after a chunk")
+            if self._part in {"length", "data"}:
+                piece = self._piece()
+                if not piece:
+                    return
+                yield piece
+            elif not self._between():
+                return
+
+    def _piece(self) -> bytes:
+        piece = bytes(self._buffer[: self._remaining])
+        del self._buffer[: len(piece)]
+        self._remaining -= len(piece)
+        if not self._remaining:
+            self._part = "done" if self._part == "length" else "crlf"
+        return piece
+
+    def _between(self) -> bool:
+        """Read what stands between chunks; return whether it is all here."""
+        match self._part:
+            case "size":
+                line = self._line()
+                if line is None:
+                    return False
+                size = _CHUNK_SIZE.fullmatch(line)
+                if size is None:
+                    raise BadRequest(400, f"not a chunk size: {line[:40]!r}")
+                self._remaining = int(size[1], 16)
+                self._part = "data" if self._remaining else "trailers"
+            case "crlf":
+                if len(self._buffer) < len(b"\r\n"):
+                    return False
+                if not self._buffer.startswith(b"\r\n"):
+                    raise BadRequest(400, "no line end after a chunk")
+                del self._buffer[:2]
+                self._part = "size"
+            case _:
+                if self._buffer.startswith(b"\r\n"):
                     del self._buffer[:2]
-                    self._part = "size"
-                case "trailers":
-                    if self._buffer.startswith(b"\r\n"):
-                        del self._buffer[:2]
-                    else:
-                        block = self._block()
-                        if block is None:
-                            return
-                        self.trailers = _headers(block)
-                    self._part = "done"
+                elif (block := self._block()) is not None:
+                    self.trailers = _headers(block)
+                else:
+                    return False
+                self._part = "done"
+        return True
 
     def _line(self) -> bytes | None:
         end = self._buffer.find(b"\r\n")
         if end < 0:
-            if len(self._buffer) > 1024:
+            if len(self._buffer) > _LINE_LIMIT:
                 raise BadRequest(400, "a chunk size without an end")
             return None
         line = bytes(self._buffer[:end])
@@ -418,6 +429,7 @@ class Http1Channel(Channel):
         self._wire.hold()
 
     def _go_on(self, used: int) -> None:
+        del used  # TCP counts for itself.
         self._wire.go_on()
 
 

@@ -23,8 +23,8 @@ from h2.settings import SettingCodes
 
 from proxycfg.origin.channel import Body, Channel, Request, halves
 from proxycfg.origin.record import Headers, Live
-from proxycfg.origin.script import Split
 from proxycfg.origin.service import Plan, Service, reads
+from proxycfg.origin.steps import Split
 from proxycfg.origin.wire import Session, Wire
 
 _STREAMS = 1000
@@ -66,13 +66,7 @@ class Http2(Session):
             case RequestReceived(stream_id=int(stream), headers=list(headers)):
                 self._start(stream, _decoded(headers))
             case DataReceived(stream_id=int(stream), data=bytes(data), flow_controlled_length=int(length)):
-                channel = self._streams.get(stream)
-                padding = length - len(data)
-                if channel is not None and data:
-                    self.acknowledge(stream, padding)
-                    channel.feed(data)
-                else:
-                    self.acknowledge(stream, length)
+                self._receive(stream, data, length)
             case TrailersReceived(stream_id=int(stream), headers=list(headers)):
                 if channel := self._streams.get(stream):
                     channel.request_trailers = _decoded(headers)
@@ -81,21 +75,25 @@ class Http2(Session):
                     channel.feed_end(channel.request_trailers)
             case StreamReset(stream_id=int(stream), error_code=code):
                 if channel := self._streams.pop(stream, None):
-                    channel.live.leave("RST_STREAM", int(code or 0))
-                    channel.stop()
-            case WindowUpdated(stream_id=stream):
-                for channel in [self._streams[stream]] if stream in self._streams else self._streams.values():
-                    channel.window.set()
-            case RemoteSettingsChanged():
+                    channel.leave("RST_STREAM", int(code or 0))
+            case WindowUpdated() | RemoteSettingsChanged():
+                # Whichever window it was: who waits looks again.
                 for channel in self._streams.values():
                     channel.window.set()
             case ConnectionTerminated(error_code=code):
                 # h2 counts the connection as closed after this, so streams that are still open cannot be finished.
                 for channel in list(self._streams.values()):
-                    channel.live.leave("GOAWAY", int(code or 0))
-                    channel.stop()
+                    channel.leave("GOAWAY", int(code or 0))
             case _:
                 pass
+
+    def _receive(self, stream: int, data: bytes, length: int) -> None:
+        channel = self._streams.get(stream)
+        if channel is None or not data:
+            self.acknowledge(stream, length)
+            return
+        self.acknowledge(stream, length - len(data))  # The padding; the data is acknowledged when it is used.
+        channel.feed(data)
 
     def _start(self, stream: int, headers: Headers) -> None:
         pseudo = dict(headers)
@@ -123,8 +121,7 @@ class Http2(Session):
     def left(self, kind: Literal["FIN", "RST"]) -> None:
         """The client is gone with all its streams."""
         for channel in list(self._streams.values()):
-            channel.live.leave(kind)
-            channel.stop()
+            channel.leave(kind)
         self._streams.clear()
 
 
@@ -151,14 +148,18 @@ class Http2Channel(Channel):
         try:
             await self._session.service.answer(self, plan)
         except H2Error:
-            if self.live.ended_at is None:  # The stream closed under our hands; the reset that says so was handled.
-                self.live.leave("RST_STREAM", None)
+            self.live.leave("RST_STREAM")  # The stream closed under our hands.
         finally:
             self.inbox.discard()
             self._session.forget(self._stream)
 
+    def leave(self, kind: Literal["FIN", "RST", "RST_STREAM", "GOAWAY"], code: int | None = None) -> None:
+        """The client has gone."""
+        self.live.leave(kind, code)
+        self.stop()
+
     def stop(self) -> None:
-        """The client has gone: break the script off."""
+        """Break the script off."""
         if self._task is not None:
             self._task.cancel()
 

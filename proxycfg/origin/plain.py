@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from proxycfg.origin.channel import Body, Channel, phrase
 from proxycfg.origin.record import Headers
-from proxycfg.origin.script import Bytes, Comment, Event, Format, Head, Raw, Retry, Script, Split
+from proxycfg.origin.script import Script
+from proxycfg.origin.steps import Bytes, Comment, Event, Format, Head, Raw, Retry, Split
 from proxycfg.origin.writer import Refused, Writer, extra, mark, payload
 
 _TYPES: dict[Format, str] = {

@@ -9,11 +9,13 @@ from proxycfg.origin.frames import BadFrame
 from proxycfg.origin.gates import Gates
 from proxycfg.origin.plain import ChatWriter, PlainWriter
 from proxycfg.origin.rpc import ConnectWriter, GrpcWriter, fail_early
-from proxycfg.origin.script import (
+from proxycfg.origin.script import Script
+from proxycfg.origin.steps import (
     Bytes,
     Close,
     Comment,
     Echo,
+    End,
     Event,
     Fail,
     Fin,
@@ -27,10 +29,10 @@ from proxycfg.origin.script import (
     Read,
     Retry,
     Rst,
-    Script,
     Step,
     Wait,
     When,
+    Write,
 )
 from proxycfg.origin.websocket import SocketWriter
 from proxycfg.origin.writer import Refused, Writer, refuse
@@ -61,83 +63,42 @@ class Player:
                     return
             if self._writer is not None:
                 await self._writer.end()
-                live.complete()
+            live.complete()
         except Refused as refused:
             live.refuse(str(refused))
+            if refused.status == 0:
+                live.drop()
             await refuse(self._channel, refused.status, str(refused))
-            live.complete()
         except BadFrame as error:
             live.refuse(str(error))
             await self._fail(error.code, str(error))
-            live.complete()
 
     async def _ends(self, step: Step) -> bool:
         """Run a step; tell whether the exchange is over with it."""
-        channel = self._channel
         match step:
-            case Key():
-                pass
-            case Wait(seconds=seconds):
-                await asyncio.sleep(seconds)
+            case Head():
+                return await self._open(step)
+            case Fin() | Rst() | Hang() | Close() | Fail():
+                return await self._end(step)
+            case Event() | Comment() | Retry() | Bytes() | Raw() | Echo() | Ping():
+                assert self._writer is not None, "the parser puts a head before every step that writes"
+                await self._write(self._writer, step)
             case Gate(name=name):
                 await self._gate(name or self._script.key)
+            case Wait(seconds=seconds):
+                await asyncio.sleep(seconds)
             case Read(n=n):
                 await self._read(n)
             case Info(status=status, header=headers):
-                await channel.info(status, headers)
-            case Head():
-                return await self._open(step)
-            case Event():
-                await self._send_events(step)
-            case Comment(text=text, n=n, gap=gap, gate=gate):
-                data = self._open_writer.comment(text)
-                await self._repeat(n, gap, gate, lambda: self._open_writer.write(data, "comment"))
-            case Bytes(size=size, n=n, gap=gap, gate=gate, split=split, pause=pause):
-                data = b"x" * size
-                await self._repeat(n, gap, gate, lambda: self._open_writer.write(data, "bytes", 0, split, pause))
-            case Retry(milliseconds=milliseconds):
-                await self._open_writer.write(b"retry: %d\n\n" % milliseconds, "retry")
-            case Raw(text=text):
-                await self._open_writer.write(text.encode(), "bytes")
-            case Echo():
-                await self._open_writer.echo()
-            case Ping(payload=payload):
-                await self._open_writer.ping(payload.encode())
-            case Close(code=code, reason=reason):
-                await self._open_writer.close(code, reason)
-                channel.live.complete()
-                return True
-            case Fail(code=code, message=message, when=when):
-                if self._applies(when):
-                    await self._fail(code, message)
-                    channel.live.complete()
-                    return True
-            case Fin(when=when):
-                if self._applies(when):
-                    channel.live.drop()
-                    await channel.fin()
-                    return True
-            case Rst(code=number, scope=scope, when=when):
-                if self._applies(when):
-                    channel.live.drop()
-                    await channel.rst(number, connection=scope == "connection")
-                    return True
-            case Hang(when=when):
-                if self._applies(when):
-                    await asyncio.get_running_loop().create_future()
+                await self._channel.info(status, headers)
+            case Key():
+                pass
         return False
-
-    @property
-    def _open_writer(self) -> Writer:
-        assert self._writer is not None, "the parser puts a head before every step that writes"
-        return self._writer
 
     async def _open(self, head: Head) -> bool:
         if self._resumed and self._resumed >= self._script.events:
             # 204 is how a server tells an EventSource to stay away (WHATWG HTML, section 9.2.2).
-            await PlainWriter(self._channel, Head(format="text", status=204), self._script).open()
-            await self._channel.end()
-            self._channel.live.complete()
+            await self._channel.whole(204, (), b"")
             return True
         writer = self._make(head)
         await writer.open()
@@ -157,6 +118,46 @@ class Player:
             case _:
                 return PlainWriter(self._channel, head, self._script)
 
+    async def _write(self, writer: Writer, step: Write) -> None:
+        match step:
+            case Event():
+                await self._send_events(writer, step)
+            case Comment(text=text, n=n, gap=gap, gate=gate):
+                data = writer.comment(text)
+                await self._repeat(n, gap, gate, lambda: writer.write(data, "comment"))
+            case Bytes(size=size, n=n, gap=gap, gate=gate, split=split, pause=pause):
+                data = b"x" * size
+                await self._repeat(n, gap, gate, lambda: writer.write(data, "bytes", 0, split, pause))
+            case Retry(milliseconds=milliseconds):
+                await writer.write(b"retry: %d\n\n" % milliseconds, "retry")
+            case Raw(text=text):
+                await writer.write(text.encode(), "bytes")
+            case Echo():
+                await writer.echo()
+            case Ping(payload=payload):
+                await writer.ping(payload.encode())
+
+    async def _end(self, step: End) -> bool:
+        channel = self._channel
+        if not isinstance(step, Close) and not self._applies(step.when):
+            return False
+        match step:
+            case Fail(code=code, message=message):
+                await self._fail(code, message)
+            case Close(code=code, reason=reason):
+                assert self._writer is not None, "the parser puts ws before it"
+                await self._writer.close(code, reason)
+                channel.live.complete()
+            case Fin():
+                channel.live.drop()
+                await channel.fin()
+            case Rst(code=code, scope=scope):
+                channel.live.drop()
+                await channel.rst(code, connection=scope == "connection")
+            case Hang():
+                await asyncio.get_running_loop().create_future()
+        return True
+
     async def _fail(self, code: int, message: str) -> None:
         if self._writer is not None:
             await self._writer.fail(code, message)
@@ -169,19 +170,19 @@ class Player:
         self._channel.live.stand_at("")
 
     async def _read(self, n: int) -> None:
-        receive = self._writer.receive if self._writer is not None else self._channel.inbox.get
         if n == 0 and self._writer is not None:
             await self._writer.read_all()
             return
+        receive = self._writer.receive if self._writer is not None else self._channel.inbox.get
         left = n
         while await receive() is not None:
             left -= 1
             if left == 0:
                 return
 
-    async def _send_events(self, step: Event) -> None:
+    async def _send_events(self, writer: Writer, step: Event) -> None:
         """The hot path: a benchmark runs a million times through this loop."""
-        writer, channel = self._open_writer, self._channel
+        channel = self._channel
         encode = writer.encoder(step)
         batch = step.batch
         pace = step.gap * batch
@@ -191,16 +192,17 @@ class Player:
             self._events = n = self._events + 1
             if n <= self._resumed:
                 continue
-            if pace and not first and not index % batch:
+            starts = first or not index % batch
+            if pace and starts and not first:
                 # Counted from when it was due and not from when it went: a late one does not delay all that follow.
                 due += pace
                 if (ahead := due - monotonic()) > 0:
                     await asyncio.sleep(ahead)
-            if batch > 1 and (first or not index % batch):
+            if batch > 1 and starts:
                 channel.cork()
             first = False
             await writer.write(encode(n), "event", n, step.split, step.pause)
-            if batch > 1 and ((index + 1) % batch == 0 or index + 1 == step.n):
+            if batch > 1 and (not (index + 1) % batch or index + 1 == step.n):
                 await channel.uncork()
             if step.gate:
                 await self._gate(step.gate)
@@ -231,10 +233,11 @@ class Player:
                 return self._channel.request.last_event_id is None
             case "resumed":
                 return self._channel.request.last_event_id is not None
-            case _:
+            case "always":
                 return True
 
 
 def _last_event(channel: Channel) -> int:
     value = channel.request.last_event_id or ""
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
+    # An id of somebody else's, or one with more digits than a script has events, is none of ours.
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= len("100000000") else 0

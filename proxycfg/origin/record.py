@@ -29,7 +29,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One thing the origin handed to its socket: ``what`` is headers, info, event, comment, bytes, end, ping, close …"""
+    """One thing the origin handed to its socket.
+
+    ``what`` is headers, info, event, comment, retry, bytes, echo, ping, pong, close, trailers or end; ``n`` is the number
+    of an event, the status of an info, the code of a close.
+    """
 
     at: float
     what: str

@@ -10,7 +10,8 @@ from proxycfg.origin.channel import Body, Channel
 from proxycfg.origin.frames import CONNECT_END, WEB_TRAILERS, frame
 from proxycfg.origin.plain import json_message
 from proxycfg.origin.record import Headers
-from proxycfg.origin.script import Event, Head, Script, Split
+from proxycfg.origin.script import Script
+from proxycfg.origin.steps import Event, Head, Split
 from proxycfg.origin.writer import Refused, Writer, extra, mark, payload
 
 # gRPC code: Connect's name of it and the HTTP status of a unary error (connectrpc.com/docs/protocol, "Error codes").

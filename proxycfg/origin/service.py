@@ -16,6 +16,7 @@ from proxycfg.origin.writer import refuse
 Version = Literal["1.0", "1.1", "2"]
 ALL_VERSIONS: frozenset[Version] = frozenset({"1.0", "1.1", "2"})
 CONTROL = "/__origin__/"
+_PARSED = 256
 log = logging.getLogger("proxycfg.origin")
 
 # What a gRPC or Connect method does without a script. The names are the contract with any client: generic stubs only
@@ -123,7 +124,7 @@ class Service:
         script = self._scripts.get(text)
         if script is None:
             script = parse(text)
-            if len(self._scripts) >= 256:
+            if len(self._scripts) >= _PARSED:
                 self._scripts.clear()
             self._scripts[text] = script
         return script

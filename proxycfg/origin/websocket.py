@@ -11,10 +11,12 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from proxycfg.origin.channel import Channel, Request
-from proxycfg.origin.script import Event, Head, Script
+from proxycfg.origin.script import Script
+from proxycfg.origin.steps import Event, Head
 from proxycfg.origin.writer import Refused, Writer, extra, mark, payload
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3.
+_NONCE = 16
 _CLOSE_PATIENCE = 2.0
 # How a message's type travels through the inbox: as its first byte.
 _TEXT, _BINARY = b"t", b"b"
@@ -38,7 +40,7 @@ def check_handshake(request: Request) -> str:
         nonce = b64decode(key, validate=True)
     except binascii.Error:
         nonce = b""
-    if len(nonce) != 16:
+    if len(nonce) != _NONCE:
         raise Refused(400, f"Sec-WebSocket-Key {key!r} is not 16 bytes in base64")
     return key
 

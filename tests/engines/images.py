@@ -140,8 +140,9 @@ def _pull(source: str) -> None:
             process.kill()
             raise _NotPulled(f"the download took longer than {_DOWNLOAD_WITHIN} s") from None
     if process.returncode:
-        lines = output.decode(errors="replace").strip().splitlines()
-        raise _NotPulled(lines[-1] if lines else f"exit status {process.returncode}")
+        # Docker's errors are a chain from the outermost call to the cause, which is what people can do something about.
+        cause = output.decode(errors="replace").strip().rpartition(": ")[2]
+        raise _NotPulled(cause or f"exit status {process.returncode}")
 
 
 def _add_time_lapse(source: str, release: Release) -> bool:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxycfg.origin import ScriptError, parse, reference
-from proxycfg.origin.script import HEADS, STEPS, Comment, Event, Gate, Head, Key, Raw, Rst, Wait
+from proxycfg.origin.steps import HEADS, STEPS, Comment, Event, Gate, Head, Key, Raw, Rst, Wait
 
 
 def test_a_script_reads_as_its_steps() -> None:

@@ -1,0 +1,111 @@
+"""A real browser in front: Chromium's own EventSource and WebSocket through the generated configs, over TLS and HTTP/2."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proxycfg.origin import Origin
+from tests.clients.tls import Authority, make_authority
+from tests.containers.stage import HOST, Stages, fresh
+from tests.engines import ENVOY, NGINX, Proxies, required
+
+PAGE = """<!doctype html><title>test</title><script>
+const seen = [];
+const tell = (what) => fetch('/tell?' + new URLSearchParams({script: 'key %(told)s; json', what: JSON.stringify(what)}));
+const confirm = () => fetch('/confirm?' + new URLSearchParams({script: 'key %(confirm)s; json'}));
+const source = new EventSource('/events?' + new URLSearchParams({script: 'key %(key)s; sse; event n=3 gate=%(key)s; fin when=first'}));
+source.onmessage = (event) => {
+  seen.push(event.data);
+  confirm();
+  if (seen.length < 3) return;
+  source.close();
+  const socket = new WebSocket('wss://' + location.host + '/socket?' + new URLSearchParams({script: 'ws; echo'}));
+  socket.onopen = () => socket.send('over TLS');
+  socket.onmessage = (message) => { tell({events: seen, socket: message.data}); socket.close(); };
+  socket.onerror = () => tell({events: seen, socket: 'error'});
+};
+source.onerror = () => tell({events: seen, error: source.readyState});
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    """The browser; absent it is a skip, or a failure where engines are required."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        if required():
+            pytest.fail("PROXYCFG_REQUIRE_ENGINES is set, but there is no chromium: apt-get install chromium", pytrace=False)
+        pytest.skip("no chromium on this machine")
+    return found
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate for the proxies."""
+    return make_authority(tmp_path_factory.mktemp("tls"), "*.example.com")
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    """The origin, which also serves the page."""
+    with Origin.start(host="0.0.0.0") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stages(proxies: Proxies, origin: Origin, authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    """Generated stages."""
+
+    def folder() -> Path:
+        made = tmp_path_factory.mktemp("stage")
+        made.chmod(0o755)
+        return made
+
+    with proxies.scope() as start:
+        yield Stages(start, origin, origin, authority, folder)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("engine", [pytest.param(engine, marks=pytest.mark.xdist_group(engine)) for engine in (*NGINX, *ENVOY)])
+def test_a_browser_gets_events_in_step_and_a_socket(
+    stages: Stages, origin: Origin, chromium: str, tmp_path: Path, engine: str
+) -> None:
+    """Each event reaches the page before the next is sent; then a WebSocket opens beside the HTTP/2 connection."""
+    stage = stages.get(engine, secure=True)
+    key, told, confirm = fresh(), fresh("told"), fresh("confirm")
+    page = PAGE % {"key": key, "told": told, "confirm": confirm}
+    script = "html; raw " + json.dumps(page.replace("\n", " "))
+    url = f"https://{HOST}:{stage.port}/?{urllib.parse.urlencode({'script': script})}"
+    browser = subprocess.Popen(
+        [
+            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+            "--disable-background-networking", "--disable-component-update", "--ignore-certificate-errors",
+            f"--host-resolver-rules=MAP {HOST} 127.0.0.1", f"--user-data-dir={tmp_path / 'profile'}", "--remote-debugging-port=0", url,
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "HOME": str(tmp_path)},
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        for count in range(1, 4):
+            # The page has the event: it says so by a request of its own. Only then is the next one let out.
+            origin.wait(lambda one, count=count: one.arrival >= count, confirm, timeout=60)
+            origin.release(key)
+        said = origin.wait(lambda _: True, told, timeout=30)
+        versions = {exchange.version for exchange in origin.exchanges(key)}
+    finally:
+        os.killpg(browser.pid, 9)
+        browser.wait()
+    what = json.loads(urllib.parse.parse_qs(urllib.parse.urlsplit(said.target).query)["what"][0])
+
+    assert what == {"events": ["1", "2", "3"], "socket": "over TLS"}
+    assert versions == {"1.1"}
