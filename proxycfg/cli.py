@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
+import io
 import json
 import os
 import sys
@@ -15,7 +18,7 @@ from typer.core import TyperGroup
 
 from proxycfg import __version__
 from proxycfg.commands import COMMANDS, Exit, usage
-from proxycfg.errors import BadUsage, CannotRun, InvalidInput, Problem
+from proxycfg.errors import MAX_PROBLEMS, BadUsage, CannotRun, InvalidInput, Problem
 from proxycfg.source import Source, Span
 
 if TYPE_CHECKING:
@@ -44,18 +47,23 @@ app = typer.Typer(
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: which files, which versions.")]
-SpecPath = Annotated[str, typer.Argument(metavar="SPEC", help="The routes.yaml to read; - for standard input.", show_default=False)]
+SpecPath = Annotated[str, typer.Argument(metavar="SPEC", show_default=False)]
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code (``Exit``)."""
+    for stream in (sys.stdout, sys.stderr):
+        # Configs and schemas are UTF-8 whatever the locale; a file name may be no text at all, and goes out as it came in.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
-        result = app(args=list(arguments), prog_name="proxycfg", standalone_mode=False)
+        result = app(args=list(arguments) or ["--help"], prog_name="proxycfg", standalone_mode=False)
         sys.stdout.flush()
     except InvalidInput as error:
-        _say("\n".join(map(str, error.problems)))
-        if (count := len(error.problems)) > 1:
-            _say(f"{count} problems found; nothing was written.")
+        shown = error.problems[:MAX_PROBLEMS]
+        _say("\n".join(map(str, shown)))
+        if (count := len(shown)) > 1:
+            _say(f"{count} problems found{' (there may be more)' if count == MAX_PROBLEMS else ''}; nothing was written.")
         return Exit.USAGE
     except BadUsage as error:
         _say(str(error))
@@ -77,19 +85,28 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text.encode("utf-8", "replace").decode() + "\n")
+    sys.stderr.write(f"{text}\n")
 
 
-@app.callback()
-def _main(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         typer.echo(f"proxycfg {__version__}")
         raise typer.Exit
 
 
-@app.command("generate", help=COMMANDS["generate"], epilog="Example: proxycfg generate routes.yaml --target nginx --out deploy")
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Options of no command."""
+
+
+_SPEC = "SPEC is the routes.yaml to read; - for standard input."
+
+
+@app.command("generate", help=f"{COMMANDS['generate']}\n\n{_SPEC}", epilog="Example: proxycfg generate routes.yaml --target nginx --out deploy")
 def _generate(  # noqa: PLR0913, PLR0917 - one parameter an option
     spec_path: SpecPath,
     target: Annotated[
@@ -109,8 +126,11 @@ def _generate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     threshold = _level(fail_on)
     _one_of("--format", form, ("text", "json"))
+    chosen = _known_targets(target)
+    if form == "json" and (diff or out == "-"):
+        raise BadUsage("--format json reports what was written: leave it out with --diff and with --out -")
     spec = _load_spec(spec_path)
-    targets = _known_targets(target) or default_targets(spec)
+    targets = chosen or default_targets(spec)
     if out == "-" and (len(targets) != 1 or diff):
         raise BadUsage("--out - prints the main file of one target: add --target nginx (or envoy), without --diff")
     made = generate(spec, targets)
@@ -209,6 +229,8 @@ def _read_source(path: str, limit: int) -> Source:
     start = Span(name, 1, 1, 1, 1)
     try:
         if path == "-":
+            if sys.stdin is None:
+                raise OSError(errno.EBADF, "standard input is closed")  # noqa: TRY301 - one place words them all
             data = sys.stdin.buffer.read(limit + 1)
         else:
             with open(path, "rb") as stream:
@@ -218,13 +240,14 @@ def _read_source(path: str, limit: int) -> Source:
         raise InvalidInput([Problem(start, f"cannot read: {said}", "give the path of a spec; `proxycfg init` writes one")]) from None
     if len(data) > limit:
         raise InvalidInput([Problem(start, f"larger than {limit // 2**20} MiB", "split the spec")])
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return Source(name, data.decode("utf-8-sig"))
+        return Source(name, data.decode())
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        where = Span(name, line, column, line, column + 1)
-        raise InvalidInput([Problem(where, f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")]) from None
+        before = data[: error.start].decode().split("\n")
+        where = Span(name, len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2)
+        said = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        raise InvalidInput([Problem(where, said, "save the file as UTF-8", before[-1])]) from None
 
 
 def _known_targets(names: list[str] | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Anything else that escapes is a defect of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ class Problem:
             shown, column = _window(self.excerpt, self.span.column)
             width = self.span.end_column - self.span.column if self.span.end_line == self.span.line else 1
             carets = "^" * max(1, min(width, len(shown) - column + 1))
-            lines += [f"  | {shown}", f"  | {' ' * (column - 1)}{carets}"]
+            lines += [f"  | {shown}", f"  | {_blank(shown[: column - 1])}{carets}"]
         if self.instead:
             lines.append(_printable(f"  = {self.instead}"))
         return "\n".join(lines)
@@ -45,6 +46,12 @@ def _window(line: str, column: int, width: int = 120) -> tuple[str, int]:
     start = max(0, column - 1 - width // 2) if len(line) > width else 0
     piece = line[start : start + width]
     return _printable(piece, " "), column - start
+
+
+def _blank(text: str) -> str:
+    """As many spaces as the text takes columns of a terminal."""
+    widths = (0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return " " * sum(widths)
 
 
 def _printable(text: str, otherwise: str = "?") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,9 +61,10 @@ def generate(spec: Spec, targets: Sequence[str]) -> Generated:
 def stamp(text: str, spec: Spec, name: str, engine: str) -> str:
     """The text below a heading that says what made it, from what, how to make it again, and what it was when made."""
     source = "".join(c if c.isprintable() else "?" for c in spec.source)
+    argument = "-" if source == "<stdin>" else shlex.quote(source)
     heading = (
         f"# Made by proxycfg {__version__} from {source} for {engine}. Change the spec, not this file, then run:\n"
-        f"#   proxycfg generate {source} --target {name}\n"
+        f"#   proxycfg generate {argument} --target {name}\n"
         f"# spec: sha256 {spec.digest}\n"
     )
     body = heading + "\n" + text

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
+import shutil
+import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from proxycfg.errors import BadUsage
 from proxycfg.generate import edited_by_hand
 
 
-def read_existing(out: Path, files: Mapping[str, str]) -> dict[str, str | None]:
+def read_existing(out: Path, files: Iterable[str]) -> dict[str, str | None]:
     """The text of each file as it is now below ``out``; None where there is none.
 
     :raises BadUsage: if something is there that is not a readable text file.
@@ -23,11 +26,17 @@ def read_existing(out: Path, files: Mapping[str, str]) -> dict[str, str | None]:
 
 def _read(path: Path) -> str | None:
     try:
+        # Reading a pipe would wait for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            said = "is a folder" if path.is_dir() else "is a pipe or a device"
+            raise BadUsage(f"{path}: {said}, where a file should be written; choose another --out")
         return path.read_bytes().decode()
     except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        raise BadUsage(f"{path}: a file stands where a folder is needed; choose another --out") from None
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        said = _said(error) if isinstance(error, OSError) else "not UTF-8 text"
         raise BadUsage(f"{path}: cannot read what is there: {said}; move it away, or choose another --out") from None
 
 
@@ -37,49 +46,160 @@ def hand_edited(existing: Mapping[str, str | None]) -> list[str]:
 
 
 def diff(existing: Mapping[str, str | None], files: Mapping[str, str]) -> str:
-    """A unified diff from what is there to what would be written; empty when nothing would change."""
+    """A unified diff from what is there to what would be written, as ``patch -p1`` takes it; empty when nothing would change."""
     pieces: list[str] = []
     for name, new in files.items():
         old = existing[name]
         if old == new:
             continue
         before = "/dev/null" if old is None else f"a/{name}"
-        lines = difflib.unified_diff((old or "").splitlines(), new.splitlines(), before, f"b/{name}", lineterm="")
-        pieces += [f"{line}\n" for line in lines]
-        if old is not None and old.splitlines() == new.splitlines():
-            pieces.append(f"{name}: line endings or the end of the file differ\n")
+        lines = difflib.unified_diff(_lines(old or ""), _lines(new), before, f"b/{name}")
+        pieces += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
     return "".join(pieces)
 
 
-def write(out: Path, files: Mapping[str, str]) -> None:
-    """Write every file below ``out`` atomically: each is complete beside its place before the first one moves into it.
+def _lines(text: str) -> list[str]:
+    # Not splitlines, which takes more for line ends than any proxy or patch does.
+    lines = text.split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
-    :raises BadUsage: if the folder cannot be written; nothing has changed then.
+
+@dataclass(slots=True)
+class _Change:
+    """One file on its way: ``staged`` is the new text beside its place, ``kept`` the old one, to go back to."""
+
+    path: Path
+    staged: Path
+    kept: Path | None = None
+    done: bool = False
+
+
+def write(out: Path, files: Mapping[str, str]) -> None:
+    """Write every file below ``out``, or none of them.
+
+    Each text is complete beside its place before the first one moves into it, so nobody ever reads half a file; when a move
+    fails, or the run is interrupted, those that went before are taken back, and so are folders that were made for them.
+
+    A file keeps the permissions, and where possible the owner, that it had. A symbolic link stays one: the file that it leads to
+    is replaced, since whoever made the link wants the config there. A pipe or device, such as ``/dev/stdout``, is written to.
+
+    :raises BadUsage: if the files cannot be written; nothing has changed then.
     """
-    staged: list[tuple[str, Path]] = []
+    changes: list[_Change] = []
+    made: list[Path] = []
+    straight: list[tuple[Path, str]] = []
+    complete = False
+    path = out
     try:
         for name, text in files.items():
             path = out / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir():
-                raise BadUsage(f"{path}: is a folder, where a file should be written; choose another --out")
-            handle, staging = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            staged.append((staging, path))
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(text.encode())
-                stream.flush()
-                os.fsync(stream.fileno())
-            # mkstemp makes files private; a config is as readable as any other, or as its predecessor was.
-            mode = path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask()
-            os.chmod(staging, mode)
-        for staging, path in staged:
-            os.replace(staging, path)
+            _make_folder(path.parent, made)
+            place = _place(path)
+            if place is None:
+                straight.append((path, text))
+                continue
+            if any(change.path == place for change in changes):
+                raise BadUsage(f"{path}: leads to the same file as another that would be written; nothing was changed")
+            changes.append(_stage(place, text))
+        for change in changes:
+            path = change.path
+            change.kept = _keep(path)
+            # Noted before it is so: taking back what was not done does no harm.
+            change.done = True
+            change.staged.replace(path)
+        complete = True
     except OSError as error:
-        raise BadUsage(f"{error.filename or out}: cannot write: {error.strerror}; nothing was changed") from None
+        raise BadUsage(f"{path}: cannot write: {_said(error)}; nothing was changed") from None
     finally:
-        for staging, _ in staged:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(staging)
+        _clean(changes, made, complete=complete)
+    for path, text in straight:
+        try:
+            path.write_text(text, encoding="utf-8")
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise BadUsage(f"{path}: cannot write: {_said(error)}") from None
+
+
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    ground = missing[-1].parent if missing else folder
+    if not ground.is_dir():
+        raise BadUsage(f"{ground}: is a file, where a folder is needed; choose another place; nothing was changed")
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        made.append(path)
+
+
+def _place(path: Path) -> Path | None:
+    """Where the text really goes: at the end of links; None for a pipe or device, which cannot be replaced."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    if stat.S_ISDIR(mode):
+        raise BadUsage(
+            f"{path}: is a folder, where a file should be written; choose another place; nothing was changed"
+        )
+    return Path(os.path.realpath(path)) if stat.S_ISREG(mode) else None
+
+
+def _stage(path: Path, text: str) -> _Change:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".new")
+    staged = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files private; a config is as readable as any other, or as its predecessor was.
+        if path.exists():
+            before = path.stat()
+            with contextlib.suppress(PermissionError):
+                os.chown(staged, before.st_uid, before.st_gid)
+            staged.chmod(stat.S_IMODE(before.st_mode))
+        else:
+            staged.chmod(0o666 & ~_umask())
+    except BaseException:
+        staged.unlink()
+        raise
+    return _Change(path, staged)
+
+
+def _keep(path: Path) -> Path | None:
+    """The file once more under another name, until the new one is in its place; None where there is none."""
+    if not path.exists():
+        return None
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".old")
+    os.close(handle)
+    kept = Path(name)
+    kept.unlink()
+    try:
+        kept.hardlink_to(path)
+    except OSError:
+        # Not every file system has hard links.
+        shutil.copy2(path, kept)
+    return kept
+
+
+def _clean(changes: Iterable[_Change], made: Iterable[Path], *, complete: bool) -> None:
+    for change in changes:
+        if change.done and not complete:
+            if change.kept is not None:
+                change.kept.replace(change.path)
+            elif not change.staged.exists():
+                change.path.unlink()
+        for left in (change.staged, change.kept):
+            if left is not None:
+                left.unlink(missing_ok=True)
+    if not complete:
+        for folder in reversed(list(made)):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _said(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _umask() -> int:

@@ -19,17 +19,30 @@ def schema() -> dict[str, Any]:
             field = definition["properties"]["protocol"]
             told = "\n".join(f"- {protocol.name}: {protocol.summary}" for protocol in protocols().values())
             field["markdownDescription"] = f"What travels on the route; default http.\n\n{told}"
-    _shorthands(made)
+    _beyond_the_models(made)
+    _without_null_defaults(made)
     return made
 
 
-def _shorthands(made: dict[str, Any]) -> None:
-    """What the loader accepts beyond the models: an upstream may be a bare URL."""
-    upstreams = made["properties"]["upstreams"]
-    full = upstreams["additionalProperties"]
+def _beyond_the_models(made: dict[str, Any]) -> None:
+    """What the loader accepts, or refuses, beyond the shapes of the models."""
+    upstreams, chain = made["properties"]["upstreams"], made["properties"]["chain"]
     url = {
         "type": "string",
         "description": "URL of a single server: http://, https://, grpc://, grpcs:// or unix:/path",
         "examples": ["http://api:8000", "grpc://agents:50051", "unix:/run/app.sock"],
     }
-    upstreams["additionalProperties"] = {"anyOf": [url, full]}
+    upstreams["additionalProperties"] = {"anyOf": [url, upstreams["additionalProperties"]]}
+    upstreams["propertyNames"] = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"}
+    made["$defs"]["Hop"] |= {"minProperties": 1, "maxProperties": 1}
+    name = {"enum": sorted(made["$defs"]["Hop"]["properties"]), "description": "a target with its settings from `targets`"}
+    chain["items"] = {"anyOf": [name, chain["items"]]}
+    made["$defs"]["RouteEntry"]["oneOf"] = [{"required": [match]} for match in ("path", "exact", "regex")]
+
+
+def _without_null_defaults(part: Any) -> None:
+    """A field that may be left out has a default in words, in its description; `null` would say nothing."""
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _without_null_defaults(inner)
+    if isinstance(part, dict) and "default" in part and part["default"] is None:
+        del part["default"]

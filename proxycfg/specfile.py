@@ -55,8 +55,7 @@ def load(source: Source) -> Spec:
     except ValidationError as error:
         problems = wording.problems(document, error)
         # What is sound is settled all the same, so that one run tells everything.
-        settling = _sound_part(document, error)
-        if settling:
+        if len(problems) < MAX_PROBLEMS and (settling := _sound_part(document, error)):
             settling.settle()
             problems += settling.problems
         raise InvalidInput(problems) from None
@@ -83,7 +82,8 @@ def _sound_part(document: yamldoc.Document, error: ValidationError) -> _Settling
         for i, route in enumerate(data["routes"])
         if i not in bad and (route.get("upstream") or fallback) not in doubtful
     ]
-    sound = {name: value for name, value in data.items() if not any(path[0] == name for path in wrong)}
+    unsound = {path[0] for path in wrong}
+    sound = {name: value for name, value in data.items() if name not in unsound}
     sound["upstreams"] = {name: value for name, value in data["upstreams"].items() if name not in doubtful}
     sound["routes"] = [data["routes"][i] for i in kept]
     try:
@@ -104,11 +104,12 @@ class _Settling:
         self.problems: list[Problem] = []
         self.names: set[str] = set()
         self.numbers: dict[str, int] = {}
+        self.host_lists: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def complain(self, span: Span, message: str, instead: str = "") -> None:
         problem = self.document.problem(span, message, instead)
         # What `defaults` says wrongly is wrong once, not once a route.
-        if problem not in self.problems:
+        if len(self.problems) < MAX_PROBLEMS and problem not in self.problems:
             self.problems.append(problem)
 
     def settle(self) -> Spec:
@@ -175,7 +176,7 @@ class _Settling:
             name=self.unique(path),
             kind=kind,
             path=path,
-            hosts=tuple(dict.fromkeys(stated["hosts"] or self.model.hosts)),
+            hosts=self.hosts(stated["hosts"] or self.model.hosts),
             protocol=protocol,
             upstream=upstream,
             methods=tuple(dict.fromkeys(stated["methods"] or ())),
@@ -197,6 +198,11 @@ class _Settling:
             index=index,
             span_of=where,
         )
+
+    def hosts(self, stated: list[str]) -> tuple[str, ...]:
+        """Each host once. Equal lists are one object: thousands of routes may share a list of thousands."""
+        hosts = tuple(dict.fromkeys(stated))
+        return self.host_lists.setdefault(hosts, hosts)
 
     def locator(self, index: int) -> Callable[..., Span]:
         """Where a field of the route stands: in the route, else in `defaults`, else the route itself."""
@@ -319,12 +325,20 @@ class _Settling:
         return name
 
     def collisions(self, routes: list[Route]) -> None:
-        seen: dict[tuple[str, str, str], Route] = {}
+        seen: dict[tuple[str, str], dict[str, Route]] = {}
+        alone: dict[tuple[str, str], Route] = {}
         for route in routes:
             path = route.path.rstrip("/") if route.kind == "prefix" else route.path
             field = {"prefix": "path"}.get(route.kind, route.kind)
+            other = alone.setdefault((route.kind, path), route)
+            if other is route:
+                # Most paths stand once: only the others have hosts to compare, of which there may be thousands.
+                continue
+            if (route.kind, path) not in seen:
+                seen[route.kind, path] = dict.fromkeys(other.hosts, other)
+            taken = seen[route.kind, path]
             for host in route.hosts:
-                first = seen.setdefault((host, route.kind, path), route)
+                first = taken.setdefault(host, route)
                 if first is not route:
                     self.complain(
                         route.span_of(field),

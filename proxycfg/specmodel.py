@@ -34,6 +34,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _VERSION = r"[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?"
 _DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
 _RATE = r"([0-9]{1,12}) ?/ ?([sm])"
+_MOST_GROUPS = 100
 _LEAST_DURATION = 0.001
 _LEAST_RATE = 1 / 60
 _MOST_RATE = 1_000_000
@@ -106,7 +107,7 @@ def _path(text: str) -> str:
 
 
 _REGEX_PARTS = re.compile(
-    r"(?P<escape>\\.)|(?P<class>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<group>\(\?[^:iP]|\(\?P=)|(?P<possessive>[*+?}]\+)",
+    r"(?P<escape>\\.)|(?P<class>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<group>\(\?[^:iP]|\(\?P=)|(?P<foreign>[*+?}]\+|\{,[0-9]*\})",
     re.DOTALL,
 )
 """An expression cut up so far that an escaped or bracketed sign is not taken for an operator."""
@@ -114,6 +115,8 @@ _REGEX_PARTS = re.compile(
 
 def _regex(text: str) -> str:
     _no_control(text)
+    if text.count("(") > _MOST_GROUPS:
+        raise Wrong(f"has more than {_MOST_GROUPS} groups", "write several routes")
     try:
         with warnings.catch_warnings():
             # Python warns of [[ and the like, which mean another thing to it than to PCRE and RE2.
@@ -123,12 +126,10 @@ def _regex(text: str) -> str:
         raise Wrong(
             f"is not a regular expression: {error}", "put a backslash before signs that stand for themselves"
         ) from None
-    except RecursionError:
-        raise Wrong("is nested too deeply", "write it with fewer groups") from None
     # Both engines must understand it alike: PCRE on nginx, RE2 on Envoy.
     for part in _REGEX_PARTS.finditer(text):
         escaped = part["escape"] and re.fullmatch(r"\\[1-9ZNUu]", part["escape"])
-        if escaped or part["group"] or part["possessive"]:
+        if escaped or part["group"] or part["foreign"]:
             raise Wrong(
                 f"uses `{part.group()}`, which RE2 (Envoy) does not have", "keep to plain groups, classes and repeats"
             )
@@ -153,7 +154,7 @@ def _cidr(text: str) -> str:
 def _file(text: str) -> str:
     _no_control(text)
     if not text or text != text.strip():
-        raise Wrong("must be the path of a file, without spaces around it")
+        raise Wrong("must be the path of a file, without spaces around it", "write one such as /etc/tls/tls.crt")
     if "$" in text:
         raise Wrong("must not hold $, which nginx reads as a variable in file names", "rename the file")
     return text
@@ -183,7 +184,9 @@ def _origin(text: str) -> str:
         return text
     scheme, host, port, rest = _split_url(text)
     if scheme not in ("http", "https") or not host or rest or "*" in host:
-        raise Wrong("must be one origin", "write scheme and host alone, such as https://app.example.com; or * for any")
+        raise Wrong(
+            "must be one origin, scheme and host alone", "write one such as https://app.example.com, or * for any"
+        )
     host = _host(host)
     shown = f"[{host}]" if ":" in host else host
     return f"{scheme}://{shown}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{shown}:{port}"
@@ -242,12 +245,12 @@ def _format_version(value: Any) -> Any:
     return value
 
 
-def _words(pattern: str, message: str) -> tuple[AfterValidator, Any]:
+def _words(pattern: str, message: str, instead: str) -> tuple[AfterValidator, Any]:
     """A text of a limited alphabet, for us and for editors."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise Wrong(message)
+            raise Wrong(message, instead)
         return text
 
     return AfterValidator(check), Field(json_schema_extra={"pattern": f"^{pattern}$"})
@@ -497,9 +500,9 @@ class Auth(_Model):
     """Where the credential travels: it decides what logs must not keep."""
 
     by: Literal["cookie", "header", "query"] = Field(description="query masks it in every access log")
-    name: Annotated[str, *_words("[A-Za-z0-9_-]{1,128}", "must be letters, digits, _ and -, at most 128 of them")] = (
-        Field(description="name of the cookie, header or query argument")
-    )
+    name: Annotated[
+        str, *_words("[A-Za-z0-9_-]{1,128}", "must be letters, digits, _ and -", "write a name such as access_token")
+    ] = Field(description="name of the cookie, header or query argument")
 
 
 class Cors(_Model):
@@ -654,12 +657,13 @@ class CloudflareTarget(_Model):
     """What the Cloudflare config is for."""
 
     plan: Plan = Field("free", description="decides timeouts and which settings exist")
-    zone: Annotated[str, *_words("[A-Za-z0-9.-]{1,253}", "must be a zone's id or domain name")] | None = Field(
-        None, description="zone id or name"
-    )
-    account: Annotated[str, *_words("[A-Za-z0-9-]{1,64}", "must be an account's id")] | None = Field(
-        None, description="account id"
-    )
+    zone: (
+        Annotated[str, *_words("[A-Za-z0-9.-]{1,253}", "must be a zone's id or name", "write one such as example.com")]
+        | None
+    ) = Field(None, description="zone id or name")
+    account: (
+        Annotated[str, *_words("[A-Za-z0-9-]{1,64}", "must be an account's id", "copy it from the dashboard")] | None
+    ) = Field(None, description="account id")
     worker: bool = Field(False, description="put a Worker in front that sends heartbeats and repairs endings")
     tunnel: bool = Field(False, description="reach the origin through cloudflared")
 

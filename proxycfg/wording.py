@@ -33,11 +33,13 @@ _WANTED = {
 """Pydantic's name for a value of the wrong type → what the field takes."""
 _PREDICATE = re.compile(r"(must|may|has|is|uses|repeats|holds|cannot)\b")
 _LISTED = 20
+_CONSIDERED = 10_000
+"""With more errors than that, which of them come first in the file does not matter any more."""
 
 
 def problems(document: Document, error: ValidationError) -> list[Problem]:
     """Every problem once, the first :data:`~proxycfg.errors.MAX_PROBLEMS` of them."""
-    items = [(place(document, item), item) for item in error.errors(include_url=False)]
+    items = [(place(document, item), item) for item in error.errors(include_url=False)[:_CONSIDERED]]
     # A union complains once for each of its members: the member whose shape fits says most, or all are named together.
     told = {path[:length] for path, item in items if item["type"] not in _WANTED for length in range(len(path) + 1)}
     wanted: dict[Path, list[str]] = {}
@@ -46,7 +48,9 @@ def problems(document: Document, error: ValidationError) -> list[Problem]:
             wanted.setdefault(path, []).append(_WANTED[item["type"]])
     found: dict[tuple[Span, str], Problem] = {}
     for path, item in sorted(items, key=lambda pair: document.key_span_of(pair[0])):
-        if item["type"] not in _WANTED:
+        if item["type"] == "value_error":
+            problem = _refused(document, path, item)
+        elif item["type"] not in _WANTED:
             problem = _worded(document, path, item)
         elif path not in told:
             problem = _of_wrong_type(document, path, item["input"], list(dict.fromkeys(wanted[path])))
@@ -80,18 +84,24 @@ def suggest(word: str, known: Sequence[str]) -> str:
     return f"write {'one of ' if len(known) > 1 else ''}{listed}" if listed else "remove it"
 
 
+def _refused(document: Document, path: Path, item: ErrorDetails) -> Problem:
+    """What a validator of :mod:`~proxycfg.specmodel` or :mod:`~proxycfg.units` has against a value."""
+    of_key = item["loc"][-1:] == ("[key]",)
+    error = item["ctx"]["error"]
+    message, instead, at = str(error), getattr(error, "instead", ""), getattr(error, "at", ())
+    if not instead:
+        message, _, instead = message.partition(": ")
+    if _PREDICATE.match(message):
+        message = f"{f'`{short(str(item["input"]))}`' if of_key else _subject(path, item['input'])} {message}"
+    span = document.key_span_of((*path, *at)) if at or of_key else document.span_of(path)
+    return document.problem(span, message, instead)
+
+
 def _worded(document: Document, path: Path, item: ErrorDetails) -> Problem:
     kind, context, value = item["type"], item.get("ctx", {}), item["input"]
-    of_key = item["loc"][-1:] == ("[key]",)
-    span = document.key_span_of(path) if of_key or kind in ("missing", "extra_forbidden") else document.span_of(path)
-    subject = f"`{short(str(value))}`" if of_key else _subject(path, value)
-    instead = ""
+    span = document.key_span_of(path) if kind in ("missing", "extra_forbidden") else document.span_of(path)
+    subject, instead = _subject(path, value), ""
     match kind:
-        case "value_error":
-            error = context["error"]
-            message, instead, at = str(error), getattr(error, "instead", ""), getattr(error, "at", ())
-            message = f"{subject} {message}" if _PREDICATE.match(message) else message
-            span = document.key_span_of((*path, *at)) if at else span
         case "extra_forbidden":
             message, instead = f"unknown field `{short(str(path[-1]))}`", _for_unknown_field(path)
         case "missing":
@@ -139,7 +149,7 @@ def _of_wrong_type(document: Document, path: Path, value: Any, wanted: list[str]
         return document.problem(span, f"{subject} has no value", remedy)
     if "a list" in wanted:
         forms = f"[{_in_yaml(value)}]" if isinstance(value, (str, int, float)) else "a list: start each item with `- `"
-    elif "text" in wanted and isinstance(value, (int, float)):
+    elif wanted == ["text"] and isinstance(value, (int, float)):
         forms = f'"{_in_yaml(value)}", in quotes'
     elif "a whole number" in wanted and isinstance(value, str):
         forms = "digits alone, without quotes"

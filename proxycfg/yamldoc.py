@@ -23,8 +23,8 @@ Plain: TypeAlias = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 MAX_DEPTH = 32
 """Deeper nesting than any config that a person writes."""
-MAX_NODES = 2_000_000
-"""Keys and values, each alias counted with all that it stands for: 10,000 routes need about 100,000."""
+MAX_NODES = 1_000_000
+"""Keys and values, each alias counted with all that it stands for: 100,000 routes need about that many."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -219,7 +219,9 @@ class _Reader:
         if len(self.stack) >= MAX_DEPTH:
             self.complain(where, f"nested more than {MAX_DEPTH} levels deep", "close the brackets, or flatten the file")
         elif self.total > MAX_NODES:
-            self.complain(where, f"more than {MAX_NODES:,} values, counting what aliases repeat", "split the file")
+            self.complain(
+                where, f"more than {MAX_NODES:,} values, counting what aliases repeat", "repeat less, or split the file"
+            )
         else:
             return len(self.problems) >= MAX_PROBLEMS
         return True
@@ -307,7 +309,7 @@ class _Syntax:
 
 _SYNTAX = (
     _Syntax("", "a tab where spaces are needed", "indent with spaces: YAML allows no tabs there", char="\t"),
-    _Syntax("scanning an (alias|anchor)", "a value cannot start with a bare * or &", 'write "*.example.com", in quotes', at_start=True),
+    _Syntax("an (alias|anchor)", "a value cannot start with a bare * or &", 'write "*.example.com", quoted', at_start=True),
     _Syntax("cannot start any token", "a value cannot start with CHAR", "put the value in quotes"),
     _Syntax("quoted scalar found unexpected end", "the quote that opens here is never closed", "close it", at_start=True),
     _Syntax("unknown escape|hexdecimal", "no such escape in double quotes", r"write \\ for a backslash, or use single quotes"),
@@ -322,7 +324,7 @@ _SYNTAX = (
     _Syntax("expected key|<document start>", "this does not belong to what stands above",
             "line it up with its neighbours; put a value that holds quotes or a colon in quotes"),
     _Syntax("expected '-' indicator", "this is not an item of the list above", "start it with `- `, or line it up"),
-    _Syntax("not find expected ':'", "this is neither `name: value` nor the end of a value", "write `name: value`", at_start=True),
+    _Syntax("find expected ':'", "this is neither `name: value` nor the end of a value", "write `name: value`", at_start=True),
 )  # fmt: skip
 """The first that fits counts."""
 

@@ -13,6 +13,7 @@ import pytest
 
 from proxycfg.origin import Limits, Origin, reference
 from proxycfg.origin.__main__ import main
+from proxycfg.origin.service import Version
 from tests.clients import sse
 from tests.clients.http import Client
 from tests.clients.tls import Authority, make_authority
@@ -73,10 +74,10 @@ def test_two_ports(authority: Authority) -> None:
 @pytest.mark.parametrize(
     ("versions", "statuses"), [({"1.1"}, [505, 200]), ({"1.0", "1.1"}, [200, 200]), ({"2"}, [0, 0])]
 )
-def test_versions_that_are_not_spoken(versions: frozenset[str], statuses: list[int], authority: Authority) -> None:
+def test_versions_that_are_not_spoken(versions: set[Version], statuses: list[int], authority: Authority) -> None:
     """For engines that must show what they ask for."""
-    with Origin.start(versions=frozenset(versions)) as origin:  # type: ignore[arg-type]
-        assert [Client(origin.address, each).get("/").status for each in ("http/1.0", "http/1.1")] == statuses  # type: ignore[arg-type]
+    with Origin.start(versions=frozenset(versions)) as origin:
+        assert [Client(origin.address, each).get("/").status for each in ("http/1.0", "http/1.1")] == statuses
         with Client(origin.address, "h2c").request("/") as call:
             assert call.head().status == (200 if "2" in versions else 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -25,7 +25,7 @@ def make(folder: Path) -> Files:
     """Write a new pair into the folder, which is made."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "proxycfg demo")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -33,8 +33,8 @@ def make(folder: Path) -> Files:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         # An hour back, for machines whose clock was just set.
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
         # The rest is what Python 3.13 wants to see in a certificate that is its own authority.
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -98,7 +98,17 @@ def arguments(name: EngineName, config: Path) -> list[str]:
         return ["-c", str(config), "-e", "stderr", "-g", "daemon off;"]
     # Laid over the file: the port that it gives to Envoy's own interface may be taken by another Envoy of this machine.
     admin = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}"
-    return ["-c", str(config), "--config-yaml", admin, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"]
+    return [
+        "-c",
+        str(config),
+        "--config-yaml",
+        admin,
+        "--concurrency",
+        "1",
+        "--log-level",
+        "warning",
+        "--disable-hot-restart",
+    ]
 
 
 def _need_docker() -> None:
@@ -112,8 +122,14 @@ def _need_docker() -> None:
 def _docker(*arguments: str, seconds: float = _ANSWERS_WITHIN) -> subprocess.CompletedProcess[str]:
     command = ["docker", *arguments]
     try:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False, timeout=seconds
+        return subprocess.run(  # noqa: S603 - a list of words; the image's name is the user's own
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 124, "", f"no answer within {seconds:g} s")

@@ -59,7 +59,9 @@ def verdict_of(timeline: Timeline) -> Verdict:
 def judge(story: Story, stock: Timeline, generated: Timeline) -> Outcome:
     """Both lanes, side by side."""
     theirs, ours = verdict_of(stock), verdict_of(generated)
-    contrast = ours is Verdict.FLOWS and (theirs is Verdict.CUT or (theirs is Verdict.LATE and _clearly(stock, generated)))
+    contrast = ours is Verdict.FLOWS and (
+        theirs is Verdict.CUT or (theirs is Verdict.LATE and _clearly(stock, generated))
+    )
     cause = next((cause for cause in story.causes if cause.explains(theirs, stock)), None) if contrast else None
     return Outcome(theirs, ours, contrast, cause)
 

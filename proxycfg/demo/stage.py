@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxycfg.demo import Options
-    from proxycfg.demo.example import Example
     from proxycfg.demo.stream import Reader
     from proxycfg.origin import Origin
 

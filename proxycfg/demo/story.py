@@ -88,11 +88,12 @@ NGINX = Story(
     secure=True,
     question=QUESTION,
     answer=Answer(
-        "Because the proxy in front of me keeps my words. It collects them in buffers, which is right for a page and wrong for a "
-        "stream: you see nothing, then everything at once, and I look slow. I was talking all along. Switch buffering off where "
-        "answers stream, and each word reaches you in the moment I say it. As it does on one side of this screen.",
+        # Less than 16 kB with its JSON, so that not even a full TLS record goes out early.
+        "Because the proxy in front of me keeps my words. It fills its buffers first, which is right for a page and wrong for a "
+        "stream: you see nothing, then everything at once, and I look slow. Switch buffering off where answers stream, and each "
+        "word reaches you in the moment I say it, as on one side of this screen.",
         think=0.4,
-        seconds=7.5,
+        seconds=7.0,
     ),
     causes=(
         Cause(
@@ -116,23 +117,24 @@ def _timed_out(verdict: Verdict, seen: Timeline) -> bool:
 
 
 def _timed_out_happened(seen: Timeline) -> str:
-    return f"Envoy ended the answer after {seen.left or 0.0:.1f} s, while it was flowing: {len(seen.tokens)} of {seen.planned} tokens came"
+    came = f"{len(seen.tokens)} of {seen.planned} tokens came"
+    return f"Envoy ended the answer after {seen.left or 0.0:.1f} s, while it was flowing: {came}"
 
 
 ENVOY = Story(
     engine="envoy",
     title="Envoy",
-    stock="a listener, a route, a cluster",
+    stock="a route and nothing else",
     stock_file="envoy.yaml",
     secure=False,
     question=QUESTION,
     answer=Answer(
         "Because the proxy in front of me has lost its patience. A route in Envoy gives me fifteen seconds for the whole answer, "
-        "unless somebody wrote otherwise. The clock starts when your question has arrived, and it does not care that I am talking: "
-        "it counts the answer, not the silence in it. Short answers never notice, and so every test passes. Then one day a model "
-        "thinks a little longer than usual, or you want to know a little more, and right there, while I still talk to you, I am "
-        "cut off in the middle of a sentence. Let a stream last while it has something to say, and I can finish. "
-        "As I do on one side of this screen.",
+        "unless somebody wrote otherwise. The clock starts when your question has arrived, and it does not care that I am "
+        "talking: it counts the answer, not the silence in it. Short answers never notice, and so every test passes. Then one "
+        "day a model thinks a little longer than usual, or you want to know a little more, and right there, while I still talk "
+        "to you, I am cut off in the middle of a sentence. Let a stream last while it has something to say, and I finish. "
+        "As I do on one side here.",
         think=0.4,
         seconds=18.0,
     ),
@@ -140,7 +142,7 @@ ENVOY = Story(
         Cause(
             explains=_timed_out,
             happened=_timed_out_happened,
-            setting="the route's timeout, by default 15 s for the whole answer",
+            setting="the route's timeout, 15 s by default for the whole answer",
             cure=r"^\s*(- )?timeout: ['\"]?0s['\"]?",
         ),
     ),

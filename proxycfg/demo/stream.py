@@ -49,7 +49,9 @@ class Reader:
         message: dict[str, Any] = {**_REQUEST, "messages": [{"role": "user", "content": question}]}
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "X-Origin-Script": script}
         self.started = time.monotonic()
-        self._thread = threading.Thread(target=self._read, args=(json.dumps(message), headers), name="reader", daemon=True)
+        self._thread = threading.Thread(
+            target=self._read, args=(json.dumps(message), headers), name="reader", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:

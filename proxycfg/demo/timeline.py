@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 
 
 class Ending(StrEnum):
@@ -60,7 +61,7 @@ class Timeline:
         if not self.tokens:
             return None
         times = [0.0, *(token.at for token in self.tokens)]
-        return max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+        return max(later - earlier for earlier, later in pairwise(times))
 
     @property
     def lateness(self) -> float | None:

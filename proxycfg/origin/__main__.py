@@ -41,7 +41,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--cert", type=Path, help="certificate chain; with it TLS is on")
     parser.add_argument("--key", type=Path, help="its private key")
     parser.add_argument("--grpc-web", action="store_true", help="speak gRPC-Web, not gRPC alone")
-    parser.add_argument("--keep-exchanges", type=int, default=2000, help="how many to remember (default %(default)s)")
+    parser.add_argument("--keep-exchanges", type=int, default=1000, help="how many to remember (default %(default)s)")
     parser.add_argument("--keep-body", type=int, default=65536, help="bytes of each body (default %(default)s)")
     parser.add_argument("--reference", action="store_true", help="print the manual of the script language and exit")
     return parser

@@ -155,15 +155,13 @@ class Channel(ABC):
             return
         credit = len(data)
         try:
-            messages = self._deframer.feed(data)
+            for message in self._deframer.feed(data):
+                self.live.receive(message)
+                self.inbox.put(message, credit)
+                credit = 0
         except BadFrame as error:
             self._deframer = None  # From here on it is just bytes, for the record.
             self.inbox.end(error)
-            messages = []
-        for message in messages:
-            self.live.receive(message)
-            self.inbox.put(message, credit)
-            credit = 0
         # A message larger than the window could never arrive if its parts were not acknowledged.
         self._go_on(credit)
 

@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import b64decode
+from collections.abc import Iterator
 
 MESSAGE_LIMIT = 64 << 20
 _PREFIX = 5
@@ -33,12 +34,11 @@ class Deframer:
         self._armoured = b""
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take some bytes; return the messages that are complete now."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take some bytes; yield the messages that are complete now, up to one that cannot be read."""
         if self._text:
             data = self._decode(data)
         self._buffer += data
-        messages = []
         while len(self._buffer) >= _PREFIX:
             flags, size = self._buffer[0], int.from_bytes(self._buffer[1:_PREFIX], "big")
             if flags & COMPRESSED:
@@ -46,10 +46,10 @@ class Deframer:
             if size > MESSAGE_LIMIT:
                 raise BadFrame(8, f"message of {size} bytes is larger than {MESSAGE_LIMIT}")
             if len(self._buffer) < _PREFIX + size:
-                break
-            messages.append(bytes(self._buffer[_PREFIX : _PREFIX + size]))
+                return
+            message = bytes(self._buffer[_PREFIX : _PREFIX + size])
             del self._buffer[: _PREFIX + size]
-        return messages
+            yield message
 
     def _decode(self, data: bytes) -> bytes:
         # Clients may pad each frame on its own, so "=" occurs in the middle; groups of four decode one by one.

@@ -65,17 +65,8 @@ class Http2(Session):
         match event:
             case RequestReceived(stream_id=int(stream), headers=list(headers)):
                 self._start(stream, _decoded(headers))
-            case DataReceived(stream_id=int(stream), data=bytes(data), flow_controlled_length=int(length)):
-                self._receive(stream, data, length)
-            case TrailersReceived(stream_id=int(stream), headers=list(headers)):
-                if channel := self._streams.get(stream):
-                    channel.request_trailers = _decoded(headers)
-            case StreamEnded(stream_id=int(stream)):
-                if channel := self._streams.get(stream):
-                    channel.feed_end(channel.request_trailers)
-            case StreamReset(stream_id=int(stream), error_code=code):
-                if channel := self._streams.pop(stream, None):
-                    channel.leave("RST_STREAM", int(code or 0))
+            case DataReceived() | TrailersReceived() | StreamEnded() | StreamReset():
+                self._handle_stream(event)
             case WindowUpdated() | RemoteSettingsChanged():
                 # Whichever window it was: who waits looks again.
                 for channel in self._streams.values():
@@ -87,13 +78,25 @@ class Http2(Session):
             case _:
                 pass
 
-    def _receive(self, stream: int, data: bytes, length: int) -> None:
+    def _handle_stream(self, event: DataReceived | TrailersReceived | StreamEnded | StreamReset) -> None:
+        stream = event.stream_id or 0
         channel = self._streams.get(stream)
-        if channel is None or not data:
-            self.acknowledge(stream, length)
-            return
-        self.acknowledge(stream, length - len(data))  # The padding; the data is acknowledged when it is used.
-        channel.feed(data)
+        match event:
+            case DataReceived(data=bytes(data), flow_controlled_length=int(length)):
+                # Padding is acknowledged now, data when it is used, or when nobody is there to use it.
+                used = length - len(data) if channel else length
+                self.acknowledge(stream, used)
+                if channel and data:
+                    channel.feed(data)
+            case TrailersReceived(headers=list(headers)) if channel:
+                channel.request_trailers = _decoded(headers)
+            case StreamEnded() if channel:
+                channel.feed_end(channel.request_trailers)
+            case StreamReset(error_code=code) if channel:
+                del self._streams[stream]
+                channel.leave("RST_STREAM", int(code or 0))
+            case _:
+                pass
 
     def _start(self, stream: int, headers: Headers) -> None:
         pseudo = dict(headers)

@@ -136,11 +136,11 @@ def header(headers: Sequence[tuple[str, str]], name: str) -> str | None:
 class Limits:
     """How much is remembered, so that an origin can run for weeks."""
 
-    exchanges: int = 2000
+    exchanges: int = 1000
     """The ring: older exchanges are forgotten."""
     body: int = 65_536
     """Bytes of a request body that are kept."""
-    marks: int = 1000
+    marks: int = 500
     """Entries of ``received`` and of ``sent`` that are kept for one exchange."""
 
 
@@ -319,10 +319,11 @@ class Log:
         live.script = script.text if script else ""
         live.key = script.key if script else ""
         counted = live.key or f"{live.method} {live.target}"
-        live.arrival = self._arrivals.pop(counted, 0) + 1
-        self._arrivals[counted] = live.arrival
-        while len(self._arrivals) > 5 * self.limits.exchanges:
-            del self._arrivals[next(iter(self._arrivals))]
+        arrivals = self._arrivals  # ``clear`` puts another in its place, from whatever thread.
+        live.arrival = arrivals.pop(counted, 0) + 1
+        arrivals[counted] = live.arrival
+        while len(arrivals) > 5 * self.limits.exchanges:
+            del arrivals[next(iter(arrivals))]
         live.changes += 1
         self._notify()
 
@@ -360,7 +361,7 @@ class Log:
     def clear(self) -> None:
         """Forget everything; running exchanges go on unseen."""
         self._ring.clear()
-        self._arrivals.clear()
+        self._arrivals = {}
 
     def wait(self, wanted: Callable[[Exchange], object], key: str | int | None, timeout: float) -> Exchange:
         """Block this thread until an exchange is as wanted and return it; ``TimeoutError`` tells what was seen."""

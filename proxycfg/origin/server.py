@@ -18,6 +18,7 @@ from proxycfg.origin.wire import PREFACE, Session, Wire
 
 # Thousands of clients may come in the same moment; the kernel caps this at net.core.somaxconn.
 _BACKLOG = 8192
+_LAST_TURNS = 10
 
 
 class OriginOptions(TypedDict, total=False):
@@ -99,27 +100,37 @@ class Origin:
     async def listen(self) -> AsyncIterator[None]:
         """Listen in the running event loop as long as the block lasts; then cut every connection."""
         loop = self._loop = asyncio.get_running_loop()
-        async with contextlib.AsyncExitStack() as stack:
-            clear = await loop.create_server(self._accept, self.host, self.port, backlog=_BACKLOG)
-            stack.callback(clear.close)
-            self.port = clear.sockets[0].getsockname()[1]
+        servers = [await loop.create_server(self._accept, self.host, self.port, backlog=_BACKLOG)]
+        try:
+            self.port = servers[0].sockets[0].getsockname()[1]
             if self._tls is not None:
                 secure = await loop.create_server(
                     self._accept, self.host, self.tls_port, ssl=self._tls, backlog=_BACKLOG, ssl_shutdown_timeout=1.0
                 )
-                stack.callback(secure.close)
+                servers.append(secure)
                 self.tls_port = secure.sockets[0].getsockname()[1]
-            try:
-                yield
-            finally:
-                for wire in list(self._wires):
-                    wire.close()
-                self._service.cancel()
+            yield
+        finally:
+            await self._close(servers)
+
+    async def _close(self, servers: list[asyncio.Server]) -> None:
+        """Accept no more, and cut whoever is there."""
+        # Closing a server while a connection is being accepted trips over an assertion in asyncio (before Python 3.12)
+        # and leaks the socket: so first stop listening, and close once those that came last have become wires.
+        loop = asyncio.get_running_loop()
+        for server in servers:
+            for sock in server.sockets:
+                loop.remove_reader(sock)
+        self._service.cancel()
+        for _ in range(_LAST_TURNS):
+            await asyncio.sleep(0)
+            for wire in list(self._wires):
+                wire.close()
+        for server in servers:
+            server.close()
 
     def _accept(self) -> Wire:
-        wire = Wire(next(self._numbers), self._speak, self._wires.discard)
-        self._wires.add(wire)
-        return wire
+        return Wire(next(self._numbers), self._speak, self._wires)
 
     def _speak(self, wire: Wire, first: bytes) -> Session | None:
         if "2" in self._service.options.versions:
@@ -186,8 +197,8 @@ class Origin:
         return self.wait(lambda one: one.gate == gate, None, timeout)
 
     def clear(self) -> None:
-        """Forget all exchanges."""
-        self._call(self._service.log.clear)
+        """Forget all exchanges; those that are running go on unrecorded."""
+        self._service.log.clear()
 
     # What it is told.
 

@@ -30,13 +30,14 @@ class Session(ABC):
 class Wire(asyncio.Protocol):
     """One accepted connection."""
 
-    def __init__(
-        self, number: int, speak: Callable[["Wire", bytes], Session | None], closed: Callable[["Wire"], None]
-    ) -> None:
-        """``speak`` looks at the first bytes and returns the session, or None while they are too few to tell."""
+    def __init__(self, number: int, speak: Callable[["Wire", bytes], Session | None], wires: set["Wire"]) -> None:
+        """``speak`` looks at the first bytes and returns the session, or None while they are too few to tell.
+
+        While it is open, and past its TLS handshake, the wire is one of ``wires``.
+        """
         self.number = number
         self._speak = speak
-        self._closed = closed
+        self._wires = wires
         self._session: Session | None = None
         self._first = b""
         self._gone = False
@@ -55,6 +56,7 @@ class Wire(asyncio.Protocol):
         """The client is here."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._wires.add(self)
         address = transport.get_extra_info("peername")
         self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else ""
         self.tls = transport.get_extra_info("ssl_object") is not None
@@ -74,13 +76,13 @@ class Wire(asyncio.Protocol):
         self._leave("FIN")
         return False
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """Nothing can be sent or received any more."""
         if self._linger:
             self._linger.cancel()
-        self._leave("RST" if isinstance(error, ConnectionError) else "FIN")
+        self._leave("RST" if isinstance(exc, ConnectionError) else "FIN")
         self.resume_writing()
-        self._closed(self)
+        self._wires.discard(self)
 
     def pause_writing(self) -> None:
         """Our buffer is full."""

@@ -19,10 +19,11 @@ from typing import Literal, Self, cast
 
 import h11
 from h2.config import H2Configuration
-from h2.connection import ConnectionState, H2Connection
+from h2.connection import H2Connection
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
+    Event,
     InformationalResponseReceived,
     ResponseReceived,
     StreamEnded,
@@ -489,33 +490,11 @@ class Connection2(Connection):
             self._all_over("truncated")
             return
         for event in self.h2.receive_data(data):
-            match event:
-                case ResponseReceived(stream_id=int(stream)):
-                    headers = _pairs(event.headers)
-                    status = int(dict(headers)[b":status"])
-                    self.calls[stream]._take_head(status, headers)
-                case InformationalResponseReceived(stream_id=int(stream)):
-                    headers = _pairs(event.headers)
-                    self.calls[stream].interim.append((int(dict(headers)[b":status"]), _text(headers)))
-                case DataReceived(stream_id=int(stream)):
-                    self.calls[stream]._take(bytes(event.data or b""))
-                    self.h2.acknowledge_received_data(event.flow_controlled_length or 0, stream)
-                case TrailersReceived(stream_id=int(stream)):
-                    self.calls[stream].trailers = _text(_pairs(event.headers))
-                case StreamEnded(stream_id=int(stream)):
-                    self.calls[stream]._over("clean")
-                case StreamReset(stream_id=int(stream)):
-                    # A server that has answered may say NO_ERROR to the rest of an upload: not an end by itself.
-                    self.calls[stream]._over("rst_stream", int(event.error_code or 0))
-                case ConnectionTerminated():
-                    if event.error_code:
-                        self._all_over("goaway", int(event.error_code))
-                    else:
-                        # h2 takes every GOAWAY for the end; RFC 9113 lets open streams finish, which is what a graceful
-                        # reload is about.
-                        self.h2.state_machine.state = ConnectionState.CLIENT_OPEN
-                case _:
-                    pass
+            if isinstance(event, ConnectionTerminated) and event.error_code:
+                self._all_over("goaway", int(event.error_code))
+            call = self.calls.get(getattr(event, "stream_id", None) or 0)
+            if call is not None:
+                call.take(event)
         with contextlib.suppress(ConnectionError):  # What was received stands; the next receive tells how it ended.
             self.flush()
 
@@ -559,6 +538,28 @@ class Call2(Call):
         """Cancel this stream only."""
         self.connection.h2.reset_stream(self.stream, _CANCEL)
         self.connection.flush()
+
+    def take(self, event: Event) -> None:
+        """Take note of what happened on this stream."""
+        match event:
+            case ResponseReceived():
+                headers = _pairs(event.headers)
+                self._take_head(int(dict(headers)[b":status"]), headers)
+            case InformationalResponseReceived():
+                headers = _pairs(event.headers)
+                self.interim.append((int(dict(headers)[b":status"]), _text(headers)))
+            case DataReceived():
+                self._take(bytes(event.data or b""))
+                self.connection.h2.acknowledge_received_data(event.flow_controlled_length or 0, self.stream)
+            case TrailersReceived():
+                self.trailers = _text(_pairs(event.headers))
+            case StreamEnded():
+                self._over("clean")
+            case StreamReset():
+                # After the end this is a server that does not want the rest of an upload, and changes nothing.
+                self._over("rst_stream", int(event.error_code or 0))
+            case _:
+                pass
 
     def _pump(self, timeout: float) -> None:
         self.connection.pump(timeout)

@@ -8,6 +8,8 @@ from typing import Self
 
 from .http import Call, Client, End
 
+_PATIENCE = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -188,7 +190,7 @@ class EventSource:
             headers = [("Accept", "text/event-stream"), ("Cache-Control", "no-store"), *self.headers]
             if self.last_id:
                 headers.append(("Last-Event-ID", self.last_id))
-            call = self.client.request(target, headers, script=self.script)
+            call = self._ask(target, headers)
             self.calls.append(call)
             call.head()
             if call.status in {301, 302, 307, 308}:
@@ -206,6 +208,15 @@ class EventSource:
             return Stream(call)
         self.failed = True
         return None
+
+    def _ask(self, target: str, headers: list[tuple[str, str]]) -> Call:
+        """Ask, and ask again where nobody listens: a proxy that restarts is what reconnecting is for."""
+        for _ in range(_PATIENCE):
+            try:
+                return self.client.request(target, headers, script=self.script)
+            except ConnectionError:
+                self._stopped.wait(self.retry)
+        return self.client.request(target, headers, script=self.script)
 
     def close(self) -> None:
         """Stop after the current event."""

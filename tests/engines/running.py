@@ -192,7 +192,7 @@ class Runner(ABC):
         try:
             self._await_port(proxy, deadline)
         except BaseException:
-            self.end(proxy, "KILL")
+            self.end(proxy, "TERM")
             raise
         return proxy
 
@@ -211,7 +211,10 @@ class Runner(ABC):
         return self._run(launch.version(self.engine), self.run_dir("version")).output.strip()
 
     def end(self, proxy: RunningProxy, signal: str) -> None:
-        """Stop all processes of a proxy, the stubborn ones by force."""
+        """Stop all processes of a proxy, the stubborn ones by force.
+
+        Force comes last, because only a master that ends by itself waits until its workers have let go of the port.
+        """
         for process in reversed(proxy.processes):
             self._end_process(process, signal)
         with contextlib.suppress(ValueError):
@@ -220,7 +223,7 @@ class Runner(ABC):
     def close(self) -> None:
         """Stop everything that still runs."""
         for proxy in list(self._running):
-            self.end(proxy, "KILL")
+            self.end(proxy, "TERM")
 
     def reload_nginx(self, proxy: RunningProxy) -> None:
         """HUP, then wait until new workers have taken over.

@@ -3,11 +3,13 @@
 import gzip
 import json
 import socket
+import threading
 import zlib
 
 import pytest
 
 from proxycfg.origin import Exchange, Origin
+from proxycfg.origin.channel import INBOX_LIMIT
 from tests.clients import ndjson, polling, sse
 from tests.clients.http import Client, Connection1
 from tests.origin.conftest import HTTP1, HTTP2, Reach
@@ -180,10 +182,10 @@ def test_an_event_can_come_in_two_writes(client1: Client, split: str, first: byt
 
 def test_an_event_stream_has_all_the_standard_knows(client: Client) -> None:
     """Types, several lines of data, comments, the reconnection time, no id."""
-    with sse.listen(
-        client, "/", script='sse; retry 20; comment hello; event type=tick data="a\\nb" id=no; event n=2 data="{n} of {header:x-total}"',
-        headers=[("X-Total", "3")],
-    ) as stream:  # fmt: skip
+    script = (
+        'sse; retry 20; comment hello; event type=tick data="a\\nb" id=no; event n=2 data="{n} of {header:x-total}"'
+    )
+    with sse.listen(client, "/", [("X-Total", "3")], script=script) as stream:
         items = []
         while (item := stream.next()) is not None:
             items.append(item)
@@ -556,6 +558,21 @@ def test_a_client_that_leaves_is_noticed(client: Client, origin: Origin, key: st
         assert aborted.kind == "FIN"
 
 
+def test_a_slow_reader_of_an_upload_holds_the_client_back(client1: Client, origin: Origin, key: str) -> None:
+    """Until the script reads, only so much is taken in."""
+    total = 16 << 20
+    with client1.request("/", method="POST", body=None, script=f"text; gate {key}; echo") as call:
+        call.head()
+        sender = threading.Thread(target=lambda: (call.send(b"x" * total), call.finish()))
+        sender.start()
+        origin.wait(lambda one: one.body_size > INBOX_LIMIT, key)
+        assert of(origin, key).body_size < total
+        origin.release(key)
+        assert len(call.read_size(total)) == total
+        sender.join()
+        assert call.answer().end == "clean"
+
+
 def test_streams_of_one_connection_are_independent(reach: Reach, origin: Origin, key: str) -> None:
     """One is reset, the other goes on."""
     with reach("h2c").connect() as connection:
@@ -630,7 +647,7 @@ def test_malformed_requests_are_refused_and_recorded(
 ) -> None:
     """With the reason, and the connection is closed."""
     with socket.create_connection(client1.address, timeout=5) as sock:
-        name = "%s:%d" % sock.getsockname()
+        name = "{}:{}".format(*sock.getsockname())
         sock.sendall(request_bytes)
         received = b""
         while data := sock.recv(65_536):
@@ -657,7 +674,10 @@ def test_a_broken_chunk_breaks_the_exchange_off(client1: Client, origin: Origin,
 
 def test_a_request_byte_by_byte(client1: Client) -> None:
     """However a proxy tears it."""
-    data = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nx-origin-script: text; echo; fin\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    data = (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nx-origin-script: text; echo; fin\r\n\r\n"
+        b"3\r\nabc\r\n0\r\n\r\n"
+    )
     with socket.create_connection(client1.address, timeout=5) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(len(data)):
@@ -674,7 +694,7 @@ def test_a_request_byte_by_byte(client1: Client) -> None:
 def test_garbage_on_http2_is_recorded(reach: Reach, origin: Origin) -> None:
     """A preface and then nonsense: GOAWAY and a FIN."""
     with socket.create_connection(reach("h2c").address, timeout=5) as sock:
-        name = "%s:%d" % sock.getsockname()
+        name = "{}:{}".format(*sock.getsockname())
         sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\1\1\4\0\0\0\0x")
         while sock.recv(65_536):
             pass

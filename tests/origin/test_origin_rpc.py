@@ -158,7 +158,7 @@ def test_every_way_to_fail(stub: Stub, script: str, code: str) -> None:
     ],
 )
 def test_a_call_is_held_to_the_letter(
-    reach: Reach, origin: Origin, key: str, headers: list[tuple[str, str]], method: str, end: str, status: int
+    *, reach: Reach, origin: Origin, key: str, headers: list[tuple[str, str]], method: str, end: str, status: int
 ) -> None:
     """Without ``te: trailers`` and for other methods the stream is reset, as grpcio does it; other types get 415."""
     with reach("h2c").request(

@@ -72,7 +72,7 @@ def test_pings_of_the_origin_are_answered(client: Client, origin: Origin, key: s
 @pytest.mark.parametrize(
     ("step", "code", "reason"), [("close 4001 reason=bye", 4001, "bye"), ("close", 1000, ""), ("wait 0", 1000, "")]
 )
-def test_the_origin_closes(client: Client, origin: Origin, key: str, step: str, code: int, reason: str) -> None:
+def test_the_origin_closes(*, client: Client, origin: Origin, key: str, step: str, code: int, reason: str) -> None:
     """With the code that was asked for."""
     with open_socket(client, "/", script=f"key {key}; ws; {step}") as ws, pytest.raises(Closed) as closed:
         ws.receive()
@@ -88,9 +88,9 @@ def test_the_origin_drops_the_socket(client: Client, origin: Origin, key: str, s
     with open_socket(client, "/", script=f"key {key}; ws; event; {step}") as ws:
         if step == "fin":
             assert ws.receive() == "1"
+        # An RST may overtake the message that went before it.
         with pytest.raises(Closed) as closed:
-            while True:
-                ws.receive()
+            [ws.receive() for _ in range(2)]
 
     assert closed.value.code == 1006
     assert origin.wait_ended(key).dropped

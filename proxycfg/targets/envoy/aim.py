@@ -1,25 +1,29 @@
-"""The behavior that the Envoy config is meant to give each route, and what of its need Envoy cannot give."""
+"""The behavior that the Envoy config is meant to give each route.
+
+Envoy leaves little to choose: what a property is follows from the spec and from what Envoy is. What of a need is out of its reach
+becomes a finding in :mod:`proxycfg.targets.envoy.lacks`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from proxycfg.behavior import FOREVER, Behavior, Between, exactly, value_to_json
-from proxycfg.finding import Category, Finding, Severity
-from proxycfg.need import Need, need_of
+from proxycfg.behavior import FOREVER, Behavior, Between, exactly
+from proxycfg.need import need_of
 from proxycfg.target import choose_aim
 from proxycfg.targets.envoy import facts
 
 if TYPE_CHECKING:
-    from proxycfg.source import Span
+    from collections.abc import Mapping
+
     from proxycfg.spec import Route, Spec, Upstream
 
 
 def version_of(spec: Spec) -> str:
     """The Envoy version that the config is for: the spec's, or the newest known."""
     envoy = spec.targets.envoy
-    return (envoy.version if envoy else None) or facts.NEWEST
+    return (envoy.version if envoy else None) or ".".join(map(str, facts.NEWEST))
 
 
 def max_streams(upstream: Upstream, spec: Spec) -> int:
@@ -31,59 +35,69 @@ def max_streams(upstream: Upstream, spec: Spec) -> int:
     return min(held, upstream.max_connections * len(upstream.servers) * each)
 
 
-def send_timeout(route: Route, version: str) -> float:
-    """How long a client may refuse to read: the connection's own timer, or else the stream's idle timer."""
-    return min(facts.SEND_TIMEOUT, route.idle_timeout) if facts.has(version, "high_watermark_timeout") else route.idle_timeout
+def counts_bodies(route: Route, version: str) -> bool:
+    """Whether the body of a request can be limited.
 
-
-def body_limit(route: Route, version: str) -> float:
-    """The largest body that is let through."""
-    return route.body_limit if facts.has(version, "body_size_limit") else FOREVER
-
-
-def aim_of(route: Route, spec: Spec, version: str) -> tuple[Behavior, list[Finding]]:
-    """The aim of one route, and what of its need Envoy cannot give.
-
-    Envoy leaves little to choose: what a property is follows from the spec and from what Envoy is, so `can` is nearly all of it.
+    The filter that does it writes the path with its query to Envoy's log when it refuses one, which a token must not get into.
     """
+    return facts.has(version, "body_size_limit") and not (route.auth and route.auth.by == "query")
+
+
+def body_limits(spec: Spec, version: str) -> Mapping[str, float]:
+    """Route name → the largest body let through."""
+    wanted = {route.name: route.body_limit if counts_bodies(route, version) else FOREVER for route in spec.routes}
+    if len(set(wanted.values()) - {FOREVER}) <= facts.BODY_LIMITS:
+        return wanted
+    return {name: limit if limit == FOREVER else _power_of_two(limit) for name, limit in wanted.items()}
+
+
+def _power_of_two(value: float) -> float:
+    return float(1 << (int(value) - 1).bit_length())
+
+
+def aim_of(route: Route, spec: Spec, version: str, body_limit: float) -> tuple[Behavior, dict[str, Between[Any]]]:
+    """The aim of one route, and what of its need Envoy cannot give."""
     name = route.protocol.name
     clients = frozenset(spec.listen.http)
-    two = route.upstream.http_version == "2"
     fixed: dict[str, Any] = {
-        # Envoy passes every piece on as it arrives; there is no buffer to switch off, and no compressor in this config.
+        # Every piece goes on as it arrives: there is no buffer to switch off, and no compressor in this config.
         "response_buffering": False,
         "stalls_on": frozenset(),
         "request_buffering": False,
         "compression": False,
+        # Envoy 1.40 has two caches, both unfinished: they give one client's Set-Cookie to the next, and never forget an entry.
         "caching": False,
         "upstream_http_version": route.upstream.http_version,
         "upgrade": name == "websocket" and "1.1" in clients,
         "upstream_connection_header": "",
         "connect_timeout": facts.CONNECT_TIMEOUT,
-        # One timer for both sides: any sound from either starts it again.
+        # One timer for both sides: any byte from either starts it again.
         "upstream_idle_timeout": route.idle_timeout,
         "client_idle_timeout": route.idle_timeout,
-        "send_timeout": send_timeout(route, version),
+        "send_timeout": route.idle_timeout,
         "total_timeout": route.max_duration,
-        "request_body_limit": body_limit(route, version),
-        # The only triggers in use fire while no origin can have started on the request.
+        "request_body_limit": body_limit,
+        # The triggers in use fire while no origin can have seen the request.
         "retries": False,
         "retries_non_idempotent": False,
         "error_interception": False,
         "honors_x_accel_buffering": False,
         "forwards_x_accel_buffering": True,
         "client_http_versions": clients,
-        "grpc": two and bool(clients & {"2", "3"}),
+        "grpc": route.upstream.http_version == "2" and bool(clients & {"2", "3"}),
         "session_affinity": route.upstream.affinity.by if route.upstream.affinity else "none",
         "query_logged": False,
         "abort_propagates": True,
         "max_streams": max_streams(route.upstream, spec),
     }
-    wish = {**fixed, "accept_encoding_forwarded": name in ("http", "grpc", "websocket")}
-    aim, missed = choose_aim(need_of(route), {name: exactly(value) for name, value in fixed.items()}, wish)
-    return aim, []
+    can = {name: exactly(value) for name, value in fixed.items()}
+    aim, missed = choose_aim(need_of(route), can, {**fixed, "accept_encoding_forwarded": name in ("http", "grpc", "websocket")})
+    return dataclasses.replace(aim, send_timeout=_send_timeout(route, clients, version)), missed
 
 
-def findings_of(spec: Spec, version: str) -> Iterator[Finding]:
-    """What concerns no single route."""
-    return iter(())
+def _send_timeout(route: Route, clients: frozenset[str], version: str) -> Between[float]:
+    """How long a client may refuse to read: over HTTP/1.1 the connection's own timer decides, else the stream's idle timer."""
+    idle = route.idle_timeout
+    if not facts.has(version, "high_watermark_timeout") or "1.1" not in clients:
+        return exactly(idle)
+    return Between(min(facts.SEND_TIMEOUT, idle), idle if clients - {"1.1"} else min(facts.SEND_TIMEOUT, idle))

@@ -1,81 +1,106 @@
 """What is known about Envoy itself: since when it can do what, and the numbers that the hardened config uses, with reasons.
 
-Learned from Envoy's protos and release notes, and measured on 1.40.0; [M] marks what tests/targets/test_envoy.py or the notes in
-docs/ show on the real binary.
+Learned from Envoy's protos, documentation and release notes, and measured on 1.36.4, 1.37.0, 1.38.3, 1.39.3 and 1.40.0.
 """
 
 from __future__ import annotations
 
 import math
 
-NEWEST = "1.40"
-OLDEST = (1, 30)
-"""Below this, fields that the config relies on are missing; nobody maintains those versions either."""
+NEWEST = (1, 40)
+OLDEST = (1, 36)
+"""The oldest version that the config was tried on. Envoy's own maintainers look after the last four."""
 
 SINCE = {
     # https://www.envoyproxy.io/docs/envoy/latest/version_history/
-    "trusted_cidrs": (1, 33),
-    "dynamic_descriptors": (1, 34),
-    "stream_flush_timeout": (1, 36),
     "listener_tcp_keepalive": (1, 37),
     "admin_allow_paths": (1, 37),
     "high_watermark_timeout": (1, 38),
     "jitter": (1, 39),
     "body_size_limit": (1, 40),
 }
-"""Feature → the first version that has it. An older Envoy refuses a file that names an unknown field."""
+"""Feature → the first version that has it. An older Envoy refuses a file that names a field it does not know."""
+
+ADMIN = ("127.0.0.1", 9901)
+"""Where operators reach Envoy itself: this machine alone, for there is no password."""
+
+# ---- timers, in seconds ----
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds to reach an origin, TLS handshake included: a peer that is up answers in milliseconds, and the client is waiting."""
+"""To reach an origin, TLS handshake included. A server that is up answers in milliseconds, and the client is waiting."""
 
 SEND_TIMEOUT = 60.0
-"""Seconds that a client may refuse to read while Envoy holds a full buffer for it; without a limit it pins its stream, the buffer
-and the origin's connection for as long as the idle timer allows."""
-
-CONNECTION_BUFFER = 32_768
-"""Bytes held for one connection and direction, by Envoy's advice for the edge (its default is 1 MiB): a client that stops reading
-holds the origin back after this much. Pieces larger than it still stream."""
-
-STREAM_WINDOW, CONNECTION_WINDOW = 65_536, 1_048_576
-"""HTTP/2 windows, by Envoy's advice for the edge (its defaults are 16 and 24 MiB): what one stream, and one connection, can make
-Envoy hold."""
-
-CLIENT_STREAMS = 1024
-"""Streams of one HTTP/2 or HTTP/3 connection. Each event stream and each gRPC call holds one; beyond it the client waits in
-silence, so Envoy's edge advice of 100 is too few for an application in many tabs, or for a gRPC channel."""
+"""That a client may refuse to read while Envoy holds a full buffer for it. Without a limit it pins its stream, the buffer and the
+origin's connection for as long as the idle timer allows. The timer is the connection's: a client that stalls one stream of an HTTP/2
+connection is dropped by that stream's idle timer (measured)."""
 
 HEADERS_TIMEOUT = 10.0
-"""Seconds for the request's headers to arrive. `request_timeout` stays unset: it counts the body too, and so ends uploads."""
+"""For the request's headers to arrive. `request_timeout` stays unset: it counts the body too, and so ends uploads."""
 
 STRICT_IDLE = 60.0
-"""Seconds of silence before a route is known: while headers arrive. Every route states its own."""
+"""Of silence before a route is known: while headers arrive. Every route states its own."""
 
 KEEPALIVE = 300.0
-"""Seconds that a client's connection stays open with no stream on it. Not a stream timer."""
+"""That a client's connection stays open with no stream on it."""
 
 CONNECTION_AGE = 3600.0
-"""Seconds after which a client's connection takes no new streams, so that clients spread over instances again. Open streams and
-WebSockets stay [M: V14b]."""
+"""After which a client's connection takes no new streams, so that clients spread over instances again. Open streams and WebSockets
+stay (measured: V14b in the notes)."""
 
 PING_CLIENTS = 30.0
-"""Seconds between HTTP/2 PINGs (HTTP/3: keep-alive probes) to clients: finds those that vanished. They do not count as activity
-for any stream timer [M: V04p]."""
+"""Between HTTP/2 PINGs (HTTP/3: probes) to clients: they find those that vanished. They count as sound for no stream timer."""
 
 PING_TIMEOUT = 10.0
+"""For the answer to a PING."""
 
 PING_ORIGINS = 330.0
-"""Seconds between HTTP/2 PINGs to origins. gRPC servers close a connection, streams and all, on pings that come more often than
-every five minutes on a quiet one (GOAWAY "too_many_pings")."""
+"""Between HTTP/2 PINGs to origins. A gRPC server closes a quiet connection, streams and all, on PINGs less than five minutes apart
+("too many pings": measured after 5.3 s with one a second)."""
 
 ORIGIN_KEEPALIVE = 4.0
-"""Seconds that an idle connection to an HTTP/1.1 origin is kept. Servers such as uvicorn and Node hang up after five; a request
-written into a connection that is being closed is lost, and answered with 503."""
+"""That an idle connection to an HTTP/1.1 origin is kept. uvicorn and Node hang up after five, and a request written into a
+connection that is just being closed is lost, and answered with 503."""
 
 TCP_KEEPALIVE = (60, 15, 4)
-"""Seconds of silence, seconds between probes, probes: a peer that vanished is found after two minutes."""
+"""Silence, then between probes, then how many probes: a peer that vanished is found after two minutes."""
+
+# ---- memory, in bytes ----
+
+CONNECTION_BUFFER = 32_768
+"""For one connection and direction, by Envoy's advice for the edge (its default is 1 MiB). A client that stops reading holds the
+origin back after this much; pieces larger than it still stream (measured: V16d)."""
+
+STREAM_WINDOW, CONNECTION_WINDOW = 65_536, 1_048_576
+"""HTTP/2 and HTTP/3 windows, by Envoy's advice for the edge (its defaults are 16 and 24 MiB): what one stream, and one connection,
+can make Envoy hold."""
 
 MAX_HEADERS_KB = 60
-"""Kilobytes of request headers (Envoy's default, stated): cookies and tokens are large."""
+"""Kilobytes of request headers: cookies and tokens are large. Envoy's default, stated."""
+
+BODY_LIMITS = 8
+"""Different limits on bodies in one config. Each is a filter that every request passes, so beyond this many they are rounded up to
+powers of two."""
+
+RATE_CLIENTS = 10_000
+"""Client addresses that the rate limit of one route remembers; beyond it the one unheard of for longest is forgotten."""
+
+# ---- counts, out of scale.streams ----
+
+CLIENT_STREAMS = 1024
+"""Streams of one HTTP/2 or HTTP/3 connection. Each event stream and each gRPC call holds one, and beyond it the client waits without
+a word, so Envoy's advice of 100 is too few for a gRPC channel, or for one origin in many tabs."""
+
+STREAMS_PER_CONNECTION = 100
+"""Streams on one HTTP/2 connection to an origin, then another one is opened. Servers commonly allow 100 to 250."""
+
+HEADROOM = 1.1
+"""Over the streams asked for: short requests run beside them."""
+
+IDLE_CONNECTIONS = 1024
+"""Client connections beside those that carry streams: kept alive, or just being refused."""
+
+HEAP_BASE, HEAP_PER_STREAM, HEAP_PER_ROUTE = 512 * 2**20, 128 * 2**10, 32 * 2**10
+"""For Envoy itself; for one stream with full buffers on both sides (4 × 32 KiB); for one route in one listener."""
 
 
 def parse(version: str) -> tuple[int, ...]:
@@ -88,25 +113,9 @@ def has(version: str, feature: str) -> bool:
     return parse(version) >= SINCE[feature]
 
 
-# ---- arithmetic of scale.streams ----
-
-HEADROOM = 1.1
-"""Over the streams asked for: short requests run beside them."""
-
-IDLE_CONNECTIONS = 1024
-"""Client connections beside those that carry streams: kept alive, or just being refused."""
-
-STREAMS_PER_CONNECTION = 100
-"""Streams on one HTTP/2 connection to an origin; then another connection is opened. Servers commonly allow 100 to 250."""
-
-HEAP_BASE, HEAP_PER_STREAM, HEAP_PER_ROUTE = 512 * 2**20, 128 * 1024, 32 * 1024
-"""Bytes of heap: for Envoy itself, for one stream with full buffers on both sides (4 × 32 KiB), and for one route and its
-statistics."""
-
-
 def requests(streams: int) -> int:
     """What circuit breakers let run at once on one upstream."""
-    return math.ceil(streams * HEADROOM)
+    return math.ceil(round(streams * HEADROOM, 6))
 
 
 def connections(streams: int) -> int:
@@ -115,5 +124,26 @@ def connections(streams: int) -> int:
 
 
 def heap(streams: int, routes: int) -> int:
-    """Bytes of heap at which Envoy starts to refuse work."""
+    """The heap at which Envoy starts to refuse work."""
     return HEAP_BASE + streams * HEAP_PER_STREAM + routes * HEAP_PER_ROUTE
+
+
+# ---- headers ----
+
+ALLOWED_HEADERS = (
+    "accept", "authorization", "cache-control", "connect-protocol-version", "connect-timeout-ms", "content-type", "grpc-timeout",
+    "last-event-id", "x-grpc-web", "x-requested-with", "x-user-agent",
+)  # fmt: skip
+"""Request headers that browser clients of streams send: EventSource and its polyfills, gRPC-Web, Connect."""
+
+EXPOSED_HEADERS = ("grpc-status", "grpc-message", "grpc-status-details-bin")
+"""Response headers that a browser client of gRPC-Web or Connect must be able to read."""
+
+CORS_HEADERS = (
+    "access-control-allow-origin", "access-control-allow-credentials", "access-control-allow-methods", "access-control-allow-headers",
+    "access-control-expose-headers", "access-control-max-age",
+)  # fmt: skip
+"""What an origin may say about CORS by itself, and must not where the spec says it."""
+
+SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
+"""Where Debian, Alpine and Envoy's own images keep the CAs that the system trusts."""

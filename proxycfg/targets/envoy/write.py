@@ -7,44 +7,24 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from proxycfg.behavior import FOREVER
 from proxycfg.target import Output
 from proxycfg.targets.envoy import facts, quote
-from proxycfg.targets.envoy.aim import aim_of, findings_of, max_streams, version_of
+from proxycfg.targets.envoy.aim import aim_of, body_limits, max_streams, version_of
+from proxycfg.targets.envoy.lacks import is_address, of_route, of_spec, origin_name
 from proxycfg.template import environment
 from proxycfg.units import show_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from jinja2 import Environment
 
     from proxycfg.behavior import Behavior
     from proxycfg.finding import Finding
     from proxycfg.spec import Route, Spec, Upstream
-
-SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
-"""Where Debian, Alpine and Envoy's own images keep the CAs that the system trusts."""
-
-ALLOWED_HEADERS = (
-    "accept", "authorization", "cache-control", "connect-protocol-version", "connect-timeout-ms", "content-type", "grpc-timeout",
-    "last-event-id", "x-grpc-web", "x-requested-with", "x-user-agent",
-)  # fmt: skip
-"""Request headers that browser clients of streams send: EventSource and its polyfills, gRPC-Web, Connect."""
-
-EXPOSED_HEADERS = ("grpc-status", "grpc-message", "grpc-status-details-bin")
-"""Response headers that a browser client of gRPC-Web or Connect must be able to read."""
-
-CORS_HEADERS = (
-    "access-control-allow-origin", "access-control-allow-credentials", "access-control-allow-methods", "access-control-allow-headers",
-    "access-control-expose-headers", "access-control-max-age",
-)  # fmt: skip
-"""What an origin may say about CORS by itself."""
-
-RATE_CLIENTS = 10_000
-"""Client addresses whose rate one route remembers; beyond it the one seen least lately is forgotten."""
+    from proxycfg.specmodel import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +37,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """One filter chain: a name, and the peers it is for; empty for everybody else. The first one holds what all share."""
+    """One filter chain, and the peers it is for: none means everybody else. The first one holds what all of them share."""
 
     name: str
     trusted: tuple[Network, ...]
@@ -69,16 +49,10 @@ class Listener:
     """One port of one transport."""
 
     name: str
-    protocol: str
+    quic: bool
     codec: str
-    port: int
     alpn: tuple[str, ...]
     chains: tuple[Chain, ...]
-
-    @property
-    def quic(self) -> bool:
-        """Whether it speaks HTTP/3."""
-        return self.protocol == "UDP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +113,7 @@ class BodyLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteEntry:
-    """One route of the spec, with every value that its template prints."""
+    """One route of the spec, with every value that its template prints. Empty, 0 and None leave the line out."""
 
     name: str
     note: str
@@ -182,7 +156,7 @@ class VirtualHost:
 
 @dataclass(frozen=True, slots=True)
 class OriginTls:
-    """How an origin's certificate is checked: nothing is where ``ca`` is empty."""
+    """How an origin's certificate is checked: not at all where ``ca`` is empty."""
 
     sni: str
     name: str
@@ -192,24 +166,20 @@ class OriginTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """One upstream."""
+    """One upstream. ``requests`` is what runs at once; ``per_host`` is 0 for no limit on connections to one server."""
 
     name: str
     discovery: str
-    servers: tuple[object, ...]
+    servers: tuple[Server, ...]
     two: bool
     reuse: bool
-    hashed: bool
+    balance: str
     requests: int
+    connections: int
     retries: int
-    max_connections: int
+    per_host: int
     outliers: bool
     tls: OriginTls | None
-
-    @property
-    def resolved(self) -> bool:
-        """Whether a name has to be looked up."""
-        return self.discovery != "STATIC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +193,6 @@ class Filters:
     grpc_web: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Heap:
-    """The heap limit, and the sum that it is, in the units of the comment."""
-
-    bytes: int
-    base: int
-    per_stream: int
-    per_route: int
-
-
 @cache
 def _environment() -> Environment:
     return environment("envoy", {"q": quote.text, "s": quote.seconds, "comment": quote.comment})
@@ -241,11 +201,12 @@ def _environment() -> Environment:
 def write(spec: Spec) -> Output:
     """The whole bootstrap: ``envoy.yaml``."""
     version = version_of(spec)
+    limits = body_limits(spec, version)
     aims: dict[str, Behavior] = {}
-    findings: list[Finding] = list(findings_of(spec, version))
+    findings: list[Finding] = list(of_spec(spec, version, limits))
     for route in spec.routes:
-        aims[route.name], missed = aim_of(route, spec, version)
-        findings += missed
+        aims[route.name], missed = aim_of(route, spec, version, limits[route.name])
+        findings += of_route(route, version, missed)
     text = _environment().get_template("envoy.yaml.j2").render(_context(spec, version, aims))
     return Output({"envoy.yaml": text}, tuple(findings), aims)
 
@@ -254,82 +215,55 @@ def _context(spec: Spec, version: str, aims: Mapping[str, Behavior]) -> Mapping[
     entries = {route.name: _route(route, aims[route.name]) for route in spec.routes}
     listeners = _listeners(spec)
     connections = facts.connections(spec.streams)
+    held = sum(len(listener.chains) for listener in listeners) * len(spec.routes)
     return {
         "has": {feature: facts.has(version, feature) for feature in facts.SINCE},
+        "facts": facts,
+        "admin_address": facts.ADMIN[0],
+        "admin_port": facts.ADMIN[1],
+        "port": spec.listen.port,
+        "http2": "2" in spec.listen.http,
+        "tls": spec.listen.tls,
         "streams": spec.streams,
         "connections": connections,
         "files": 2 * connections,
-        "idle_connections": facts.IDLE_CONNECTIONS,
         "headroom": round((facts.HEADROOM - 1) * 100),
-        "heap": Heap(
-            facts.heap(spec.streams, len(spec.routes)),
-            facts.HEAP_BASE // 2**20, facts.HEAP_PER_STREAM // 2**10, facts.HEAP_PER_ROUTE // 2**10,
-        ),
+        "heap_bytes": facts.heap(spec.streams, held),
         "listeners": listeners,
-        "tls": spec.listen.tls,
         "alt_svc": f'h3=":{spec.listen.port}"; ma=86400' if len(listeners) > 1 else "",
         "websocket": any(entry.websocket for entry in entries.values()),
-        "underscores": "ALLOW" if _names_underscores(spec) else "DROP_HEADER",
-        "filters": Filters(
-            cors=any(entry.cors for entry in entries.values()),
-            rate=any(entry.rate for entry in entries.values()),
-            body_limits=tuple(sorted({entry.body_limit for entry in entries.values() if entry.body_limit}, key=lambda each: each.bytes)),
-            connect_bridge=any(entry.connect_bridge for entry in entries.values()),
-            grpc_web=any(entry.grpc_web for entry in entries.values()),
-        ),
+        "underscores": _names_underscores(spec),
+        "filters": _filters(entries.values()),
         "hosts": tuple(
             VirtualHost(hosts[0], tuple(_domain(host) for host in hosts), tuple(entries[route.name] for route in routes))
             for hosts, routes in spec.servers
         ),
         "clusters": tuple(_cluster(upstream, spec) for upstream in _used_upstreams(spec)),
-        "rate_clients": RATE_CLIENTS,
-        "send_timeout": facts.SEND_TIMEOUT,
-        "connect_timeout": facts.CONNECT_TIMEOUT,
-        "connection_buffer": facts.CONNECTION_BUFFER,
-        "stream_window": facts.STREAM_WINDOW,
-        "connection_window": facts.CONNECTION_WINDOW,
-        "client_streams": facts.CLIENT_STREAMS,
-        "headers_timeout": facts.HEADERS_TIMEOUT,
-        "max_headers_kb": facts.MAX_HEADERS_KB,
-        "strict_idle": facts.STRICT_IDLE,
-        "keepalive": facts.KEEPALIVE,
-        "connection_age": facts.CONNECTION_AGE,
-        "ping_clients": facts.PING_CLIENTS,
-        "ping_timeout": facts.PING_TIMEOUT,
-        "ping_origins": facts.PING_ORIGINS,
-        "origin_keepalive": facts.ORIGIN_KEEPALIVE,
-        "streams_per_connection": facts.STREAMS_PER_CONNECTION,
-        "tcp_keepalive": facts.TCP_KEEPALIVE,
-    }  # fmt: skip
+    }
 
 
 # ---- listeners ----
 
 
 def _listeners(spec: Spec) -> tuple[Listener, ...]:
-    versions = set(spec.listen.http)
-    over_tcp = versions & {"1.1", "2"}
+    over_tcp = {"1.1", "2"} & set(spec.listen.http)
     made: list[Listener] = []
     if over_tcp:
         codec = "AUTO" if len(over_tcp) > 1 else {"1.1": "HTTP1", "2": "HTTP2"}[over_tcp.pop()]
         alpn = {"AUTO": ("h2", "http/1.1"), "HTTP1": ("http/1.1",), "HTTP2": ("h2",)}[codec]
-        made.append(Listener(name="tcp", protocol="TCP", codec=codec, port=spec.listen.port, alpn=alpn, chains=_chains(spec, "tcp")))
-    if "3" in versions:
+        made.append(Listener(name="tcp", quic=False, codec=codec, alpn=alpn, chains=_chains(spec, "tcp", first=True)))
+    if "3" in spec.listen.http:
         chains = _chains(spec, "quic", first=not made)
-        made.append(Listener(name="quic", protocol="UDP", codec="HTTP3", port=spec.listen.port, alpn=("h3",), chains=chains))
+        made.append(Listener(name="quic", quic=True, codec="HTTP3", alpn=("h3",), chains=chains))
     return tuple(made)
 
 
-def _chains(spec: Spec, transport: str, *, first: bool = True) -> tuple[Chain, ...]:
+def _chains(spec: Spec, transport: str, *, first: bool) -> tuple[Chain, ...]:
     """Everybody; and, where the spec names them, the proxies whose forwarded headers count."""
-    trusted = tuple(Network(*_split(cidr)) for cidr in spec.trusted_proxies)
+    networks = [ipaddress.ip_network(cidr) for cidr in spec.trusted_proxies]
+    trusted = tuple(Network(str(network.network_address), network.prefixlen) for network in networks)
     public = Chain(name=f"{transport}-public", trusted=(), first=first)
     return (public, Chain(name=f"{transport}-trusted", trusted=trusted, first=False)) if trusted else (public,)
-
-
-def _split(cidr: str) -> tuple[str, int]:
-    network = ipaddress.ip_network(cidr)
-    return str(network.network_address), network.prefixlen
 
 
 def _domain(host: str) -> str:
@@ -343,20 +277,31 @@ def _names_underscores(spec: Spec) -> bool:
     return any("_" in name for name in (*credentials, *affinities))
 
 
+def _filters(entries: Iterable[RouteEntry]) -> Filters:
+    entries = tuple(entries)
+    limits = {entry.body_limit for entry in entries if entry.body_limit}
+    return Filters(
+        cors=any(entry.cors for entry in entries),
+        rate=any(entry.rate for entry in entries),
+        body_limits=tuple(sorted(limits, key=lambda limit: limit.bytes)),
+        connect_bridge=any(entry.connect_bridge for entry in entries),
+        grpc_web=any(entry.grpc_web for entry in entries),
+    )
+
+
 # ---- routes ----
 
 
 def _route(route: Route, aim: Behavior) -> RouteEntry:
     methods = _methods(route)
     browser = bool(route.cors) and route.protocol.name != "websocket"
-    set_request, remove_request = _headers(route.rewrites.request, FIXED_REQUEST)
-    set_response, remove_response = _headers(route.rewrites.response, FIXED_RESPONSE)
-    if not aim.accept_encoding_forwarded.high and "accept-encoding" not in {header.name.lower() for header in set_request}:
+    set_request, remove_request = _headers(route.rewrites.request)
+    set_response, remove_response = _headers(route.rewrites.response)
+    if not aim.accept_encoding_forwarded.high:
         # The origin must not compress its own stream.
-        remove_request = (*(name for name in remove_request if name.lower() != "accept-encoding"), "accept-encoding")
+        remove_request = _also(remove_request, ("accept-encoding",), set_request)
     if browser:
-        # What the route says about origins holds, not what the application says besides.
-        remove_response = (*remove_response, *(name for name in CORS_HEADERS if name not in {header.name.lower() for header in set_response}))
+        remove_response = _also(remove_response, facts.CORS_HEADERS, set_response)
     limit = aim.request_body_limit.low
     return RouteEntry(
         name=route.name,
@@ -364,11 +309,11 @@ def _route(route: Route, aim: Behavior) -> RouteEntry:
         match=_match(route),
         methods="|".join(methods),
         allow=", ".join(methods),
-        origins=() if browser or "*" in route.cors else tuple(_origin(origin) for origin in route.cors),
+        origins=() if browser or "*" in route.cors else route.cors,
         cluster=route.upstream.name,
         idle=aim.upstream_idle_timeout.low,
         max_duration=0 if aim.total_timeout.low == FOREVER else aim.total_timeout.low,
-        rewrite="" if route.strip is None else f"^{quote.pattern(quote.path(route.strip))}(/|$)",
+        rewrite="" if route.strip is None else f"^{_encoded_pattern(route.strip)}(/|$)",
         host=next((value or "" for name, value in route.rewrites.request.items() if name.lower() == "host"), ""),
         retries=route.attempts - 1,
         websocket=aim.upgrade.low,
@@ -391,35 +336,40 @@ def _note(route: Route) -> str:
 
 
 def _match(route: Route) -> Match:
+    """The path as it travels. Where that holds percent-encoded characters, hex digits of either case are the same character."""
     if route.kind == "regex":
         return Match("regex", route.path)
+    path = quote.path(route.path if route.kind == "exact" else route.path.rstrip("/"))
+    if "%" in path:
+        return Match("regex", _encoded_pattern(path, done=True) + ("" if route.kind == "exact" else "(/.*)?"))
     if route.kind == "exact":
-        return Match("exact", quote.path(route.path))
-    path = quote.path(route.path.rstrip("/"))
+        return Match("exact", path)
     return Match("segments", path) if path else Match("all", "/")
+
+
+def _encoded_pattern(path: str, *, done: bool = False) -> str:
+    return quote.either_case(quote.pattern(path if done else quote.path(path)))
 
 
 def _methods(route: Route) -> tuple[str, ...]:
     """The methods let through, where the route names any: HEAD comes with GET, and OPTIONS with CORS."""
     if not route.methods:
         return ()
-    return tuple(
-        dict.fromkeys([*route.methods, *(["HEAD"] if "GET" in route.methods else []), *(["OPTIONS"] if route.cors else [])])
-    )
+    extra = [*(["HEAD"] if "GET" in route.methods else []), *(["OPTIONS"] if route.cors else [])]
+    return tuple(dict.fromkeys([*route.methods, *extra]))
 
 
-FIXED_REQUEST = frozenset(
-    {"connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-"""Request headers that no rewrite may touch: they frame the message on its way, and the host has a field of its own."""
-
-FIXED_RESPONSE = FIXED_REQUEST
-
-
-def _headers(rewrites: Mapping[str, str | None], fixed: frozenset[str]) -> tuple[tuple[Header, ...], tuple[str, ...]]:
-    mine = {name: value for name, value in rewrites.items() if name.lower() not in fixed}
+def _headers(rewrites: Mapping[str, str | None]) -> tuple[tuple[Header, ...], tuple[str, ...]]:
+    """What to set and what to remove, without the host, which has a field of its own, and what Envoy keeps to itself."""
+    mine = {name: value for name, value in rewrites.items() if not name.lower().startswith("x-envoy-") and name.lower() != "host"}
     to_set = tuple(Header(name, quote.literal(value)) for name, value in mine.items() if value is not None)
     return to_set, tuple(name for name, value in mine.items() if value is None)
+
+
+def _also(removed: tuple[str, ...], names: tuple[str, ...], kept: tuple[Header, ...]) -> tuple[str, ...]:
+    """The headers to remove and some more, save those that the spec itself speaks of."""
+    known = {name.lower() for name in removed} | {header.name.lower() for header in kept}
+    return (*removed, *(name for name in names if name not in known))
 
 
 def _hash_on(upstream: Upstream) -> HashOn | None:
@@ -434,22 +384,12 @@ def _hash_on(upstream: Upstream) -> HashOn | None:
 def _cors(route: Route) -> CorsPolicy:
     mine = [route.auth.name.lower()] if route.auth and route.auth.by == "header" else []
     return CorsPolicy(
-        origins=tuple(_origin(origin) for origin in route.cors),
+        origins=route.cors,
         methods=", ".join(_methods(route) or dict.fromkeys([*route.protocol.methods, "OPTIONS"])),
-        headers=", ".join(sorted({*ALLOWED_HEADERS, *mine})),
-        expose=", ".join(EXPOSED_HEADERS),
+        headers=", ".join(sorted({*facts.ALLOWED_HEADERS, *mine})),
+        expose=", ".join(facts.EXPOSED_HEADERS),
         credentials="*" not in route.cors,
     )
-
-
-def _origin(origin: str) -> str:
-    """An origin as browsers send it: lower case, without the scheme's own port."""
-    if origin == "*":
-        return origin
-    parts = urlsplit(origin)
-    host = _domain(parts.hostname or "")
-    own = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, own) else "")
 
 
 def _rate(rate: float, burst: int) -> Rate:
@@ -464,38 +404,33 @@ def _rate(rate: float, burst: int) -> Rate:
 
 
 def _used_upstreams(spec: Spec) -> tuple[Upstream, ...]:
+    """An upstream that no route uses is left out: its names would be looked up for nothing."""
     used = {route.upstream.name for route in spec.routes}
     return tuple(upstream for name, upstream in spec.upstreams.items() if name in used)
 
 
 def _cluster(upstream: Upstream, spec: Spec) -> Cluster:
-    named = any(server.host and not _is_ip(server.host) for server in upstream.servers)
+    named = any(server.host and not is_address(server.host) for server in upstream.servers)
     requests = max_streams(upstream, spec)
+    balance = "hash" if upstream.affinity else "all" if upstream.max_connections else "two"
     return Cluster(
         name=upstream.name,
         discovery="STRICT_DNS" if named else "STATIC",
-        servers=upstream.servers,
+        servers=tuple(server for server in upstream.servers if not (named and server.socket)),
         two=upstream.http_version == "2",
         reuse=upstream.keepalive > 0,
-        hashed=upstream.affinity is not None,
+        balance=balance,
         requests=requests,
+        connections=2 * requests,
         retries=max(16, requests // 10),
-        max_connections=upstream.max_connections or 0,
+        per_host=upstream.max_connections or 0 if upstream.affinity else 0,
         outliers=len(upstream.servers) > 1,
         tls=_origin_tls(upstream) if upstream.secure else None,
     )
 
 
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def _origin_tls(upstream: Upstream) -> OriginTls:
-    name = upstream.sni or next((server.host for server in upstream.servers if server.host), "")
-    ca = (upstream.tls.ca or SYSTEM_CAS) if upstream.tls.verify else ""
-    # An address is no server name; it is still checked against those that the certificate holds.
-    return OriginTls("" if _is_ip(name) else name, name, "IP_ADDRESS" if _is_ip(name) else "DNS", ca)
+    name = origin_name(upstream)
+    ca = (upstream.tls.ca or facts.SYSTEM_CAS) if upstream.tls.verify else ""
+    # An address is no name to ask for; it is still checked against those that the certificate holds.
+    return OriginTls("" if is_address(name) else name, name, "IP_ADDRESS" if is_address(name) else "DNS", ca)

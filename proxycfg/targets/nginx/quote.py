@@ -1,8 +1,8 @@
 """How text becomes part of an nginx config without becoming config.
 
-nginx reads a double-quoted word up to the next bare quote, and inside it turns ``\\\\``, ``\\"``, ``\\t``, ``\\r`` and ``\\n`` into one
-character each; nothing else is special, not even a newline. Where a directive takes variables, ``$`` starts one, and there is no
-escape for it: the literal sign comes out of a variable that holds it.
+nginx reads a double-quoted word up to the next bare quote. Inside it a backslash before a quote, a backslash, t, r or n makes
+one character of the two; before anything else it stands for itself, and nothing else is special, not even a newline. Where a
+directive takes variables, ``$`` starts one, and there is no escape for it: the literal sign comes out of a variable that holds it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ from proxycfg.template import Quoted
 
 DOLLAR = "$proxycfg_dollar"
 
+_BARE = re.compile(r"[A-Za-z0-9_/*][A-Za-z0-9_./:*-]*")
+# `\.` stays as one writes it; two backslashes in a row, or one before a letter that nginx translates, are doubled.
+_TRANSLATED = re.compile(r"""\\(?=["'\\trn]|$)|(?<=\\)\\""")
+_NAMED_GROUP = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\(\?P<\w+>", re.DOTALL)
+
 
 def word(text: str) -> Quoted:
     """A literal word for an argument in which nginx expands no variables: names, paths, regular expressions."""
     if isinstance(text, Quoted):
         return text
     # What nobody would quote by hand stays bare.
-    if re.fullmatch(r"[A-Za-z0-9_/*][A-Za-z0-9_./:*-]*", text):
+    if _BARE.fullmatch(text):
         return Quoted(text)
-    return Quoted('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
+    return Quoted('"' + _TRANSLATED.sub(r"\\\\", text).replace('"', '\\"') + '"')
 
 
 def literal(text: str) -> Quoted:
@@ -36,14 +41,25 @@ def needs_dollar(text: str | None) -> bool:
     return text is not None and "$" in text
 
 
+def file(path: str) -> Quoted:
+    """The path of a file: nginx takes ``engine:…`` and ``data:…`` for other things than files."""
+    return word(f"./{path}" if re.match(r"[A-Za-z0-9_+.-]+:", path) else path)
+
+
 def pattern(text: str) -> str:
     """The regular expression that matches exactly ``text``."""
     return re.sub(r"([^A-Za-z0-9_/\x80-\U0010ffff-])", r"\\\1", text)
 
 
+def without_names(regex: str) -> str:
+    """The same expression with its groups unnamed: nginx makes a variable of each name, even of one that it uses itself."""
+    return _NAMED_GROUP.sub(lambda found: found[1] or "(", regex)
+
+
 def seconds(value: float) -> Quoted:
     """A duration as nginx reads it: whole seconds, or milliseconds where there is a fraction."""
-    millis = round(value * 1000)
+    # 0 is not "never" but "at once".
+    millis = max(1, round(value * 1000))
     return Quoted(f"{millis // 1000}s" if millis % 1000 == 0 else f"{millis}ms")
 
 

@@ -1,0 +1,337 @@
+"""Which server and which location: listeners, names, and the tree of locations, chosen among as nginx chooses.
+
+Checked against real nginx by the differential tests; the order of the location search is that of ``ngx_http_core_find_location``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from proxycfg.targets.nginx.config import Config
+from proxycfg.targets.nginx.scope import HANDLERS, Level, level_of
+from proxycfg.targets.nginx.syntax import Directive
+
+LocationKind = Literal["exact", "prefix", "no-regex", "regex", "regex-i", "named"]
+
+_MODIFIERS: dict[str, LocationKind] = {"=": "exact", "^~": "no-regex", "~": "regex", "~*": "regex-i"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One ``listen``: where, and what is spoken there. ``address`` is ``*`` for every IPv4 address, ``[::]`` for every IPv6 one."""
+
+    address: str
+    port: int
+    ssl: bool
+    http2: bool
+    quic: bool
+    default: bool
+    directive: Directive | None
+
+    @property
+    def socket(self) -> tuple[str, int, bool]:
+        """What makes two of them the same socket: address, port, and whether it is UDP."""
+        return self.address, self.port, self.quic
+
+
+def parse_listen(directive: Directive) -> Listen:
+    """A ``listen`` as nginx reads it; what cannot be read is taken for the default, port 80 on every address."""
+    words = list(directive.args)
+    spec = words[0] if words else ""
+    address, port = "*", 80
+    if spec.startswith("unix:"):
+        address, port = spec, 0
+    elif spec.isdigit():
+        port = int(spec)
+    elif match := re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::(\d+))?", spec):
+        address = "*" if match[1] in {"*", "0.0.0.0"} else _canonical(match[1])  # noqa: S104 - what nginx calls every address
+        port = int(match[2]) if match[2] else 80
+    options = {word.split("=")[0] for word in words[1:]}
+    return Listen(
+        address, port, "ssl" in options, "http2" in options, "quic" in options, bool(options & {"default_server", "default"}), directive
+    )
+
+
+def _canonical(address: str) -> str:
+    try:
+        if address.startswith("["):
+            return f"[{ipaddress.ip_address(address[1:-1])}]"
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address.lower()
+
+
+@dataclass(slots=True, eq=False)
+class Location:
+    """One location (or a named one): how it matches, its level, and the locations inside it."""
+
+    kind: LocationKind
+    name: str
+    directive: Directive
+    level: Level
+    server: Server
+    parent: Location | None
+    inside: Locations
+
+    @property
+    def handler(self) -> Directive | None:
+        """What hands its requests to an origin, if anything does."""
+        found = self.level.handler()
+        return found.directive if found else None
+
+
+class Locations:
+    """The locations of one level, sorted as nginx searches them."""
+
+    __slots__ = ("exact", "named", "prefixes", "regexes")
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.exact: dict[str, Location] = {}
+        self.prefixes: dict[str, Location] = {}
+        self.regexes: list[Location] = []
+        self.named: dict[str, Location] = {}
+
+    def __iter__(self) -> Iterator[Location]:
+        yield from self.exact.values()
+        yield from self.prefixes.values()
+        yield from self.regexes
+        yield from self.named.values()
+
+    def all(self) -> Iterator[Location]:
+        """These and those inside them."""
+        for location in self:
+            yield location
+            yield from location.inside.all()
+
+
+@dataclass(slots=True, eq=False)
+class Server:
+    """One ``server``. ``names`` are as written, lower case; a server without ``server_name`` answers for the empty name."""
+
+    directive: Directive
+    level: Level
+    listens: tuple[Listen, ...]
+    names: tuple[str, ...]
+    index: int
+    locations: Locations = field(default_factory=Locations)
+
+
+@dataclass(slots=True)
+class Http:
+    """The http block: its level, servers in the order of the file, and upstreams by name."""
+
+    level: Level
+    servers: list[Server]
+    upstreams: dict[str, Level]
+
+
+def read_http(config: Config) -> list[Http]:
+    """The http blocks of a configuration (one, in nginx), a fragment's contents as if one stood around them."""
+    main = Level("main", None, config.top if config.context == "main" else [], None)
+    if config.context == "main":
+        return [_http(config, level_of(config, "http", block, main)) for block in main.own.get("http", []) if block.block is not None]
+    if config.context == "http":
+        return [_http(config, Level("http", None, config.top, main))]
+    # A fragment of a server, or of a location: a server around it that says nothing.
+    http = Http(Level("http", None, [], main), [], {})
+    level = Level("server", None, config.top, http.level)
+    stand_in = config.top[0] if config.top else None
+    if stand_in is None:
+        return []
+    http.servers.append(_server(config, stand_in, level, 0))
+    if config.context == "location":
+        inner = Level("location", None, config.top, Level("server", None, [], http.level))
+        server = Server(stand_in, inner.above or inner, (_ANY,), ("",), 0)
+        server.locations.prefixes["/"] = Location("prefix", "/", stand_in, inner, server, None, Locations())
+        http.servers = [server]
+    return [http]
+
+
+_ANY = Listen("*", 80, ssl=False, http2=False, quic=False, default=False, directive=None)
+
+
+def _http(config: Config, level: Level) -> Http:
+    servers = [
+        _server(config, block, level_of(config, "server", block, level), index)
+        for index, block in enumerate(each for each in level.own.get("server", []) if each.block is not None)
+    ]
+    upstreams = {
+        block.args[0]: level_of(config, "upstream", block, level)
+        for block in level.own.get("upstream", [])
+        if block.args and block.block is not None
+    }
+    return Http(level, servers, upstreams)
+
+
+def _server(config: Config, directive: Directive, level: Level, index: int) -> Server:
+    listens = tuple(parse_listen(each) for each in level.own.get("listen", []) if each.args) or (_ANY,)
+    names = tuple(name.lower() if not name.startswith("~") else name for each in level.own.get("server_name", []) for name in each.args)
+    server = Server(directive, level, listens, names or ("",), index)
+    server.locations = _locations(config, level, server, None)
+    return server
+
+
+def _locations(config: Config, level: Level, server: Server, parent: Location | None) -> Locations:
+    made = Locations()
+    for directive in level.own.get("location", []):
+        if directive.block is None or not directive.args:
+            continue
+        kind, name = location_match(directive)
+        inner = level_of(config, "location", directive, server.level if kind == "named" else level)
+        location = Location(kind, name, directive, inner, server, parent, Locations())
+        location.inside = _locations(config, inner, server, location)
+        if kind == "exact":
+            made.exact.setdefault(name, location)
+        elif kind in {"prefix", "no-regex"}:
+            made.prefixes.setdefault(name, location)
+        elif kind == "named":
+            made.named.setdefault(name, location)
+        else:
+            made.regexes.append(location)
+    return made
+
+
+def location_match(directive: Directive) -> tuple[LocationKind, str]:
+    """The kind of match and its argument; nginx takes the modifier glued to the argument as well (``=/x``, ``~\\.php$``)."""
+    if len(directive.args) > 1:
+        return _MODIFIERS.get(directive.args[0], "prefix"), directive.args[1]
+    word = directive.args[0]
+    for modifier in ("^~", "~*", "=", "~"):
+        if word.startswith(modifier):
+            return _MODIFIERS[modifier], word[len(modifier) :]
+    return ("named", word) if word.startswith("@") else ("prefix", word)
+
+
+# ---- choosing a server ----
+
+
+def choose_server(http: Http, host: str, port: int, *, secure: bool | None = None, address: str = "*") -> Server | None:
+    """The server that answers ``host`` on ``port``; None if nothing listens there.
+
+    :param secure: only listeners with (or without) TLS; None for either.
+    """
+    listening = [
+        (server, listen)
+        for server in http.servers
+        for listen in server.listens
+        if listen.port == port and (secure is None or listen.ssl == secure or listen.quic)
+    ]
+    if not listening:
+        return None
+    # An exact address wins over every address, for the sockets that this request can reach.
+    exact = [pair for pair in listening if pair[1].address == address]
+    wild = [pair for pair in listening if pair[1].address in {"*", "[::]"}]
+    candidates = exact or wild or listening
+    return by_name([server for server, _ in candidates], host) or default_server(candidates)
+
+
+def default_server(candidates: list[tuple[Server, Listen]]) -> Server:
+    """The one that says so, or the first in the file."""
+    return next((server for server, listen in candidates if listen.default), candidates[0][0])
+
+
+def by_name(servers: list[Server], host: str) -> Server | None:
+    """Exact name, longest ``*.suffix``, longest ``prefix.*``, first matching regular expression: nginx's order."""
+    host = host.lower().rstrip(".")
+    best: tuple[int, Server] | None = None
+    for server in servers:
+        for name in server.names:
+            if name == host or (name.startswith(".") and name[1:] == host):
+                return server
+    for server in servers:
+        for name in server.names:
+            suffix = name[1:] if name.startswith("*.") else name if name.startswith(".") else None
+            if suffix and host.endswith(suffix) and len(host) > len(suffix) and (best is None or len(suffix) > best[0]):
+                best = (len(suffix), server)
+    if best:
+        return best[1]
+    for server in servers:
+        for name in server.names:
+            if name.endswith(".*") and host.startswith(name[:-1]) and (best is None or len(name) > best[0]):
+                best = (len(name), server)
+    if best:
+        return best[1]
+    for server in servers:
+        for name in server.names:
+            if name.startswith("~") and search(name[1:], host, ignore_case=True):
+                return server
+    return None
+
+
+# ---- choosing a location ----
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Where the search ended: the location (None: only the server's own settings), and whether nginx answers with a redirect to
+    the same path with a slash."""
+
+    location: Location | None
+    redirect: bool = False
+
+
+def choose_location(server: Server, path: str) -> Choice:
+    """The location for a decoded, normalised path."""
+    final, location, redirect = _find(server.locations, path)
+    del final
+    return Choice(location, redirect)
+
+
+def _find(level: Locations, path: str) -> tuple[bool, Location | None, bool]:
+    """Search one level: (final, location, redirect). Final: no regular expression of an outer level is tried any more."""
+    if (exact := level.exact.get(path)) is not None:
+        return True, exact, False
+    chosen: Location | None = None
+    for prefix, location in level.prefixes.items():
+        if path.startswith(prefix) and (chosen is None or len(prefix) > len(chosen.name)):
+            chosen = location
+    slashed = level.prefixes.get(path + "/")
+    if slashed is not None and _redirects(slashed):
+        return True, slashed, True
+    if chosen is not None and chosen.inside is not None:
+        final, inner, redirect = _find(chosen.inside, path)
+        if final:
+            return True, inner, redirect
+        result = inner or chosen
+    else:
+        result = chosen
+    if chosen is None or chosen.kind != "no-regex":
+        for location in level.regexes:
+            if search(location.name, path, ignore_case=location.kind == "regex-i"):
+                _, inner, redirect = _find(location.inside, path)
+                return True, inner or location, redirect
+    return False, result, False
+
+
+def _redirects(location: Location) -> bool:
+    """A prefix with a slash at its end and an origin behind it answers the path without the slash by a redirect."""
+    return any(name in location.level.own for name in HANDLERS)
+
+
+def search(pattern: str, text: str, *, ignore_case: bool) -> bool:
+    """Whether a PCRE pattern matches somewhere in the text; False where Python cannot read the pattern."""
+    compiled = compile_pattern(pattern, ignore_case=ignore_case)
+    return bool(compiled and compiled.search(text))
+
+
+_compiled: dict[tuple[str, bool], re.Pattern[str] | None] = {}
+
+
+def compile_pattern(pattern: str, *, ignore_case: bool) -> re.Pattern[str] | None:
+    """A PCRE pattern as Python reads it; None if it cannot."""
+    key = (pattern, ignore_case)
+    if key not in _compiled:
+        try:
+            _compiled[key] = re.compile(_python_names(pattern), re.IGNORECASE if ignore_case else 0)
+        except (re.error, RecursionError, OverflowError):
+            _compiled[key] = None
+    return _compiled[key]
+
+
+def _python_names(pattern: str) -> str:
+    return re.sub(r"\(\?<([A-Za-z_]\w*)>", r"(?P<\1>", pattern)

@@ -1,0 +1,420 @@
+"""nginx's configuration language as a lossless tree: every directive, argument, block and comment, with its place.
+
+The rules are those of nginx's own tokenizer (``ngx_conf_read_token``): words end at a space, ``;`` or ``{``; ``"`` and ``'`` quote only at
+the start of a word and must be followed by a space, ``;``, ``{`` or ``)``; a backslash takes the next character along; ``${`` opens no block;
+``#`` starts a comment only where a word could start. On damage nginx stops at the first place; here every place is told, and reading goes on
+behind the next ``;`` or ``}``.
+
+A tree keeps offsets into its text; words, spans and lines are worked out when they are asked for, so that reading stays cheap and a tree
+of any size prints back the very bytes it came from.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from proxycfg.errors import Problem
+from proxycfg.source import Span
+
+MAX_DEPTH = 200
+"""Blocks in blocks; nginx has no limit of its own, people stay below ten."""
+
+
+class Text:
+    """A file's text, and the lines in it."""
+
+    __slots__ = ("__dict__", "name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        """``name`` is how people know the file."""
+        self.name = name
+        self.text = text
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        # Only \n ends a line for nginx; \r is white space.
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, from 1."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def span(self, start: int, end: int) -> Span:
+        """The place of a stretch of the text."""
+        return Span(self.name, *self.position(start), *self.position(end))
+
+    def line(self, number: int) -> str:
+        """The text of one line, without its end."""
+        start = self._starts[number - 1]
+        end = self._starts[number] if number < len(self._starts) else len(self.text)
+        return self.text[start:end].rstrip("\r\n")
+
+    def problem(self, start: int, end: int, message: str, instead: str = "") -> Problem:
+        """A problem that shows the offending line."""
+        span = self.span(start, end)
+        return Problem(span, message, instead, self.line(span.line))
+
+
+class Word(NamedTuple):
+    """A word of a directive: what it means, and where it stands, quotes included."""
+
+    value: str
+    start: int
+    end: int
+    quote: str
+    """``"``, ``'`` or nothing."""
+
+
+class Directive:
+    """One directive: ``name``, ``args`` as nginx understands them, and ``block`` for its children (None for a plain one).
+
+    ``start`` is its first character, ``end`` just past its ``;`` or ``}``; ``body`` is just past the ``{``, or -1.
+    """
+
+    __slots__ = ("args", "block", "body", "end", "name", "start", "text")
+
+    def __init__(self, text: Text, name: str, args: tuple[str, ...], start: int, end: int) -> None:
+        """A plain directive; the parser fills in the block."""
+        self.text = text
+        self.name = name
+        self.args = args
+        self.start = start
+        self.end = end
+        self.body = -1
+        self.block: list[Directive] | None = None
+
+    @property
+    def span(self) -> Span:
+        """From the name to the last argument: what a finding underlines."""
+        words = self.words
+        return self.text.span(self.start, words[-1].end)
+
+    @property
+    def whole(self) -> Span:
+        """From the name to the ``;`` or ``}``."""
+        return self.text.span(self.start, self.end)
+
+    @property
+    def words(self) -> list[Word]:
+        """The name and the arguments, each with its place."""
+        stop = self.body - 1 if self.body >= 0 else self.end
+        return [token for token in _words(self.text.text, self.start, stop) if token is not None]
+
+    def arg_span(self, index: int) -> Span:
+        """The place of one argument."""
+        word = self.words[index + 1]
+        return self.text.span(word.start, word.end)
+
+    @property
+    def comments(self) -> list[Word]:
+        """The comments among its words (before the ``;`` or ``{``)."""
+        stop = self.body - 1 if self.body >= 0 else self.end
+        return list(_comments(self.text.text, self.start, stop))
+
+    @property
+    def source(self) -> str:
+        """The directive as it stands, without its block."""
+        stop = self.body - 1 if self.body >= 0 else self.end
+        return self.text.text[self.start : stop].rstrip("; \t\r\n")
+
+    def __repr__(self) -> str:
+        return f"<{' '.join((self.name, *self.args))}{' {…}' if self.block is not None else ';'}>"
+
+
+class Tree:
+    """A whole file: its directives at the top, and what is wrong with it."""
+
+    def __init__(self, text: Text, directives: list[Directive], problems: list[Problem]) -> None:
+        """Made by :func:`parse`."""
+        self.text = text
+        self.directives = directives
+        self.problems = problems
+
+    def walk(self) -> Iterator[Directive]:
+        """Every directive, in the order of the file."""
+        todo = self.directives[::-1]
+        while todo:
+            directive = todo.pop()
+            yield directive
+            if directive.block:
+                todo.extend(reversed(directive.block))
+
+    def comments(self) -> Iterator[Word]:
+        """Every comment, in the order of the file; ``value`` is the text behind the ``#``."""
+        # Comments stand in the gaps that directives leave, and among their words.
+        gaps: list[tuple[int, int]] = []
+        at = 0
+        for directive in self.walk():
+            gaps += [(at, directive.start)]
+            stop = directive.body if directive.body >= 0 else directive.end
+            gaps += [(directive.start, stop)]
+            at = stop
+        gaps.append((at, len(self.text.text)))
+        for start, stop in gaps:
+            yield from _comments(self.text.text, start, stop)
+
+    def __str__(self) -> str:
+        """The text again, put together from what was read and the gaps between: the very same."""
+        pieces: list[str] = []
+        at = 0
+        text = self.text.text
+        for directive in self.walk():
+            head = directive.body if directive.body >= 0 else directive.end
+            pieces += [text[at : directive.start], text[directive.start : head]]
+            at = head
+        return "".join([*pieces, text[at:]])
+
+
+# What nearly every line of a config is: a name and bare words, with nothing in them that needs a closer look.
+_PLAIN = re.compile(r"""[ \t\r\n]*([A-Za-z_][\w.-]*)((?:[ \t]+(?:[^\s;{}"'\\#$]|\$(?!\{))(?:[^\s;{}\\$]|\$(?!\{))*)*)[ \t]*([;{])""")
+_BARE = re.compile(r"[^\s;{\\$]+")
+_SPACE = re.compile(r"[ \t\r\n]+")
+_COMMENT = re.compile(r"#[^\n]*")
+_ESCAPES = re.compile(r"""\\(["'\\trn])""")
+_UNESCAPED = {'"': '"', "'": "'", "\\": "\\", "t": "\t", "r": "\r", "n": "\n"}
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPES.sub(lambda match: _UNESCAPED[match[1]], text) if "\\" in text else text
+
+
+class _Damage(Exception):
+    """A word that cannot be read on; where, and why."""
+
+    def __init__(self, start: int, end: int, message: str, instead: str) -> None:
+        self.start, self.end, self.message, self.instead = start, end, message, instead
+
+
+def _word(text: str, at: int) -> Word:
+    """The word that starts at ``at``."""
+    first = text[at]
+    if first in "\"'":
+        stop = at + 1
+        while True:
+            stop = text.find(first, stop)
+            if stop < 0:
+                raise _Damage(at, at + 1, f"the quote {first} is never closed", f"add {first} where the value ends")
+            # An odd number of backslashes before it takes the quote along.
+            run = stop
+            while text[run - 1] == "\\":
+                run -= 1
+            if (stop - run) % 2 == 0:
+                break
+            stop += 1
+        word = Word(_unescape(text[at + 1 : stop]), at, stop + 1, first)
+        after = text[stop + 1 : stop + 2]
+        if after and after not in " \t\r\n;{)":
+            raise _Damage(stop + 1, stop + 2, f"unexpected {after!r} behind a closing quote", "put a space or ; there, or quote the whole word")
+        return word
+    stop = at
+    size = len(text)
+    while stop < size:
+        bare = _BARE.match(text, stop)
+        if bare:
+            stop = bare.end()
+            continue
+        char = text[stop]
+        if char == "\\":
+            stop += 2
+        elif char == "$":
+            # `${name}`: this brace opens no block.
+            stop += 2 if text[stop + 1 : stop + 2] == "{" else 1
+        else:
+            break
+    stop = min(stop, size)
+    return Word(_unescape(text[at:stop]), at, stop, "")
+
+
+def _words(text: str, at: int, stop: int) -> Iterator[Word]:
+    while at < stop:
+        char = text[at]
+        if char in " \t\r\n;":
+            at += 1
+        elif char == "#":
+            at = _COMMENT.match(text, at).end()  # type: ignore[union-attr]
+        elif char == "{":
+            return
+        else:
+            try:
+                word = _word(text, at)
+            except _Damage:
+                return
+            yield word
+            at = word.end
+
+
+def _comments(text: str, at: int, stop: int) -> Iterator[Word]:
+    while at < stop:
+        char = text[at]
+        if char in " \t\r\n;{}":
+            at += 1
+        elif char == "#":
+            end = _COMMENT.match(text, at).end()  # type: ignore[union-attr]
+            yield Word(text[at + 1 : end].strip(), at, end, "")
+            at = end
+        else:
+            try:
+                at = _word(text, at).end
+            except _Damage:
+                return
+
+
+def parse(name: str, text: str, *, is_directive: Callable[[str], bool] = lambda _: False) -> Tree:
+    """Read a file. Never raises: what is wrong stands in ``problems``, in the order of the file.
+
+    :param is_directive: whether a word is the name of a directive; with it a missing ``;`` is found where the next line begins with
+        such a name, and told there instead of swallowing the line.
+    """
+    parser = _Parser(Text(name, text), is_directive)
+    return Tree(parser.text, parser.read(), parser.problems)
+
+
+class _Parser:
+    def __init__(self, text: Text, is_directive: Callable[[str], bool]) -> None:
+        self.text = text
+        self.is_directive = is_directive
+        self.problems: list[Problem] = []
+
+    def complain(self, start: int, end: int, message: str, instead: str = "") -> None:
+        self.problems.append(self.text.problem(start, end, message, instead))
+
+    def read(self) -> list[Directive]:
+        text, source = self.text.text, self.text
+        size = len(text)
+        top: list[Directive] = []
+        current = top
+        open_blocks: list[Directive] = []
+        parents: list[list[Directive]] = []
+        at = 0
+        if text.startswith("\ufeff"):
+            self.complain(0, 1, "a byte order mark, which nginx takes for the first letter of the first directive", "save the file without BOM")
+            at = 1
+        plain = _PLAIN.match
+        while at < size:
+            match = plain(text, at)
+            if match:
+                name, words, ending = match.groups()
+                directive = Directive(source, name, tuple(words.split()), match.start(1), match.end())
+                at = match.end()
+            else:
+                char = text[at]
+                if char in " \t\r\n":
+                    at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+                    continue
+                if char == "#":
+                    at = _COMMENT.match(text, at).end()  # type: ignore[union-attr]
+                    continue
+                if char == "}":
+                    if open_blocks:
+                        open_blocks.pop().end = at + 1
+                        current = parents.pop()
+                    else:
+                        self.complain(at, at + 1, "a } that closes nothing", "remove it, or look for a block that ends too early")
+                    at += 1
+                    continue
+                directive, ending, at = self.careful(at)
+                if directive is None:
+                    continue
+            current.append(directive)
+            if ending != "{":
+                continue
+            directive.body = at
+            directive.block = []
+            if directive.name.endswith("_by_lua_block"):
+                at = self.lua(directive, at)
+                continue
+            if len(open_blocks) >= MAX_DEPTH:
+                self.complain(directive.start, directive.end, "blocks in blocks beyond all measure", f"keep to {MAX_DEPTH} levels")
+                directive.end = size
+                break
+            open_blocks.append(directive)
+            parents.append(current)
+            current = directive.block
+        for block in reversed(open_blocks):
+            block.end = size
+            self.complain(block.start, block.body, f"this block is never closed: {block.source}", "add the missing }")
+        return top
+
+    def careful(self, at: int) -> tuple[Directive | None, str, int]:
+        """A directive that is not plain: the directive, what ends it, and where to go on."""
+        text = self.text.text
+        size = len(text)
+        words: list[Word] = []
+        start = at
+        while at < size:
+            char = text[at]
+            if char in " \t\r\n":
+                at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+            elif char == "#":
+                at = _COMMENT.match(text, at).end()  # type: ignore[union-attr]
+            elif char == ";" or char == "{":
+                if not words:
+                    self.complain(at, at + 1, f"unexpected {char!r}", "remove it, or write the directive that belongs before it")
+                    if char == ";":
+                        return None, "", at + 1
+                    words = [Word("", at, at, "")]
+                return self.made(words, at + 1), char, at + 1
+            elif char == "}" and words:
+                last = words[-1]
+                self.complain(last.end - 1, last.end, f"`{words[0].value}` is not ended by ; before the block closes", "add ; here")
+                return self.made(words, last.end), ";", at
+            elif words and self.begins_next(words[-1].end, at):
+                last = words[-1]
+                self.complain(last.end - 1, last.end, f"`{words[0].value}` is not ended by ; before the next directive", "add ; here")
+                return self.made(words, last.end), ";", at
+            else:
+                try:
+                    word = _word(text, at)
+                except _Damage as damage:
+                    self.complain(damage.start, damage.end, damage.message, damage.instead)
+                    # Go on behind the next line that ends as a directive or a block does.
+                    found = re.compile(r"[;}]\s*$", re.MULTILINE).search(text, damage.end)
+                    at = found.start() if found else size
+                    if found and text[at] == ";":
+                        at += 1
+                    return None, "", at
+                words.append(word)
+                at = word.end
+        if words:
+            self.complain(start, words[-1].end, f"the file ends before `{words[0].value}` does", "add ; or the missing block")
+            return self.made(words, words[-1].end), ";", size
+        return None, "", size
+
+    def begins_next(self, before: int, at: int) -> bool:
+        """Whether a new line begins here with the name of a directive, so that the one before lacks its ``;``."""
+        text = self.text.text
+        if "\n" not in text[before:at]:
+            return False
+        match = re.compile(r"[a-z_0-9]+(?=[ \t])").match(text, at)
+        return bool(match and self.is_directive(match[0]))
+
+    def made(self, words: list[Word], end: int) -> Directive:
+        return Directive(self.text, words[0].value, tuple(word.value for word in words[1:]), words[0].start, end)
+
+    def lua(self, directive: Directive, at: int) -> int:
+        """Skip Lua up to the brace that closes it: strings, long brackets and comments of Lua count, as in OpenResty's lexer."""
+        text = self.text.text
+        depth = 1
+        for match in _LUA.finditer(text, at):
+            piece = match[0]
+            if piece == "{":
+                depth += 1
+            elif piece == "}":
+                depth -= 1
+                if depth == 0:
+                    directive.end = match.end()
+                    return match.end()
+        self.complain(directive.start, directive.body, f"this block is never closed: {directive.source}", "add the missing }")
+        directive.end = len(text)
+        return len(text)
+
+
+_LUA = re.compile(
+    r"""--\[(=*)\[.*?\]\1\]|\[(=*)\[.*?\]\2\]|--[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}]""",
+    re.DOTALL,
+)

@@ -1,0 +1,75 @@
+"""Whole processes under measurement: in turn, with their byte code compiled, and medians of several rounds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+SPAWN = Path(__file__).with_name("spawn.py")
+PYTHON = sys.executable
+TOOL = str(Path(sys.executable).with_name("proxycfg"))
+CPU_LIMIT = 300
+"""Seconds of processor time after which the kernel ends a measurement."""
+
+
+class MeasurementFailed(Exception):
+    """A command under measurement ended with an error; the text is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one command took: medians. The processor's time is the steadier one where others use the machine, too."""
+
+    wall: float
+    cpu: float
+    peak: int
+
+
+class Bench:
+    """Runs commands whose byte code is compiled into a folder of its own.
+
+    As after an installation by pip, wherever the sources are and whatever ``PYTHONDONTWRITEBYTECODE`` says; and nothing is
+    written into the tree.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` is a temporary one."""
+        self.folder = folder
+        self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        self._environment["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+
+    def costs(self, commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Cost]]:
+        """What each command took in each round: round by round, all in turn, so that a busy minute spares none of them."""
+        self._spawn(commands, 1)
+        measured = self._spawn(commands, rounds)
+        return {name: [Cost(*row[at]) for row in measured] for at, name in enumerate(commands)}
+
+    def _spawn(self, commands: Mapping[str, Sequence[str]], rounds: int) -> list[list[tuple[float, float, int]]]:
+        job = {"commands": [list(command) for command in commands.values()], "rounds": rounds, "limit": CPU_LIMIT}
+        done = subprocess.run(
+            [PYTHON, "-I", "-S", str(SPAWN)],
+            input=json.dumps(job),
+            capture_output=True,
+            text=True,
+            env=self._environment,
+            check=False,
+        )
+        if done.returncode:
+            raise MeasurementFailed(done.stderr.strip() or f"the launcher ended with {done.returncode}")
+        rows: list[list[tuple[float, float, int]]] = json.loads(done.stdout)
+        return rows
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """The median of each figure."""
+    return Cost(
+        median(cost.wall for cost in costs),
+        median(cost.cpu for cost in costs),
+        int(median(cost.peak for cost in costs)),
+    )
