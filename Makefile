@@ -7,13 +7,16 @@ RUN := $(VENV)/bin
 JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test containers lint types fmt docs docs-check snapshots bench clean all
+.PHONY: help demo picture test containers lint types fmt docs docs-check snapshots bench clean all
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 demo: $(VENV)/.demo ## Stream tokens through a generated proxy, beside a stock one.
 	@$(RUN)/proxycfg demo
+
+picture: $(VENV)/.demo ## Record the demo's picture for the README anew.
+	@$(RUN)/proxycfg demo --engine nginx --plain --save-svg docs/images/demo.svg
 
 test: $(VENV)/.test ## Pass the tests; engines that this machine lacks are skipped with a reason.
 	@$(RUN)/python -m tests.engines prepare $(if $(PROXYCFG_REQUIRE_ENGINES),--require,)

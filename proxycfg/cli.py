@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import errno
 import io
 import json
@@ -49,6 +50,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but erro
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: which files, which versions.")]
 SpecPath = Annotated[str, typer.Argument(metavar="SPEC", show_default=False)]
 
+_INTERRUPTED = 130
+"""What shells say of a program that Ctrl-C has ended."""
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code (``Exit``)."""
@@ -76,16 +80,22 @@ def run(arguments: Sequence[str]) -> int:
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
-        return 130
-    except BrokenPipeError:
+        return _INTERRUPTED
+    except (BrokenPipeError, SystemExit) as error:
+        # Typer turns the one into the other.
+        if not isinstance(error.__context__ or error, BrokenPipeError):
+            raise
         # The reader went away (`| head`): point stdout elsewhere, or Python complains again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return Exit.OK
+    if result == _INTERRUPTED:
+        _say("interrupted")
     return int(result or 0)
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.write(f"{text}\n")
 
 
 def _version(asked: bool) -> None:
@@ -215,6 +225,27 @@ def _schema(
     else:
         outdir.write(Path(output).parent, {Path(output).name: text})
     return Exit.OK
+
+
+@app.command("demo", help=COMMANDS["demo"], epilog="Example: proxycfg demo --engine envoy --runner local")
+def _demo(  # noqa: PLR0913, PLR0917 - one parameter an option
+    engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help="nginx, envoy or auto.")] = "auto",
+    runner: Annotated[
+        str, typer.Option("--runner", metavar="RUNNER", help="docker, local (programs of this machine) or auto.")
+    ] = "auto",
+    image: Annotated[
+        str, typer.Option("--image", metavar="IMAGE", help="The Docker image to run.", show_default=False)
+    ] = "",
+    plain: Annotated[bool, typer.Option("--plain", help="Lines of text instead of the live view.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the measurement as JSON.")] = False,
+    save_svg: Annotated[
+        Path | None, typer.Option("--save-svg", metavar="FILE", help="Write a picture of the final view.")
+    ] = None,
+) -> int:
+    from proxycfg.demo import Options, Wanted, run  # noqa: PLC0415
+
+    wanted = Wanted.read(engine, runner, image)
+    return run(Options(wanted=wanted, plain=plain, as_json=as_json, save_svg=save_svg))
 
 
 def _load_spec(path: str) -> Spec:

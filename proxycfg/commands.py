@@ -10,6 +10,7 @@ COMMANDS = {
     "init": "Write a commented starter routes.yaml.",
     "generate": "Write hardened proxy configs from a spec, or show what would change.",
     "schema": "Print the JSON Schema of the spec, for editors.",
+    "demo": "Stream tokens through a generated config, beside a stock one.",
 }
 """Name → what it does, in the order in which people meet them."""
 

@@ -73,3 +73,7 @@ class BadUsage(Exception):
 
 class CannotRun(Exception):
     """The machine lacks what the command needs; the text says what to install."""
+
+
+class Unreadable(Exception):
+    """A file that a config includes cannot be read; the text says why. Becomes a problem at the place of the include."""

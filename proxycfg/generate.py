@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from proxycfg import __version__
 from proxycfg.behavior import Behavior
+from proxycfg.collector import held_off
 from proxycfg.finding import Finding
 from proxycfg.spec import Spec
 from proxycfg.targets import TARGETS, target
@@ -34,6 +35,7 @@ def default_targets(spec: Spec) -> tuple[str, ...]:
     return tuple(name for name in TARGETS if name in named) or TARGETS
 
 
+@held_off()
 def generate(spec: Spec, targets: Sequence[str]) -> Generated:
     """Write the spec for each of the targets.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxycfg.protocols import protocols
-from proxycfg.specmodel import SpecFile
+from proxycfg.specmodel import SERVER_URL, SpecFile
 
 
 def schema() -> dict[str, Any]:
@@ -13,7 +13,9 @@ def schema() -> dict[str, Any]:
     made = SpecFile.model_json_schema(by_alias=True)
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     made["title"] = "proxycfg routes.yaml"
-    made["description"] = "Streaming routes, and the origins behind them; `proxycfg generate` makes proxy configs of it."
+    made["description"] = (
+        "Streaming routes, and the origins behind them; `proxycfg generate` makes proxy configs of it."
+    )
     for definition in made.get("$defs", {}).values():
         if "protocol" in definition.get("properties", {}):
             field = definition["properties"]["protocol"]
@@ -29,14 +31,19 @@ def _beyond_the_models(made: dict[str, Any]) -> None:
     upstreams, chain = made["properties"]["upstreams"], made["properties"]["chain"]
     url = {
         "type": "string",
+        "pattern": SERVER_URL,
         "description": "URL of a single server: http://, https://, grpc://, grpcs:// or unix:/path",
         "examples": ["http://api:8000", "grpc://agents:50051", "unix:/run/app.sock"],
     }
     upstreams["additionalProperties"] = {"anyOf": [url, upstreams["additionalProperties"]]}
     upstreams["propertyNames"] = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"}
     made["$defs"]["Hop"] |= {"minProperties": 1, "maxProperties": 1}
-    name = {"enum": sorted(made["$defs"]["Hop"]["properties"]), "description": "a target with its settings from `targets`"}
+    name = {
+        "enum": sorted(made["$defs"]["Hop"]["properties"]),
+        "description": "a target with its settings from `targets`",
+    }
     chain["items"] = {"anyOf": [name, chain["items"]]}
+    made["$defs"]["Limits"]["dependentRequired"] = {"burst": ["rate"]}
     made["$defs"]["RouteEntry"]["oneOf"] = [{"required": [match]} for match in ("path", "exact", "regex")]
 
 

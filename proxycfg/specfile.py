@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from proxycfg import wording, yamldoc
 from proxycfg.behavior import FOREVER
+from proxycfg.collector import held_off
 from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem
 from proxycfg.protocols import protocols
 from proxycfg.spec import DEFAULT_KEEPALIVE, Route, Spec, Upstream
@@ -38,6 +39,7 @@ LEAST_IDLE = 60.0
 """No idle timer is set below the stock default of the proxies."""
 
 
+@held_off()
 def load(source: Source) -> Spec:
     """Read, check and settle a spec.
 

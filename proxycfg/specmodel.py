@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import warnings
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import unquote, urlsplit
 
@@ -27,7 +28,7 @@ Scheme = Literal["http", "https", "grpc", "grpcs", "unix"]
 Plan = Literal["free", "pro", "business", "enterprise"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TCHARS = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -61,7 +62,7 @@ def _no_control(text: str) -> str:
 
 
 def _token(text: str) -> str:
-    if not _TOKEN.fullmatch(text):
+    if not re.fullmatch(_TCHARS, text):
         raise Wrong("must be letters, digits and -_.!#$%&'*+^`|~ alone", "write a name such as X-Request-ID")
     return text
 
@@ -245,7 +246,7 @@ def _format_version(value: Any) -> Any:
     return value
 
 
-def _words(pattern: str, message: str, instead: str) -> tuple[AfterValidator, Any]:
+def _words(pattern: str, message: str, instead: str) -> tuple[Any, Any]:
     """A text of a limited alphabet, for us and for editors."""
 
     def check(text: str) -> str:
@@ -253,7 +254,7 @@ def _words(pattern: str, message: str, instead: str) -> tuple[AfterValidator, An
             raise Wrong(message, instead)
         return text
 
-    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^{pattern}$"})
+    return _text(check, f"^{pattern}$")
 
 
 def _number_or(pattern: str, least: float, most: float, kind: str = "number") -> WithJsonSchema:
@@ -265,16 +266,29 @@ def _number_or(pattern: str, least: float, most: float, kind: str = "number") ->
 Duration = Annotated[float, BeforeValidator(_duration), _number_or(DURATION, _LEAST_DURATION, YEAR)]
 Size = Annotated[int, BeforeValidator(_size), _number_or(SIZE, 1, _MOST_BYTES, "integer")]
 Rate = Annotated[float, BeforeValidator(_rate), _number_or(_RATE, _LEAST_RATE, _MOST_RATE)]
-Host = Annotated[str, AfterValidator(_host), Field(min_length=1)]
-UrlPath = Annotated[
-    str, AfterValidator(_path), Field(min_length=1, max_length=2048, json_schema_extra={"pattern": "^/"})
+
+
+def _text(check: Callable[[str], str], pattern: str = "", most: int | None = None) -> tuple[Any, Any]:
+    """A text that ``check`` accepts; ``pattern`` is what editors can say of it, and never refuses what the check takes."""
+    return AfterValidator(check), Field(max_length=most, json_schema_extra={"pattern": pattern} if pattern else None)
+
+
+_HEX = "[0-9A-Fa-f.]*"
+_HTTP = "[Hh][Tt][Tt][Pp][Ss]?"
+_GRPC = "[Gg][Rr][Pp][Cc][Ss]?"
+
+Host = Annotated[
+    str,
+    *_text(_host, rf"^(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[?{_HEX}(:{_HEX}){{2,}}\]?)$"),
+    Field(min_length=1),
 ]
-Regex = Annotated[str, AfterValidator(_regex), Field(min_length=1, max_length=1024)]
-Token = Annotated[str, AfterValidator(_token), Field(min_length=1, max_length=128)]
-HeaderValue = Annotated[str, AfterValidator(_no_control), Field(max_length=4096)]
-FilePath = Annotated[str, AfterValidator(_file), Field(min_length=1, max_length=4096)]
-Cidr = Annotated[str, AfterValidator(_cidr)]
-Origin = Annotated[str, AfterValidator(_origin)]
+UrlPath = Annotated[str, *_text(_path, "^/[^?#]*$", 2048), Field(min_length=1)]
+Regex = Annotated[str, *_text(_regex, most=1024), Field(min_length=1)]
+Token = Annotated[str, *_text(_token, f"^{_TCHARS}$", 128), Field(min_length=1)]
+HeaderValue = Annotated[str, *_text(_no_control, r"^[^\r\n]*$", 4096)]
+FilePath = Annotated[str, *_text(_file, r"^[^\s$]([^$]*[^\s$])?$", 4096), Field(min_length=1)]
+Cidr = Annotated[str, *_text(_cidr, "^[0-9A-Fa-f:.]+(/[0-9.]+)?$")]
+Origin = Annotated[str, *_text(_origin, rf"^(\*|{_HTTP}://[^/?#@*\s]+)$")]
 EngineVersion = Annotated[str, BeforeValidator(_engine_version), Field(json_schema_extra={"pattern": f"^{_VERSION}$"})]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -410,6 +424,10 @@ def parse_server(url: str) -> Server:
     return Server.model_construct(scheme=cast("Scheme", scheme), host=_host(host), port=port, socket="")
 
 
+SERVER_URL = rf"^(({_HTTP}|{_GRPC})://[^/?#@*\s]+/?|unix:(//)?/[A-Za-z0-9._/+@-]+)$"
+"""What editors can say of a server's URL."""
+
+
 def _server_url(text: str) -> str:
     parse_server(text)
     return text
@@ -418,7 +436,7 @@ def _server_url(text: str) -> str:
 class Upstream(_Model):
     """A group of equal origin servers."""
 
-    servers: list[Annotated[str, AfterValidator(_server_url)]] = Field(
+    servers: list[Annotated[str, *_text(_server_url, SERVER_URL)]] = Field(
         min_length=1,
         max_length=1000,
         description="URLs of equal servers; all of one scheme",
@@ -562,7 +580,7 @@ def _end_to_end(name: str) -> str:
     return name
 
 
-HeaderName = Annotated[str, AfterValidator(_end_to_end), Field(min_length=1, max_length=128)]
+HeaderName = Annotated[str, *_text(_end_to_end, most=128), Field(min_length=1)]
 
 
 class Rewrites(_Model):

@@ -86,21 +86,21 @@ def suggest(word: str, known: Sequence[str]) -> str:
 
 def _refused(document: Document, path: Path, item: ErrorDetails) -> Problem:
     """What a validator of :mod:`~proxycfg.specmodel` or :mod:`~proxycfg.units` has against a value."""
-    of_key = item["loc"][-1:] == ("[key]",)
     error = item["ctx"]["error"]
     message, instead, at = str(error), getattr(error, "instead", ""), getattr(error, "at", ())
     if not instead:
         message, _, instead = message.partition(": ")
     if _PREDICATE.match(message):
-        message = f"{f'`{short(str(item["input"]))}`' if of_key else _subject(path, item['input'])} {message}"
-    span = document.key_span_of((*path, *at)) if at or of_key else document.span_of(path)
+        message = f"{_subject(path, item['input'], of_key=_of_key(item))} {message}"
+    span = document.key_span_of((*path, *at)) if at or _of_key(item) else document.span_of(path)
     return document.problem(span, message, instead)
 
 
 def _worded(document: Document, path: Path, item: ErrorDetails) -> Problem:
     kind, context, value = item["type"], item.get("ctx", {}), item["input"]
-    span = document.key_span_of(path) if kind in ("missing", "extra_forbidden") else document.span_of(path)
-    subject, instead = _subject(path, value), ""
+    at_key = _of_key(item) or kind in ("missing", "extra_forbidden")
+    span = document.key_span_of(path) if at_key else document.span_of(path)
+    subject, shown, instead = _subject(path, value, of_key=_of_key(item)), short(str(value)), ""
     match kind:
         case "extra_forbidden":
             message, instead = f"unknown field `{short(str(path[-1]))}`", _for_unknown_field(path)
@@ -111,24 +111,17 @@ def _worded(document: Document, path: Path, item: ErrorDetails) -> Problem:
             known = [text or number for text, number in re.findall(r"'([^']*)'|([0-9]+)", context["expected"])]
             message, instead = _not_known(path, value), suggest(str(value), known)
         case "greater_than_equal":
-            message, instead = (
-                f"{subject} must be at least {context['ge']}, not {short(str(value))}",
-                f"write {context['ge']} or more",
-            )
+            bound = context["ge"]
+            message, instead = f"{subject} must be at least {bound}, not {shown}", f"write {bound} or more"
         case "less_than_equal":
-            message, instead = (
-                f"{subject} must be at most {context['le']}, not {short(str(value))}",
-                f"write {context['le']} or less",
-            )
+            bound = context["le"]
+            message, instead = f"{subject} must be at most {bound}, not {shown}", f"write {bound} or less"
         case "too_short" | "string_too_short":
-            message, instead = (
-                f"{subject} must not be empty",
-                "remove it for its default" if _optional(path) else "add at least one",
-            )
-        case "too_long":
-            message, instead = f"{subject} must hold at most {context['max_length']} entries", "make them fewer"
-        case "string_too_long":
-            message, instead = f"{subject} must hold at most {context['max_length']} characters", "make it shorter"
+            message = f"{subject} must not be empty"
+            instead = "remove it for its default" if _optional(path) else "write at least one"
+        case "too_long" | "string_too_long":
+            what, instead = ("characters", "make it shorter") if isinstance(value, str) else ("entries", "make them fewer")
+            message = f"{subject} must hold at most {context['max_length']} {what}"
         case _:
             message = f"{subject}: {item['msg']}"
     return document.problem(span, message, instead)
@@ -169,8 +162,15 @@ def _in_yaml(value: str | float) -> str:
     return text if re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9_/.-]*(:[A-Za-z0-9_/.-]+)*", text) else f'"{text}"'
 
 
-def _subject(path: Path, value: Any) -> str:
+def _of_key(item: ErrorDetails) -> bool:
+    """Whether the key is wrong, not the value behind it."""
+    return item["loc"][-1:] == ("[key]",)
+
+
+def _subject(path: Path, value: Any, *, of_key: bool = False) -> str:
     """How a message names what it speaks of: by its field, or by itself in a list."""
+    if of_key:
+        return f"`{short(str(value))}`"
     if not path:
         return "the file"
     if isinstance(path[-1], str):

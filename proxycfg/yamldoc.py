@@ -245,7 +245,9 @@ class _Reader:
         if event.tag not in (None, "!", _STANDARD + _TAGS[name]):
             self.complain(where, f"tag {event.tag.replace(_STANDARD, '!!')} has no meaning here", "remove the tag")
         if name == "ScalarEvent":
-            node = _Node(where, _scalar(event.value) if event.implicit[0] else event.value, raw=event.value)
+            node = _Node(
+                where, _scalar(event.value) if event.implicit[0] and not event.tag else event.value, raw=event.value
+            )
         elif name == "SequenceStartEvent":
             node = _Node(where, [], "list", children={})
         else:
@@ -312,12 +314,13 @@ _SYNTAX = (
     _Syntax("an (alias|anchor)", "a value cannot start with a bare * or &", 'write "*.example.com", quoted', at_start=True),
     _Syntax("cannot start any token", "a value cannot start with CHAR", "put the value in quotes"),
     _Syntax("quoted scalar found unexpected end", "the quote that opens here is never closed", "close it", at_start=True),
+    _Syntax("invalid Unicode", "half a character in an escape", "write the character itself"),
     _Syntax("unknown escape|hexdecimal", "no such escape in double quotes", r"write \\ for a backslash, or use single quotes"),
     _Syntax("flow (sequence|mapping) did not", "the bracket that opens here is never closed", "close it", char="", at_start=True),
     _Syntax("flow sequence did not", "`,` or `]` is missing here", "put a comma between items, and close the list"),
     _Syntax("flow mapping did not", "`,` or `}` is missing here", "put a comma between fields, and close the braces"),
     _Syntax("unexpected ':'", "a space is missing after the colon", "write `name: value`"),
-    _Syntax("node content", "a value is missing here", "write one, or remove the comma or bracket", char="[],}]"),
+    _Syntax("node content", "a name or value is missing here", "write it, or remove the sign that is too many"),
     _Syntax("mapping (values|keys) are not allowed", "a colon that fits nothing here",
             "line the field up with its neighbours; put a value that holds a colon in quotes"),
     _Syntax("sequence entries are not allowed", "a list cannot start on this line", "put the first `- ` on a line of its own"),

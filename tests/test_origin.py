@@ -13,9 +13,10 @@ import pytest
 
 from proxycfg.origin import Limits, Origin, reference
 from proxycfg.origin.__main__ import main
+from proxycfg.origin.plain import PlainWriter
 from proxycfg.origin.service import Version
 from tests.clients import sse
-from tests.clients.http import Client
+from tests.clients.http import Client, Transport
 from tests.clients.tls import Authority, make_authority
 
 
@@ -80,6 +81,31 @@ def test_versions_that_are_not_spoken(versions: set[Version], statuses: list[int
         assert [Client(origin.address, each).get("/").status for each in ("http/1.0", "http/1.1")] == statuses
         with Client(origin.address, "h2c").request("/") as call:
             assert call.head().status == (200 if "2" in versions else 0)
+
+
+@pytest.mark.parametrize(("transport", "end"), [("http/1.1", "reset"), ("h2c", "rst_stream")])
+def test_a_bug_of_the_origin_is_no_behaviour(
+    origin: Origin, transport: Transport, end: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, recorded as such, and the client is reset; the next exchange goes well."""
+    client = Client(origin.address, transport)
+    with monkeypatch.context() as patch:
+        patch.setattr(PlainWriter, "_headers", lambda _: 1 / 0)
+        assert client.get("/", script="key k; sse; event").end == end
+    assert "internal error" in origin.wait_ended("k").refused
+    assert "ZeroDivisionError" in caplog.text
+    assert client.get("/", script="sse; event").end == "clean"
+
+
+def test_ipv6(authority: Authority) -> None:
+    """As good as the other."""
+    try:
+        with Origin.start(host="::1", tls=authority.server_context()) as origin:
+            assert Client(origin.address, host="[::1]").get("/").status == 200
+            assert Client(origin.tls_address, "2", authority.ca).get("/").status == 200
+            assert origin.url == f"http://[::1]:{origin.port}"
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
 
 
 # Memory.

@@ -17,7 +17,7 @@ OFFICIAL: dict[EngineName, str] = {"nginx": "nginx:1.30", "envoy": "envoyproxy/e
 """The images that users run; ``PROXYCFG_NGINX_IMAGE`` and ``PROXYCFG_ENVOY_IMAGE`` name others."""
 
 _ANSWERS_WITHIN = 10.0
-_PULLS_WITHIN = 90.0
+_PULLS_WITHIN = 60.0
 _NOBODY = 65534
 _WRITABLE = ("/tmp", "/run", "/var/log/nginx", "/var/cache/nginx", "/var/lib/nginx")  # noqa: S108 - in the container
 _VERSION = re.compile(r"(?:nginx/|/)(\d+\.\d+\.\d+)[/\s]")
@@ -38,7 +38,7 @@ def from_image(image: str, wanted: str, say: Say) -> Engine:
     """
     _need_docker()
     if _docker("image", "inspect", image).returncode:
-        say(f"Docker pulls {image} (once) …")
+        say(f"Docker pulls {image} ...")
         pulled = _docker("pull", "--quiet", image, seconds=_PULLS_WITHIN)
         if pulled.returncode:
             raise Absent(f"Docker cannot pull {image}: {_last_line(pulled)}")

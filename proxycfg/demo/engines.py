@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self, cast, get_args
 
 from proxycfg.demo.process import Running
 from proxycfg.errors import BadUsage
 
 EngineName = Literal["nginx", "envoy"]
+EngineWord = Literal["auto", "nginx", "envoy"]
+RunnerWord = Literal["auto", "docker", "local"]
 Say = Callable[[str], None]
 
 
@@ -51,9 +53,25 @@ TITLES: dict[EngineName, str] = {"nginx": "nginx", "envoy": "Envoy"}
 class Wanted:
     """What the caller asks for; ``auto`` leaves the choice."""
 
-    engine: Literal["auto", "nginx", "envoy"] = "auto"
-    runner: Literal["auto", "docker", "local"] = "auto"
+    engine: EngineWord = "auto"
+    runner: RunnerWord = "auto"
     image: str = ""
+
+    @classmethod
+    def read(cls, engine: str, runner: str, image: str) -> Self:
+        """From words on a command line.
+
+        :raises BadUsage: if a word is not known, or they contradict each other.
+        """
+        for option, value, known in (
+            ("--engine", engine, get_args(EngineWord)),
+            ("--runner", runner, get_args(RunnerWord)),
+        ):
+            if value not in known:
+                raise BadUsage(f"{option} {value}: not known; write one of {', '.join(known)}")
+        made = cls(cast("EngineWord", engine), cast("RunnerWord", runner), image)
+        made.check()
+        return made
 
     def check(self) -> None:
         """Refuse what makes no sense.

@@ -1,4 +1,4 @@
-"""The view without a terminal: a line when something happens, a table at the end. ASCII alone, for every log there is."""
+"""The view without a terminal: a line when something happens, a table at the end; in ASCII, but for paths and what others say."""
 
 from __future__ import annotations
 
@@ -73,5 +73,6 @@ class PlainView:
             self._say(f"{at:8.2f} s  {lane:<10} {what}")
 
     def _say(self, text: str) -> None:
-        self._out.write(text.encode("ascii", "replace").decode() + "\n")
+        encoding = self._out.encoding or "utf-8"
+        self._out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         self._out.flush()

@@ -50,7 +50,7 @@ def told(verdict: Verdict, seen: Timeline) -> str:
     """A verdict in words, with its figure."""
     match verdict:
         case Verdict.FLOWS:
-            return f"streams, at most {seen.lateness or 0.0:.2f} s behind"
+            return f"streams, at most {max(1, round((seen.lateness or 0.0) * 1000))} ms behind"
         case Verdict.LATE:
             return f"held back, by up to {seen.lateness:.1f} s" if seen.lateness is not None else "held back"
         case Verdict.CUT:

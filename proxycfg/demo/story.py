@@ -37,7 +37,6 @@ class Story:
     """What is shown on one engine."""
 
     engine: str
-    title: str
     stock: str
     """What the stock config is, in a few words."""
     stock_file: str
@@ -80,7 +79,6 @@ def _held_happened(seen: Timeline) -> str:
 
 NGINX = Story(
     engine="nginx",
-    title="nginx",
     stock="proxy_pass and nothing else",
     stock_file="nginx.conf",
     # The OpenAI client, requests, curl without HTTP/2: most programs speak HTTP/1.1 over TLS, and there every version of nginx
@@ -123,7 +121,6 @@ def _timed_out_happened(seen: Timeline) -> str:
 
 ENVOY = Story(
     engine="envoy",
-    title="Envoy",
     stock="a route and nothing else",
     stock_file="envoy.yaml",
     secure=False,

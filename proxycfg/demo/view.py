@@ -24,7 +24,7 @@ _NARROWEST, _LOWEST = 80, 22
 _FRAME_ROWS = 15
 """Rows of a frame around the text: heading, borders, strips, figures."""
 _LABEL = 8
-_STEPS = "▂▃▄▅▆▇█"
+_STEPS = "▃▄▅▆▇█"
 _GOOD, _BAD, _WAIT = "green", "red", "yellow"
 
 
@@ -185,7 +185,9 @@ def _strip(times: Iterable[float], span: float, now: float, cells: int) -> str:
     # Logarithmic: what comes by twos and what comes at once must fit into one row.
     reached = int(now / span * cells)
     return "".join(
-        _STEPS[min(len(_STEPS) - 1, math.ceil(math.log2(count + 1)) - 1)] if count else ("·" if cell < reached else " ")
+        _STEPS[min(len(_STEPS) - 1, max(1, math.ceil(math.log2(count))) - 1)]
+        if count
+        else ("·" if cell < reached else " ")
         for cell, count in enumerate(counts)
     )
 

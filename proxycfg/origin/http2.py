@@ -150,8 +150,6 @@ class Http2Channel(Channel):
     async def _serve(self, plan: Plan) -> None:
         try:
             await self._session.service.answer(self, plan)
-        except H2Error:
-            self.live.leave("RST_STREAM")  # The stream closed under our hands.
         finally:
             self.inbox.discard()
             self._session.forget(self._stream)
@@ -277,12 +275,14 @@ class Http2Channel(Channel):
 
     async def rst(self, code: int, *, connection: bool) -> None:
         """Reset the stream, or the connection with all its streams."""
-        self._release()
+        with contextlib.suppress(H2Error):  # Closed already is as good.
+            self._release()
         if connection:
             await self._flush()
             await self._session.wire.reset()
             return
-        self._session.h2.reset_stream(self._stream, code)
+        with contextlib.suppress(H2Error):
+            self._session.h2.reset_stream(self._stream, code)
         await self._flush()
 
     def cork(self) -> None:

@@ -158,12 +158,16 @@ class Origin:
     @property
     def url(self) -> str:
         """Its base URL in clear text, without a slash at the end."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{self._host_in_url}:{self.port}"
 
     @property
     def tls_url(self) -> str:
         """Its base URL with TLS."""
-        return f"https://{self.host}:{self.tls_port}"
+        return f"https://{self._host_in_url}:{self.tls_port}"
+
+    @property
+    def _host_in_url(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     # What it saw.
 

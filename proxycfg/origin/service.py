@@ -153,7 +153,10 @@ class Service:
                     channel.live.complete()
                 case Control():
                     await self._control(channel)
-        except Exception:  # A bug of ours must neither pass for a behaviour under test nor stop the other exchanges.
+        except Exception:
+            if channel.live.ended_at is not None:
+                return  # The stream closed under our hands, and the record says why.
+            # A bug of ours must neither pass for a behaviour under test nor stop the other exchanges.
             log.exception("exchange %d (%s)", channel.live.id, channel.live.script)
             channel.live.refuse("internal error, see the log")
             channel.live.drop()
@@ -164,7 +167,7 @@ def _default(request: Request) -> str:
     """Choose the script of a request that brings none: by what it is, never by where it goes."""
     method = METHODS.get(request.path.rpartition("/")[2], "echo")
     if request.content_type.startswith("application/grpc"):
-        # Trailers-only failures and a silence before the headers are what real servers do, so no head before these.
+        # A failure without messages is trailers-only in real servers, so no head before it.
         return method if method.startswith("fail") else f"grpc; {method}"
     if request.content_type.startswith("application/connect+") or request.header("connect-protocol-version"):
         return method if method.startswith("fail") else f"connect; {method}"

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name in PARTS:
             if not options.only or name in options.only:
                 begun = time.monotonic()
-                parts[name] = _measure(name, Path(folder), quick=options.quick)
+                parts[name] = _measure(name, Path(folder) / name, quick=options.quick)
                 print(f"{parts[name]}\n({name}: {time.monotonic() - begun:.0f} s)\n", flush=True)
     if options.json:
         figures = {"machine": machine, "parts": {name: _plain(part) for name, part in parts.items()}}
@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _measure(name: str, folder: Path, *, quick: bool) -> Part:
     """One part. Those that need more than the standard library are imported when their turn comes."""
     module = importlib.import_module(f"tests.bench.{name.replace('-', '')}")
+    folder.mkdir()
     measured: Part = module.measure(folder, quick=quick)
     return measured
 

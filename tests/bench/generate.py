@@ -4,93 +4,93 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from tests.bench import specs
 from tests.bench.processes import PYTHON, TOOL, Bench, Cost, middle
 from tests.bench.report import Bound, Part, times
 
 TARGETS = ("nginx", "envoy")
+SIZES = (10, 100, 1_000, 10_000)
 EXPONENT = 1.15
-"""Time ~ routes ^ exponent: 1 is linear, n·log n looks like 1.1 here, 2 is what must not come back."""
-ROUNDS = 5
-LARGE = 5_000
-"""From so many routes on, three rounds do."""
+"""Cost ~ routes ^ exponent: 1 is linear, n·log n looks like 1.1 here, 2 is what must not come back."""
+TELLING = 100
+"""Below so many routes the difference to one route is noise."""
 READ = "import sys, yaml; yaml.load(open(sys.argv[1]).read(), Loader=yaml.CSafeLoader)"
 MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One command on one spec: the whole process, and how much more it took than on one route in the same round."""
+
+    whole: Cost
+    net_cpu: float
+    net_peak: float
 
 
 def measure(folder: Path, *, quick: bool) -> Part:
     """Generate for each target, and read the same file with PyYAML, in turn."""
     bench = Bench(folder)
-    sizes = (10, 100, 1_000) if quick else (10, 100, 1_000, 10_000)
-    part = Part("generate: whole process, medians; growth and the ratio to PyYAML without what one route takes")
-    start = _costs(bench, specs.plain, 1, rounds=1 if quick else ROUNDS)
-    found = {size: _costs(bench, specs.plain, size, rounds=_rounds(size, quick=quick)) for size in sizes}
+    part = Part("generate: whole processes, medians; growth and the ratio to PyYAML beyond what one route takes")
+    sizes = SIZES[:-1] if quick else SIZES
+    found = {size: _costs(bench, specs.plain, size, rounds=1 if quick else 3 if size >= 5_000 else 5) for size in sizes}
     rows = []
     for target in TARGETS:
-        before: tuple[int, Cost] | None = None
         for size, costs in found.items():
-            cost, yaml = costs[target], costs["yaml"]
-            net, net_yaml = cost.cpu - start[target].cpu, yaml.cpu - start["yaml"].cpu
-            # Below a hundred routes the difference to one route is noise.
-            growth = _exponents(before, (size, cost), start[target]) if before and before[0] >= 100 else None
-            ratio = net / net_yaml if size >= 100 else None
-            rows.append(
-                [
-                    f"{target} {size:,}",
-                    f"{cost.wall:.2f} s",
-                    f"{cost.cpu:.2f} s",
-                    f"{cost.peak / MEBIBYTE:.0f} MiB",
-                    f"{growth[0]:.2f}" if growth else "",
-                    f"{growth[1]:.2f}" if growth else "",
-                    times(ratio) if ratio else "",
-                ]
-            )
-            part.data[f"{target}-{size}"] = {
-                "routes": size, "wall": cost.wall, "cpu": cost.cpu, "peak": cost.peak, "yaml_cpu": yaml.cpu,
-                "time_exponent": growth and growth[0], "memory_exponent": growth and growth[1], "ratio_to_yaml": ratio,
+            cost = costs[target]
+            smaller = found.get(size // 10, costs)[target] if size // 10 >= TELLING else None
+            time = _exponent(smaller.net_cpu, cost.net_cpu, 10) if smaller else None
+            memory = _exponent(smaller.net_peak, cost.net_peak, 10) if smaller else None
+            ratio = cost.net_cpu / costs["yaml"].net_cpu if size > TELLING else None
+            whole = cost.whole
+            cells = [f"{whole.wall:.2f} s", f"{whole.cpu:.2f} s", f"{whole.peak / MEBIBYTE:.0f} MiB"]
+            growth = [f"{exponent:.2f}" if exponent else "" for exponent in (time, memory)]
+            rows.append([f"{target} {size:,}", *cells, *growth, times(ratio) if ratio else ""])
+            part.data[f"{target} {size}"] = {
+                "wall": whole.wall, "cpu": whole.cpu, "peak": whole.peak, "net_cpu": cost.net_cpu, "net_peak": cost.net_peak,
+                "time_exponent": time, "memory_exponent": memory, "ratio_to_yaml": ratio,
             }  # fmt: skip
-            before = (size, cost)
-            if growth and size == sizes[-1]:
-                part.bounds += [
-                    Bound(f"exponent of time, {target}, up to {size:,} routes", growth[0], EXPONENT),
-                    Bound(f"exponent of memory, {target}, up to {size:,} routes", growth[1], EXPONENT),
-                ]
+            if size == SIZES[-1] and time and memory:
+                part.bounds.append(Bound(f"exponent of time, {target}, to {size:,} routes", time, EXPONENT))
+                part.bounds.append(Bound(f"exponent of memory, {target}, to {size:,} routes", memory, EXPONENT))
     part.table(["target, routes", "time", "processor", "peak", "time ~ n^", "memory ~ n^", "to PyYAML"], rows)
-    part.data["one-route"] = {
-        name: {"wall": cost.wall, "cpu": cost.cpu, "peak": cost.peak} for name, cost in start.items()
-    }
     if not quick:
-        _shapes(bench, part, start, sizes[-2:])
+        _shapes(bench, part, SIZES[-2:])
     return part
 
 
-def _shapes(bench: Bench, part: Part, start: dict[str, Cost], sizes: Sequence[int]) -> None:
+def _shapes(bench: Bench, part: Part, sizes: Sequence[int]) -> None:
     """The same growth where something else than the number of routes is large."""
     rows = []
     for name, spec in specs.SHAPES.items():
-        small, large = (_costs(bench, spec, size, rounds=3) for size in sizes)
+        small, large = (_costs(bench, spec, size, rounds=2) for size in sizes)
         for target in TARGETS:
-            exponent, _ = _exponents((sizes[0], small[target]), (sizes[1], large[target]), start[target])
-            rows.append(
-                [f"{target}, {name}", f"{small[target].cpu:.2f} s", f"{large[target].cpu:.2f} s", f"{exponent:.2f}"]
-            )
-            part.data[f"{target}, {name}"] = {"cpu": [small[target].cpu, large[target].cpu], "time_exponent": exponent}
+            exponent = _exponent(small[target].net_cpu, large[target].net_cpu, sizes[1] / sizes[0])
+            seconds = [small[target].whole.cpu, large[target].whole.cpu]
+            rows.append([f"{target}, {name}", *(f"{each:.2f} s" for each in seconds), f"{exponent:.2f}"])
+            part.data[f"{target}, {name}"] = {"cpu": seconds, "time_exponent": exponent}
             part.bounds.append(Bound(f"exponent of time, {target}, {name}", exponent, EXPONENT))
-    part.table(["target, shape (processor time)", f"{sizes[0]:,}", f"{sizes[1]:,}", "time ~ n^"], rows)
+    part.table(["target, shape (processor)", *(f"{size:,}" for size in sizes), "time ~ n^"], rows)
 
 
-def _rounds(size: int, *, quick: bool) -> int:
-    return 1 if quick else 3 if size >= LARGE else ROUNDS
+def _costs(bench: Bench, spec: specs.Shape, size: int, *, rounds: int) -> dict[str, Measured]:
+    commands: dict[str, list[str]] = {}
+    for routes in (1, size):
+        path = bench.folder / f"{spec.__name__}-{routes}.yaml"
+        path.write_text(spec(routes))
+        commands |= {f"{target} {routes}": _command(path, target, bench.folder / "out") for target in TARGETS}
+        commands[f"yaml {routes}"] = [PYTHON, "-c", READ, str(path)]
+    costs = bench.costs(commands, rounds)
 
+    def measured(name: str) -> Measured:
+        pairs = list(zip(costs[f"{name} {size}"], costs[f"{name} 1"], strict=True))
+        net_cpu, net_peak = (median(getattr(a, key) - getattr(b, key) for a, b in pairs) for key in ("cpu", "peak"))
+        return Measured(middle(costs[f"{name} {size}"]), net_cpu, net_peak)
 
-def _costs(bench: Bench, spec: specs.Shape, size: int, *, rounds: int) -> dict[str, Cost]:
-    path = bench.folder / f"{spec.__name__}-{size}.yaml"
-    path.write_text(spec(size))
-    commands = {target: _command(path, target, bench.folder / "out") for target in TARGETS}
-    commands["yaml"] = [PYTHON, "-c", READ, str(path)]
-    return {name: middle(costs) for name, costs in bench.costs(commands, rounds).items()}
+    return {name: measured(name) for name in (*TARGETS, "yaml")}
 
 
 def _command(path: Path, target: str, out: Path) -> list[str]:
@@ -109,12 +109,5 @@ def _command(path: Path, target: str, out: Path) -> list[str]:
     ]
 
 
-def _exponents(before: tuple[int, Cost], after: tuple[int, Cost], start: Cost) -> tuple[float, float]:
-    """Of time and of memory, each above what one route takes."""
-    steps = math.log(after[0] / before[0])
-
-    def slope(low: float, high: float) -> float:
-        return math.log(high / low) / steps if low > 0 and high > 0 else math.nan
-
-    time = slope(before[1].cpu - start.cpu, after[1].cpu - start.cpu)
-    return time, slope(before[1].peak - start.peak, after[1].peak - start.peak)
+def _exponent(small: float, large: float, step: float) -> float:
+    return math.log(large / small, step) if small > 0 and large > 0 else math.nan

@@ -21,7 +21,7 @@ class Bound:
         return self.value <= self.limit
 
     def __str__(self) -> str:
-        return f"{'ok    ' if self.holds else 'BROKEN'}  {self.what}: {self.value:.4g}, at most {self.limit:g}"
+        return f"{'ok' if self.holds else 'BROKEN'}: {self.what}: {self.value:.4g}, at most {self.limit:g}"
 
 
 @dataclass(slots=True)
@@ -48,8 +48,10 @@ class Part:
         self.lines.append(text)
 
     def __str__(self) -> str:
-        said = [f"skipped: {reason}" for reason in self.skipped]
-        return "\n".join([f"== {self.title}", "", *self.lines, *said, *map(str, self.bounds)])
+        broken = [bound for bound in self.bounds if not bound.holds]
+        held = f"{len(self.bounds) - len(broken)} of {len(self.bounds)} bounds hold"
+        said = [*(f"skipped: {reason}" for reason in self.skipped), held, *map(str, broken)]
+        return "\n".join([f"== {self.title}", "", *self.lines, *said])
 
 
 def milliseconds(seconds: float, digits: int = 2) -> str:

@@ -1,7 +1,7 @@
 """Raw HTTP with a clock: every piece of an answer with the moment it came, and how the answer ended.
 
-The same calls over six transports. Nothing reads in the background: a test that does not ``read`` is a client that
-stalls, and the windows and buffers behind it fill up as they would.
+The same calls over six transports; a connection and its calls belong to one thread. Nothing reads in the background: a
+test that does not ``read`` is a client that stalls, and the windows and buffers behind it fill up as they would.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import Literal, Self, cast
 
 import h11
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionState, H2Connection
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
@@ -378,8 +378,9 @@ class Connection1(Connection):
         if body is not None:
             self.h11.send(h11.Data(data=body))
             self.h11.send(h11.EndOfMessage())
+        call = Call1(self)
         self.send(head + (body or b""))
-        return Call1(self)
+        return call
 
 
 class Call1(Call):
@@ -490,7 +491,10 @@ class Connection2(Connection):
             self._all_over("truncated")
             return
         for event in self.h2.receive_data(data):
-            if isinstance(event, ConnectionTerminated) and event.error_code:
+            if isinstance(event, ConnectionTerminated) and not event.error_code:
+                # h2 takes every GOAWAY for the end; RFC 9113 lets open streams finish, which is what a graceful reload is about.
+                self.h2.state_machine.state = ConnectionState.CLIENT_OPEN
+            elif isinstance(event, ConnectionTerminated):
                 self._all_over("goaway", int(event.error_code))
             call = self.calls.get(getattr(event, "stream_id", None) or 0)
             if call is not None:

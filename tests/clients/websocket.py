@@ -1,16 +1,27 @@
-"""WebSocket through the ``websockets`` library."""
+"""WebSocket through the ``websockets`` library.
 
-import ctypes
+Its asyncio client, run in a thread behind ordinary functions: its threaded one reads and writes one TLS object from two
+threads at once, which Python's ssl module bears only from 3.13 on (seen here as a handshake that never left).
+"""
+
+import asyncio
+import atexit
 import socket
 import struct
-from collections.abc import Iterable
-from typing import Self
+import threading
+from collections.abc import Coroutine, Iterable
+from functools import cache
+from typing import Any, Self, TypeVar
 
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from .http import Client
+
+_T = TypeVar("_T")
+# The library has its own time limits; this one is for a bug in them.
+_LAST_RESORT = 60.0
 
 
 class Refused(Exception):
@@ -44,36 +55,41 @@ class WebSocket:
     def send(self, message: str | bytes) -> None:
         """Send a text or binary message."""
         try:
-            self.connection.send(message)
+            _run(self.connection.send(message))
         except ConnectionClosed as error:
             raise _closed(error) from None
 
     def receive(self, timeout: float | None = None) -> str | bytes:
         """Wait for the next message; ``Closed`` if the other side closes instead."""
         try:
-            return self.connection.recv(self.timeout if timeout is None else timeout)
+            return _run(asyncio.wait_for(self.connection.recv(), self.timeout if timeout is None else timeout))
         except ConnectionClosed as error:
             raise _closed(error) from None
 
     def ping(self, timeout: float | None = None) -> None:
         """Send a ping and wait for its pong."""
-        if not self.connection.ping().wait(self.timeout if timeout is None else timeout):
-            raise TimeoutError("no pong")
+
+        async def ping() -> None:
+            await (await self.connection.ping())
+
+        try:
+            _run(asyncio.wait_for(ping(), self.timeout if timeout is None else timeout))
+        except ConnectionClosed as error:
+            raise _closed(error) from None
 
     def close(self, code: int = 1000) -> None:
         """Close with a frame and wait for the answer."""
-        self.connection.close(code)
+        _run(self.connection.close(code))
 
     def drop(self) -> None:
         """Leave with a FIN and no close frame."""
-        self.connection.socket.shutdown(socket.SHUT_RDWR)
+        _loop().call_soon_threadsafe(self.connection.transport.close)
 
     def abort(self) -> None:
         """Leave with an RST."""
-        # The library's own thread sits in recv, so the socket cannot be closed under it. Linux resets a TCP connection
-        # that is connected to no address; Python's own connect does not let one say that.
-        nowhere = struct.pack("H14x", socket.AF_UNSPEC)
-        ctypes.CDLL(None).connect(self.connection.socket.fileno(), nowhere, len(nowhere))
+        sock = self.connection.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        _loop().call_soon_threadsafe(self.connection.transport.abort)
 
     def __enter__(self) -> Self:
         """Close at the end of the block."""
@@ -81,7 +97,7 @@ class WebSocket:
 
     def __exit__(self, *_: object) -> None:
         """Close."""
-        self.connection.__exit__(None, None, None)
+        self.close()
 
 
 def open_socket(
@@ -93,13 +109,16 @@ def open_socket(
     subprotocols: Iterable[str] = (),
     pings: float | None = None,
 ) -> WebSocket:
-    """Shake hands over ``http/1.1`` or ``http/1.1+tls``; ``pings`` sends one every so many seconds (default: never)."""
-    sock = socket.create_connection(client.address, timeout=client.timeout)
-    scheme = "wss" if client.secure else "ws"
-    try:
-        connection = connect(
-            f"{scheme}://{client.authority}{target}",
-            sock=sock,
+    """Shake hands over ``http/1.1`` or ``http/1.1+tls``; ``pings`` sends one every so many seconds (default: never).
+
+    ``Refused`` is another answer than 101; ``OSError`` or the library's ``InvalidHandshake`` none at all.
+    """
+
+    async def open_() -> ClientConnection:
+        return await connect(
+            f"{'wss' if client.secure else 'ws'}://{client.authority}{target}",
+            host=client.address[0],
+            port=client.address[1],
             ssl=client.context if client.secure else None,
             server_hostname=client.server_name if client.secure else None,
             additional_headers=[*headers, *((("x-origin-script", script),) if script else ())],
@@ -110,10 +129,31 @@ def open_socket(
             ping_interval=pings,
             proxy=None,
         )
+
+    try:
+        return WebSocket(_run(open_()), client.timeout)
     except InvalidStatus as error:
         raise Refused(error.response.status_code, bytes(error.response.body or b"")) from None
-    # As a context manager, which the library wants; ours ends it.
-    return WebSocket(connection.__enter__(), client.timeout)
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The event loop all sockets live in, in a thread of its own until the process ends."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="websockets", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    atexit.register(stop)
+    return loop
+
+
+def _run(work: Coroutine[Any, Any, _T]) -> _T:
+    return asyncio.run_coroutine_threadsafe(work, _loop()).result(_LAST_RESORT)
 
 
 def _closed(error: ConnectionClosed) -> Closed:

@@ -119,6 +119,7 @@ def _stock_failures() -> Iterator[tuple[str, Scenario, Transport, Kind, bool]]:
         # An event larger than a buffer waits for the next one, whatever the version.
         yield engine, scenarios.sse_split_in_step, "http/1.1", "stock", False
         yield engine, scenarios.upload_in_step, "http/1.1", "stock", False
+        yield engine, scenarios.poll_is_shared, "http/1.1", "stock", False
         yield engine, scenarios.sse_survives_silence, "http/1.1", "stock", True
         yield engine, scenarios.ndjson_survives_silence, "http/1.1", "stock", True
         yield engine, scenarios.long_poll_survives_silence, "http/1.1", "stock", True
@@ -136,7 +137,6 @@ def _stock_failures() -> Iterator[tuple[str, Scenario, Transport, Kind, bool]]:
         yield engine, scenarios.grpc_unary, "2", "stock", False
         yield engine, scenarios.grpc_server_stream_in_step, "2", "stock", False
         yield engine, scenarios.grpc_bidi_in_step, "2", "stock", False
-        yield engine, scenarios.poll_is_shared, "http/1.1", "stock", False
         yield engine, scenarios.origin_sees_a_clean_request, "http/1.1", "stock", False
         yield engine, scenarios.post_is_never_sent_twice, "http/1.1", "careless", False
 

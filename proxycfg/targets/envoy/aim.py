@@ -91,7 +91,9 @@ def aim_of(route: Route, spec: Spec, version: str, body_limit: float) -> tuple[B
         "max_streams": max_streams(route.upstream, spec),
     }
     can = {name: exactly(value) for name, value in fixed.items()}
-    aim, missed = choose_aim(need_of(route), can, {**fixed, "accept_encoding_forwarded": name in ("http", "grpc", "websocket")})
+    aim, missed = choose_aim(
+        need_of(route), can, {**fixed, "accept_encoding_forwarded": name in ("http", "grpc", "websocket")}
+    )
     return dataclasses.replace(aim, send_timeout=_send_timeout(route, clients, version)), missed
 
 

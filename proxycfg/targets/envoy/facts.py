@@ -30,9 +30,9 @@ CONNECT_TIMEOUT = 5.0
 """To reach an origin, TLS handshake included. A server that is up answers in milliseconds, and the client is waiting."""
 
 SEND_TIMEOUT = 60.0
-"""That a client may refuse to read while Envoy holds a full buffer for it. Without a limit it pins its stream, the buffer and the
-origin's connection for as long as the idle timer allows. The timer is the connection's: a client that stalls one stream of an HTTP/2
-connection is dropped by that stream's idle timer (measured)."""
+"""That a client may refuse to read while Envoy holds a full buffer for it. Without a limit it pins its stream, the buffer
+and the origin's connection for as long as the idle timer allows. The timer is the connection's: a client that stalls over
+HTTP/2 is dropped by the stream's idle timer (measured)."""
 
 HEADERS_TIMEOUT = 10.0
 """For the request's headers to arrive. `request_timeout` stays unset: it counts the body too, and so ends uploads."""
@@ -44,8 +44,8 @@ KEEPALIVE = 300.0
 """That a client's connection stays open with no stream on it."""
 
 CONNECTION_AGE = 3600.0
-"""After which a client's connection takes no new streams, so that clients spread over instances again. Open streams and WebSockets
-stay (measured: V14b in the notes)."""
+"""After which a client's connection takes no new streams, so that clients spread over instances again. Open streams and
+WebSockets stay (measured)."""
 
 PING_CLIENTS = 30.0
 """Between HTTP/2 PINGs (HTTP/3: probes) to clients: they find those that vanished. They count as sound for no stream timer."""
@@ -54,8 +54,8 @@ PING_TIMEOUT = 10.0
 """For the answer to a PING."""
 
 PING_ORIGINS = 330.0
-"""Between HTTP/2 PINGs to origins. A gRPC server closes a quiet connection, streams and all, on PINGs less than five minutes apart
-("too many pings": measured after 5.3 s with one a second)."""
+"""Between HTTP/2 PINGs to origins. A gRPC server closes a quiet connection, streams and all, on PINGs less than five minutes
+apart ("too many pings": measured after 5.3 s with one a second)."""
 
 ORIGIN_KEEPALIVE = 4.0
 """That an idle connection to an HTTP/1.1 origin is kept. uvicorn and Node hang up after five, and a request written into a
@@ -71,24 +71,28 @@ CONNECTION_BUFFER = 32_768
 origin back after this much; pieces larger than it still stream (measured: V16d)."""
 
 STREAM_WINDOW, CONNECTION_WINDOW = 65_536, 1_048_576
-"""HTTP/2 and HTTP/3 windows, by Envoy's advice for the edge (its defaults are 16 and 24 MiB): what one stream, and one connection,
-can make Envoy hold."""
+"""HTTP/2 and HTTP/3 windows, by Envoy's advice for the edge (its defaults are 16 and 24 MiB): what one stream, and one
+connection, can make Envoy hold."""
 
 MAX_HEADERS_KB = 60
 """Kilobytes of request headers: cookies and tokens are large. Envoy's default, stated."""
 
 BODY_LIMITS = 8
-"""Different limits on bodies in one config. Each is a filter that every request passes, so beyond this many they are rounded up to
-powers of two."""
+"""Different limits on bodies in one config. Each is a filter that every request passes, so beyond this many they are rounded
+up to powers of two."""
 
 RATE_CLIENTS = 10_000
 """Client addresses that the rate limit of one route remembers; beyond it the one unheard of for longest is forgotten."""
 
+REGEX_STEPS = 1_000_000
+"""Steps of one compiled regular expression. Envoy's limit of 100 is from days when its engine was not linear; RE2 has a bound
+of its own, in memory."""
+
 # ---- counts, out of scale.streams ----
 
 CLIENT_STREAMS = 1024
-"""Streams of one HTTP/2 or HTTP/3 connection. Each event stream and each gRPC call holds one, and beyond it the client waits without
-a word, so Envoy's advice of 100 is too few for a gRPC channel, or for one origin in many tabs."""
+"""Streams of one HTTP/2 or HTTP/3 connection. Each event stream and each gRPC call holds one, and beyond it the client waits
+without a word, so Envoy's advice of 100 is too few for a gRPC channel, or for one application in many tabs."""
 
 STREAMS_PER_CONNECTION = 100
 """Streams on one HTTP/2 connection to an origin, then another one is opened. Servers commonly allow 100 to 250."""
@@ -140,8 +144,8 @@ EXPOSED_HEADERS = ("grpc-status", "grpc-message", "grpc-status-details-bin")
 """Response headers that a browser client of gRPC-Web or Connect must be able to read."""
 
 CORS_HEADERS = (
-    "access-control-allow-origin", "access-control-allow-credentials", "access-control-allow-methods", "access-control-allow-headers",
-    "access-control-expose-headers", "access-control-max-age",
+    "access-control-allow-origin", "access-control-allow-credentials", "access-control-allow-methods",
+    "access-control-allow-headers", "access-control-expose-headers", "access-control-max-age",
 )  # fmt: skip
 """What an origin may say about CORS by itself, and must not where the spec says it."""
 

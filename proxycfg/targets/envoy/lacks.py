@@ -39,8 +39,8 @@ def of_spec(spec: Spec, version: str, body_limits: Mapping[str, float]) -> Itera
     if rounded:
         yield _finding(
             "body-limits-rounded", Category.BODY_SIZE, Severity.INFO, spec.span_of("routes"),
-            f"Envoy needs a filter for each body limit, so with more than {facts.BODY_LIMITS} of them {rounded} are rounded up to "
-            "powers of two",
+            f"Envoy needs a filter for each body limit: with more than {facts.BODY_LIMITS} of them, {rounded} are rounded "
+            "up to powers of two",
             f"use at most {facts.BODY_LIMITS} different values of upload.max_bytes",
         )  # fmt: skip
     for upstream in {route.upstream.name: route.upstream for route in spec.routes}.values():
@@ -66,8 +66,8 @@ def _of_upstream(upstream: Upstream, spec: Spec) -> Iterator[Finding]:
         yield _finding(
             "upstream-connections-below-scale", Category.CONNECTION_LIMITS, Severity.WARNING,
             spec.span_of("upstreams", name, "max_connections"),
-            f"max_connections {upstream.max_connections} × {len(upstream.servers)} server(s) of upstream `{name}` holds fewer streams "
-            f"than scale.streams ({spec.streams}): Envoy answers the rest with 503 at once",
+            f"max_connections {upstream.max_connections} × {len(upstream.servers)} server(s) of upstream `{name}` holds fewer "
+            f"streams than scale.streams ({spec.streams}): Envoy answers the rest with 503 at once",
             "raise max_connections, add servers, or lower scale.streams",
         )  # fmt: skip
     if upstream.max_connections and named:
@@ -82,14 +82,15 @@ def _of_upstream(upstream: Upstream, spec: Spec) -> Iterator[Finding]:
         yield _finding(
             "affinity-waits-for-its-server", Category.CONNECTION_LIMITS, Severity.WARNING,
             spec.span_of("upstreams", name, "max_connections"),
-            f"a client of upstream `{name}` whose own server has its {upstream.max_connections} connections waits in silence for one, "
-            "although others are free",
+            f"a client of upstream `{name}` whose own server has its {upstream.max_connections} connections waits in silence "
+            "for one, although others are free",
             "raise max_connections, or give up affinity",
         )  # fmt: skip
     if upstream.keepalive not in (0, DEFAULT_KEEPALIVE):
         yield _finding(
             "idle-connections-not-counted", Category.KEEPALIVE, Severity.INFO, spec.span_of("upstreams", name, "keepalive"),
-            f"Envoy cannot count idle connections: those of upstream `{name}` close after {facts.ORIGIN_KEEPALIVE:g} s, however many",
+            f"Envoy cannot count idle connections: those of upstream `{name}` close after {facts.ORIGIN_KEEPALIVE:g} s, "
+            "however many they are",
             "leave keepalive out, or write 0 to close every one at once",
         )  # fmt: skip
 
@@ -119,7 +120,8 @@ def of_route(route: Route, version: str, missed: Mapping[str, Between[Any]]) -> 
     if route.protocol.name == "connect" and route.upstream.speaks_grpc:
         yield _on(
             route, "connect-bridge-unfinished", Category.HARDENING, Severity.INFO, route.span_of("protocol"),
-            f"Envoy calls the filter that turns Connect into gRPC for {route.title} work in progress, outside its security policy",
+            f"Envoy calls the filter that turns Connect into gRPC for {route.title} work in progress, outside its "
+            "security policy",
             "let the server speak Connect itself, and write its URL as http:// or with `http: 2`",
         )  # fmt: skip
     if "\\" in route.path and route.kind != "regex":
@@ -145,13 +147,14 @@ def _of_need(route: Route, missed: Mapping[str, Between[Any]]) -> Iterator[Findi
     elif {"client_http_versions", "upgrade"} & set(missed):
         yield _on(
             route, "websocket-without-http1", Category.UPGRADE_HEADERS, Severity.ERROR, route.span_of("protocol"),
-            f"the listener offers no HTTP/1.1, without which no client can open the socket {route.title}", 'add "1.1" to listen.http',
+            f"the listener offers no HTTP/1.1, without which no client can open the socket {route.title}",
+            'add "1.1" to listen.http',
         )  # fmt: skip
     if "caching" in missed:
         yield _on(
             route, "cache-not-kept", Category.CACHING, Severity.WARNING, route.span_of("cache"),
-            "Envoy's caches are unfinished: they hand one client's Set-Cookie to the next and forget nothing until memory is full. "
-            f"So every poll of {route.title} reaches the origin",
+            "Envoy's caches are unfinished: they hand one client's Set-Cookie to the next and forget nothing until memory is "
+            f"full. So every poll of {route.title} reaches the origin",
             "put nginx or a CDN in front for this route, or make the origin's answer cheap",
         )  # fmt: skip
     for name in sorted(set(missed) - known):
@@ -164,8 +167,10 @@ def _of_need(route: Route, missed: Mapping[str, Between[Any]]) -> Iterator[Findi
 def _of_limits(route: Route, version: str) -> Iterator[Finding]:
     if route.per_client:
         yield _on(
-            route, "streams-per-client-not-limited", Category.CONNECTION_LIMITS, Severity.WARNING, route.span_of("limits", "per_client"),
-            f"Envoy has no limit on the concurrent streams of one client, so one address can hold every stream of {route.title}",
+            route, "streams-per-client-not-limited", Category.CONNECTION_LIMITS, Severity.WARNING,
+            route.span_of("limits", "per_client"),
+            "Envoy has no limit on the concurrent streams of one client, so one address can hold every stream of "
+            f"{route.title}",
             "count them in the application, put nginx (limit_conn) in front, or limit how fast they start: limits.rate",
         )  # fmt: skip
     # A limit that nobody wrote is not missed.
@@ -204,12 +209,16 @@ def _match_span(route: Route) -> Span:
     return route.span_of({"prefix": "path"}.get(route.kind, route.kind))
 
 
-def _on(route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
+def _on(  # noqa: PLR0913, PLR0917 - a finding has that many parts
+    route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
+) -> Finding:
     return Finding(
         rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="envoy",
         protocol=route.protocol.name, route_host=None if "*" in route.hosts else route.hosts[0], route_path=route.path,
     )  # fmt: skip
 
 
-def _finding(rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
+def _finding(  # noqa: PLR0913, PLR0917 - the same
+    rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
+) -> Finding:
     return Finding(rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="envoy")

@@ -36,7 +36,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def seconds(value: float) -> Quoted:
-    """A duration: seconds with an ``s``. Envoy drops what is less than a millisecond and takes 0 for "off", so it is rounded up."""
+    """A duration: seconds with an ``s``, rounded up to the milliseconds that Envoy counts, since 0 means "off"."""
     millis = math.ceil(round(value * 1000, 3))
     return Quoted(f"{millis // 1000}s" if millis % 1000 == 0 else f"{millis / 1000:.3f}".rstrip("0") + "s")
 

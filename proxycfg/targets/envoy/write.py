@@ -231,11 +231,14 @@ def _context(spec: Spec, version: str, aims: Mapping[str, Behavior]) -> Mapping[
         "heap_bytes": facts.heap(spec.streams, held),
         "listeners": listeners,
         "alt_svc": f'h3=":{spec.listen.port}"; ma=86400' if len(listeners) > 1 else "",
+        "regexes": any(entry.rewrite or entry.match.kind == "regex" for entry in entries.values()),
         "websocket": any(entry.websocket for entry in entries.values()),
         "underscores": _names_underscores(spec),
         "filters": _filters(entries.values()),
         "hosts": tuple(
-            VirtualHost(hosts[0], tuple(_domain(host) for host in hosts), tuple(entries[route.name] for route in routes))
+            VirtualHost(
+                hosts[0], tuple(_domain(host) for host in hosts), tuple(entries[route.name] for route in routes)
+            )
             for hosts, routes in spec.servers
         ),
         "clusters": tuple(_cluster(upstream, spec) for upstream in _used_upstreams(spec)),
@@ -361,7 +364,11 @@ def _methods(route: Route) -> tuple[str, ...]:
 
 def _headers(rewrites: Mapping[str, str | None]) -> tuple[tuple[Header, ...], tuple[str, ...]]:
     """What to set and what to remove, without the host, which has a field of its own, and what Envoy keeps to itself."""
-    mine = {name: value for name, value in rewrites.items() if not name.lower().startswith("x-envoy-") and name.lower() != "host"}
+    mine = {
+        name: value
+        for name, value in rewrites.items()
+        if not name.lower().startswith("x-envoy-") and name.lower() != "host"
+    }
     to_set = tuple(Header(name, quote.literal(value)) for name, value in mine.items() if value is not None)
     return to_set, tuple(name for name, value in mine.items() if value is None)
 

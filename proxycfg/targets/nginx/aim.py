@@ -6,6 +6,7 @@ What of a need is out of nginx's reach becomes a finding in :mod:`proxycfg.targe
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from proxycfg.behavior import FOREVER, NO, Behavior, Between, exactly
@@ -88,9 +89,9 @@ def retries(route: Route) -> bool:
     return route.attempts > 1 and len(route.upstream.servers) > 1
 
 
-def rewrites(route: Route, header: str) -> bool:
-    """Whether the spec sets or removes that request header, whose names have no case."""
-    return any(name.lower() == header.lower() for name in route.rewrites.request)
+def names(headers: Iterable[str], header: str) -> bool:
+    """Whether a header is among those that the spec sets or removes; their names have no case."""
+    return any(name.lower() == header.lower() for name in headers)
 
 
 def aim_of(route: Route, spec: Spec, version: str) -> tuple[Behavior, dict[str, Between[Any]]]:
@@ -119,8 +120,9 @@ def aim_of(route: Route, spec: Spec, version: str) -> tuple[Behavior, dict[str, 
         "retries_non_idempotent": False,
         "error_interception": False,
         "honors_x_accel_buffering": buffered,
-        "forwards_x_accel_buffering": True,
-        "accept_encoding_forwarded": name in ("http", "grpc", "websocket") and not rewrites(route, "Accept-Encoding"),
+        "forwards_x_accel_buffering": not names(route.rewrites.response, "X-Accel-Buffering"),
+        "accept_encoding_forwarded": name in ("http", "grpc", "websocket")
+        and not names(route.rewrites.request, "Accept-Encoding"),
         "client_http_versions": listens,
         "grpc": name == "grpc" and "2" in listens,
         "session_affinity": route.upstream.affinity.by if route.upstream.affinity else "none",

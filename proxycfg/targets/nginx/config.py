@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from proxycfg.errors import Problem
+from proxycfg.errors import Problem, Unreadable
 from proxycfg.source import Source
 from proxycfg.targets.nginx.syntax import Directive, Text, Tree, parse
 
@@ -21,10 +21,6 @@ MAX_FILES = 20_000
 """Files of one configuration."""
 MAX_NESTING = 50
 """Files included by files included by files."""
-
-
-class Unreadable(Exception):
-    """A file that an ``include`` names cannot be read; the text says why."""
 
 
 class Lookup(Protocol):

@@ -32,10 +32,12 @@ def maps_of(spec: Spec, version: str, names: Names, upstreams: tuple[Upstream, .
     """Every variable that the spec's routes and upstreams need, in the order of their use."""
     made: list[Map] = []
     if any(quote.needs_dollar(value) for route in spec.routes for value in _set_values(route)):
-        made.append(Map("geo", "", quote.DOLLAR, Quoted('"$"'), (), "A literal dollar sign, for which nginx has no escape."))
+        made.append(
+            Map("geo", "", quote.DOLLAR, Quoted('"$"'), (), "A literal dollar sign, for which nginx has no escape.")
+        )
     if not facts.has(version, "request_port_variables"):
         made.append(_port())
-    made.append(_path())
+    made.append(_asked())
     made += _forwarded(spec, version)
     if any(route.protocol.name == "websocket" for route in spec.routes):
         made += _upgrade()
@@ -64,10 +66,10 @@ def _port() -> Map:
     return Map("map", "$http_host", "$proxycfg_port", EMPTY, (suffix,), why)
 
 
-def _path() -> Map:
-    bare = Quoted(r'"~^(?<proxycfg_bare>[^?]*)\?"'), Quoted("$proxycfg_bare")
-    why = "The path without the query: a token in a query must not reach a log."
-    return Map("map", "$request_uri", "$proxycfg_path", Quoted("$request_uri"), (bare,), why)
+def _asked() -> Map:
+    asked = Quoted(r'"~^(?<proxycfg_line>\S+ [^?\s]*)"'), Quoted("$proxycfg_line")
+    why = "Method and path as they came, without the query: a token in a query must not reach a log."
+    return Map("map", "$request", "$proxycfg_asked", Quoted("-"), (asked,), why)
 
 
 def _forwarded(spec: Spec, version: str) -> Iterator[Map]:

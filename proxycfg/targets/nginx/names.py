@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound=Hashable)
 
 _LENGTH = 18
-"""Of the part that differs: with ``proxycfg_credentials_`` before it and a number behind, a variable fits into nginx's default buckets."""
+"""Of the part that differs: with ``proxycfg_credentials_`` before it and a number behind, a variable still fits into the
+default buckets of nginx's hash tables."""
 
 Origins = tuple[str, ...]
 Credential = tuple[str, str]
@@ -66,7 +67,10 @@ def credential(route: Route) -> Credential:
 
 
 def _short(wanted: Iterable[tuple[K, str]]) -> dict[K, str]:
-    made = ((key, re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:_LENGTH].strip("_") or "root") for key, stem in wanted)
+    made = (
+        (key, re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:_LENGTH].strip("_") or "root")
+        for key, stem in wanted
+    )
     return _unique((key, stem, stem) for key, stem in made)
 
 

@@ -2,7 +2,8 @@
 
 nginx reads a double-quoted word up to the next bare quote. Inside it a backslash before a quote, a backslash, t, r or n makes
 one character of the two; before anything else it stands for itself, and nothing else is special, not even a newline. Where a
-directive takes variables, ``$`` starts one, and there is no escape for it: the literal sign comes out of a variable that holds it.
+directive takes variables, ``$`` starts one, and there is no escape for it: the literal sign comes out of a variable that
+holds it.
 """
 
 from __future__ import annotations

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from proxycfg.finding import Category, Finding, Severity
+from proxycfg.errors import InvalidInput
+from proxycfg.finding import Finding
 from proxycfg.protocols import protocols
 from proxycfg.target import Output
-from proxycfg.targets.nginx import facts, quote
-from proxycfg.targets.nginx.aim import aim_of, module_of, version_of, workers
+from proxycfg.targets.nginx import facts, lacks, quote
+from proxycfg.targets.nginx.aim import (
+    aim_of,
+    idle_connections,
+    module_of,
+    names,
+    offered,
+    retries,
+    used_upstreams,
+    version_of,
+    workers,
+)
+from proxycfg.targets.nginx.maps import Map, affinity_key, asked_host, maps_of
+from proxycfg.targets.nginx.names import Names, cors_in_browsers, credential, names_of
 from proxycfg.template import Quoted, environment
+from proxycfg.units import show_duration
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -24,26 +38,8 @@ if TYPE_CHECKING:
 STANDARD_EXPOSED = "grpc-status, grpc-message, grpc-status-details-bin"
 """Response headers that a browser client of gRPC-Web or Connect must be able to read."""
 
-
-@dataclass(frozen=True, slots=True)
-class Map:
-    """One ``map`` or ``geo``: a variable out of a key. ``default`` and the values may hold variables already quoted."""
-
-    kind: str
-    key: str
-    variable: str
-    default: Quoted
-    lines: tuple[tuple[Quoted, Quoted], ...]
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """One shared zone of a per-client limit."""
-
-    name: str
-    megabytes: int
-    rate: str
+_SPARE_SLOTS = 512
+"""Connection slots for short requests, listeners and the channel to the master: nginx's default for everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,44 +52,16 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamBlock:
-    """One ``upstream``."""
+    """One ``upstream``. ``keepalive`` is None where nginx keeps no connections by itself and none is wanted."""
 
     name: str
     balance: Quoted | None
-    servers: tuple[str, ...]
+    servers: tuple[Quoted, ...]
     max_conns: int
     count_failures: bool
-    keepalive: int
+    keepalive: int | None
+    keepalive_timeout: Quoted
     zone_kilobytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
-    """One ``location``, with every value that its template prints."""
-
-    route: Route
-    aim: Behavior
-    module: str
-    match: Quoted
-    note: str
-    pass_to: str
-    read_timeout: Quoted
-    client_body_timeout: Quoted
-    body_limit: Quoted
-    denied_methods: Quoted | None
-    strip: Quoted | None
-    request_headers: tuple[Header, ...]
-    hidden_headers: tuple[str, ...]
-    response_headers: tuple[Header, ...]
-    origin_check: Quoted | None
-    preflight: bool
-    tls: UpstreamTls | None
-    quiet_errors: bool
-    retry_on: str
-    cache_seconds: int
-    cache_bypass: str
-    burst: int
-    buffer_size: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +70,77 @@ class UpstreamTls:
 
     name: str
     verify: bool
-    ca: str
+    ca: Quoted
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """One ``server``; ``catch_all`` says that unknown paths need an answer of their own."""
+class Errors:
+    """Where nginx's own answers come from, and the headers they bear."""
 
-    names: tuple[str, ...]
+    location: str
+    headers: tuple[Header, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """One route, with every value that its template prints. ``matches`` are the arguments of its ``location`` blocks."""
+
+    route: Route
+    aim: Behavior
+    module: str
+    matches: tuple[Quoted, ...]
+    note: str
+    pass_to: Quoted
+    read_timeout: Quoted
+    client_body_timeout: Quoted
+    body_limit: Quoted
+    denied_methods: Quoted | None
+    allowed: Quoted
+    strip: Quoted | None
+    request_headers: tuple[Header, ...]
+    hidden_headers: tuple[str, ...]
+    hides_upgrade: bool
+    response_headers: tuple[Header, ...]
+    preflight_headers: tuple[Header, ...]
+    passes_x_accel: bool
+    origin_check: Quoted | None
+    errors: Errors | None
+    tls: UpstreamTls | None
+    quiet_errors: bool
+    retry_on: Quoted
+    cache_seconds: int
+    private: Quoted
+    rate_zone: Quoted | None
+    burst: int
+    per_client: int
+    buffer_size: Quoted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One ``server``. ``first`` says that it sets what belongs to the port, ``catch_all`` that unknown paths need an answer."""
+
+    names: tuple[Quoted, ...]
     is_default: bool
+    first: bool
     locations: tuple[Location, ...]
+    errors: tuple[Errors, ...]
     catch_all: bool
+    modules: frozenset[str]
+    grpc: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """Sizes of nginx's hash tables, where its defaults are too small: directive → value."""
+
+    http: Mapping[str, int]
+    server: Mapping[str, int]
 
 
 @cache
 def _environment() -> Environment:
-    return environment(
-        "nginx",
-        {"word": quote.word, "bare": _bare, "ours": Quoted, "comment": _comment},
-    )
+    return environment("nginx", {"word": quote.word, "file": quote.file, "ours": Quoted, "comment": _comment})
 
 
 def _comment(text: str) -> Quoted:
@@ -128,366 +148,339 @@ def _comment(text: str) -> Quoted:
     return Quoted("".join(c if c.isprintable() else " " for c in text))
 
 
-def _bare(text: str) -> Quoted:
-    """Text of ours, or of an alphabet that the spec's models limit to letters, digits and ``_.-:*[]``, printed without quotes."""
-    if not all(c.isalnum() or c in "_.-:*[]/ ,|@+" for c in text):
-        return quote.word(text)
-    return Quoted(text)
-
-
 def write(spec: Spec) -> Output:
-    """The whole config: ``nginx.conf``, or ``site.conf`` where the spec asks for a file to include."""
+    """The whole config: ``nginx.conf``, or ``site.conf`` where the spec asks for a file to include.
+
+    :raises InvalidInput: if a value cannot stand in a file that nginx reads.
+    """
     nginx = spec.targets.nginx
     layout = nginx.layout if nginx else "full"
     version = version_of(spec)
+    if problems := list(lacks.unwritable(spec, version)):
+        raise InvalidInput(problems)
     aims: dict[str, Behavior] = {}
-    findings: list[Finding] = list(_about_the_whole(spec, version, layout))
+    findings: list[Finding] = list(lacks.of_spec(spec, version, layout))
     for route in spec.routes:
         aims[route.name], missed = aim_of(route, spec, version)
-        findings += missed
-    text = _environment().get_template("nginx.conf.j2" if layout == "full" else "site.conf.j2").render(
-        _context(spec, version, layout, aims)
-    )
-    return Output({"nginx.conf" if layout == "full" else "site.conf": text}, tuple(findings), aims)
-
-
-def _about_the_whole(spec: Spec, version: str, layout: str) -> Iterable[Finding]:
-    """What concerns no single route."""
-    if facts.parse(version) < facts.OLDEST:
-        yield _finding(
-            "nginx-version-too-old", Category.OPERATIONS, Severity.ERROR, spec.span_of("targets", "nginx", "version"),
-            f"nginx {version} lacks directives that this config needs", "use 1.18 or newer",
-        )  # fmt: skip
-    if "3" in spec.listen.http and not facts.has(version, "http3"):
-        yield _finding(
-            "http3-not-offered", Category.OPERATIONS, Severity.WARNING, spec.span_of("listen", "http"),
-            f"nginx {version} has no HTTP/3: clients use HTTP/2", "use nginx 1.25 or newer, or remove 3",
-        )  # fmt: skip
+        findings += lacks.of_route(route, spec, version, missed)
+    context = _Writing(spec, version, aims, alone=layout == "full").context()
+    name = "nginx.conf" if layout == "full" else "site.conf"
     if layout == "site":
-        processes, slots = workers(spec)
-        yield _finding(
-            "site-layout-leaves-limits", Category.OPERATIONS, Severity.INFO, spec.span_of("targets", "nginx", "layout"),
-            f"a site file cannot set what {spec.streams} streams need in the main nginx.conf",
-            f"put there: {f'worker_processes {processes}; ' if processes else ''}worker_rlimit_nofile {2 * slots}; "
-            f"worker_shutdown_timeout {_shutdown(spec)}; and in events: worker_connections {slots};",
-        )  # fmt: skip
+        findings.append(lacks.site_layout(spec, _main_settings(context)))
+    return Output({name: _environment().get_template(f"{name}.j2").render(context)}, tuple(findings), aims)
 
 
-def _finding(rule: str, category: Category, severity: Severity, span: object, message: str, why: str) -> Finding:
-    return Finding(rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="nginx")  # type: ignore[arg-type]
-
-
-def _shutdown(spec: Spec) -> Quoted:
-    longest = max((route.max_duration for route in spec.routes if route.max_duration != math.inf), default=0.0)
-    return quote.seconds(min(max(facts.SHUTDOWN_TIMEOUT, longest), 24 * 3600))
-
-
-def _context(spec: Spec, version: str, layout: str, aims: Mapping[str, Behavior]) -> Mapping[str, object]:
-    processes, slots = workers(spec)
-    servers = _servers(spec, version, layout, aims)
-    used = {location.module for server in servers for location in server.locations}
-    return {
-        "full": layout == "full",
-        "processes": processes,
-        "slots": slots,
-        "files": 2 * slots,
-        "shutdown": _shutdown(spec),
-        "streams": spec.streams,
-        "port": spec.listen.port,
-        "tls": spec.listen.tls,
-        "http2": "2" in spec.listen.http and (spec.secure or any("2" in aim.client_http_versions.low for aim in aims.values())),
-        "http2_directive": facts.has(version, "http2_directive"),
-        "http3": "3" in spec.listen.http and facts.has(version, "http3"),
-        "idle": quote.seconds(max(route.idle_timeout for route in spec.routes)),
-        "session_megabytes": min(512, max(1, math.ceil(spec.streams / facts.SESSIONS_PER_MEGABYTE))),
-        "trusted": spec.trusted_proxies,
-        "maps": _maps(spec),
-        "rate_zones": tuple(
-            Zone(route.name, _state_megabytes(spec), _rate(route.rate)) for route in spec.routes if route.rate is not None
-        ),
-        "stream_zones": tuple(Zone(route.name, _state_megabytes(spec), "") for route in spec.routes if route.per_client),
-        "upstreams": tuple(_upstream(upstream, spec) for upstream in _used_upstreams(spec)),
-        "caching": any(location.cache_seconds for server in servers for location in server.locations),
-        "servers": servers,
-        "grpc": "grpc" in used,
-        "connect_timeout": quote.seconds(facts.CONNECT_TIMEOUT),
-        "send_timeout": quote.seconds(facts.SEND_TIMEOUT),
-    }
-
-
-def _state_megabytes(spec: Spec) -> int:
-    return min(256, max(1, math.ceil(spec.streams / facts.STATES_PER_MEGABYTE)))
-
-
-def _rate(rate: float | None) -> str:
-    """nginx counts whole requests a second or a minute."""
-    value = rate or 0
-    return f"{int(value)}r/s" if value.is_integer() else f"{math.ceil(value * 60)}r/m"
-
-
-# ---- maps: variables out of requests ----
-
-
-def _maps(spec: Spec) -> tuple[Map, ...]:
-    made = [
-        Map(
-            "map", "$http_host", "$proxycfg_port", Quoted('""'), ((Quoted(r'"~^(?:\[[^]]*\]|[^:]*)(?<proxycfg_suffix>:[0-9]+)$"'), Quoted("$proxycfg_suffix")),),
-            "The port that the client asked for. $host has none, and $http_host is whatever the client likes.",
-        ),
-        Map(
-            "map", "$request_uri", "$proxycfg_path", Quoted("$request_uri"),
-            ((Quoted(r'"~^(?<proxycfg_bare>[^?]*)\?"'), Quoted("$proxycfg_bare")),),
-            "The path without the query: a token in a query must not reach a log.",
-        ),
-    ]  # fmt: skip
-    if any(route.protocol.name == "websocket" for route in spec.routes):
-        made += [
-            Map(
-                "map", "$http_upgrade", "$proxycfg_upgrade", Quoted('""'), ((Quoted("websocket"), Quoted("websocket")),),
-                "Only WebSocket is let through: `Upgrade: h2c` would open a tunnel past every rule below.",
-            ),
-            Map(
-                "map", "$http_upgrade", "$proxycfg_connection", Quoted('""'), ((Quoted("websocket"), Quoted("upgrade")),),
-                "Empty, not `close`, for ordinary requests: `close` would end connection reuse towards the origin.",
-            ),
-        ]  # fmt: skip
-    made += _forwarding(spec)
-    made += _affinity(spec)
-    if any(_browser_cors(route) for route in spec.routes):
-        made.append(
-            Map(
-                "map", '"$request_method:$http_origin:$http_access_control_request_method"', "$proxycfg_preflight", Quoted("0"),
-                ((Quoted('"~^OPTIONS:.+:[A-Z]+$"'), Quoted("1")),), "A browser asks first; the answer needs no origin server.",
-            )
-        )  # fmt: skip
-    for route in spec.routes:
-        made += _cors_maps(route)
-    values = [value for route in spec.routes for value in _set_values(route)]
-    if any(quote.needs_dollar(value) for value in values):
-        made.insert(0, Map("geo", "", quote.DOLLAR, Quoted('"$"'), (), "A literal dollar sign, for which nginx has no escape."))
-    return tuple(made)
-
-
-def _set_values(route: Route) -> list[str | None]:
-    return [*route.rewrites.request.values(), *route.rewrites.response.values()]
-
-
-def _forwarding(spec: Spec) -> list[Map]:
-    """Forwarded headers count only from trusted proxies; from anybody else they are replaced."""
-    if not spec.trusted_proxies:
-        return []
-    networks = tuple((Quoted(network), Quoted("1")) for network in spec.trusted_proxies)
-    chain = (Quoted('"~^1:(?<proxycfg_chain>.+)$"'), Quoted('"$proxycfg_chain, $realip_remote_addr"'))
-    scheme = (Quoted('"~^1:(?<proxycfg_scheme>https?)$"'), Quoted("$proxycfg_scheme"))
-    return [
-        Map("geo", "$realip_remote_addr", "$proxycfg_trusted", Quoted("0"), networks, "Whether the peer is a proxy that we trust."),
-        Map(
-            "map", '"$proxycfg_trusted:$http_x_forwarded_for"', "$proxycfg_forwarded_for", Quoted("$remote_addr"), (chain,),
-            "A trusted proxy's chain goes on, with its own address added; anybody else's is dropped.",
-        ),
-        Map(
-            "map", '"$proxycfg_trusted:$http_x_forwarded_proto"', "$proxycfg_forwarded_proto", Quoted("$scheme"), (scheme,),
-            "The scheme that the client used, where a trusted proxy ended TLS.",
-        ),
-    ]  # fmt: skip
-
-
-def _affinity(spec: Spec) -> list[Map]:
-    made: list[Map] = []
-    for upstream in _used_upstreams(spec):
-        affinity = upstream.affinity
-        if affinity is None or affinity.by in ("ip", "hash"):
-            continue
-        name = f"$proxycfg_affinity_{_identifier(upstream.name)}"
-        if affinity.by == "cookie":
-            attributes = f"; Path=/; HttpOnly; SameSite=Lax{'; Secure' if spec.secure else ''}"
-            made += [
-                Map(
-                    "map", f"$cookie_{affinity.name}", name, Quoted(f"$cookie_{affinity.name}"), ((Quoted('""'), Quoted("$request_id")),),
-                    "A client without the cookie gets a random key, which becomes its cookie.",
-                ),
-                Map(
-                    "map", f"$cookie_{affinity.name}", f"{name}_cookie", Quoted('""'),
-                    ((Quoted('""'), Quoted(f'"{affinity.name}=$request_id{attributes}"')),), "",
-                ),
-            ]  # fmt: skip
-        else:
-            header = f"$http_{(affinity.name or '').lower().replace('-', '_')}"
-            made.append(
-                Map("map", header, name, Quoted(header), ((Quoted('""'), Quoted("$remote_addr")),),
-                    "A client without the header is told apart by its address.")
-            )  # fmt: skip
-    return made
-
-
-def _cors_maps(route: Route) -> list[Map]:
-    if not route.cors:
-        return []
-    name = f"$proxycfg_origin_{route.name}"
-    if route.protocol.name == "websocket":
-        if "*" in route.cors:
-            return []
-        allowed = tuple((quote.word(origin), Quoted("0")) for origin in ("", *route.cors))
-        return [Map("map", "$http_origin", name, Quoted("1"), allowed, "CORS does not cover WebSocket: its Origin is checked here.")]
-    if "*" in route.cors:
-        return [Map("map", "$http_origin", name, Quoted('"*"'), ((Quoted('""'), Quoted('""')),), "Any web origin, without credentials.")]
-    allowed = tuple((quote.word(origin), Quoted("$http_origin")) for origin in route.cors)
-    return [
-        Map("map", "$http_origin", name, Quoted('""'), allowed, "The web origins that may call this route."),
-        Map("map", name, f"$proxycfg_credentials_{route.name}", Quoted('"true"'), ((Quoted('""'), Quoted('""')),), ""),
+def _main_settings(context: Mapping[str, object]) -> str:
+    """What the main nginx.conf must say around a site file."""
+    hashes = context["hashes"]
+    assert isinstance(hashes, Hashes)
+    lines = [
+        f"worker_processes {context['processes']};" if context["processes"] else "",
+        f"worker_rlimit_nofile {context['files']};",
+        f"worker_shutdown_timeout {context['shutdown']};",
+        f"in events: worker_connections {context['slots']};",
+        "in http: " + " ".join(f"{name} {value};" for name, value in hashes.http.items()) if hashes.http else "",
     ]
+    return " ".join(filter(None, lines))
 
 
-# ---- upstreams ----
+class _Writing:
+    """One run: the spec, and what is worked out of it once."""
+
+    def __init__(self, spec: Spec, version: str, aims: Mapping[str, Behavior], *, alone: bool) -> None:
+        """``alone`` says that no other site shares the http context."""
+        self.spec = spec
+        self.version = version
+        self.aims = aims
+        self.alone = alone
+        self.names: Names = names_of(spec, alone=alone)
+        self.upstreams = used_upstreams(spec)
+        self.listens = offered(spec, version)
+        self.polled = {route.upstream.name for route in spec.routes if route.protocol.name == "long-poll"}
+        # A route may stand in several servers.
+        self.locations: dict[tuple[str, bool], Location] = {}
+
+    def context(self) -> Mapping[str, object]:
+        """What the templates print."""
+        spec, version = self.spec, self.version
+        processes, stream_slots = workers(spec)
+        slots = stream_slots + idle_connections(spec) + _SPARE_SLOTS
+        servers = self.servers()
+        maps = maps_of(spec, version, self.names, self.upstreams, alone=self.alone)
+        rates = dict.fromkeys(route.rate for route in spec.routes if route.rate)
+        longest = max((route.max_duration for route in spec.routes if route.max_duration != math.inf), default=0.0)
+        return {
+            "full": self.alone,
+            "processes": processes,
+            "slots": slots,
+            "files": 2 * slots,
+            "shutdown": quote.seconds(min(max(facts.SHUTDOWN_TIMEOUT, longest), 24 * 3600)),
+            "streams": spec.streams,
+            "port": spec.listen.port,
+            "tls": spec.listen.tls,
+            "http2": "2" in self.listens,
+            "http2_directive": facts.has(version, "http2_directive"),
+            "http3": "3" in self.listens,
+            "keepalive_timeout": quote.seconds(
+                max(route.idle_timeout for route in spec.routes) if "3" in self.listens else facts.CLIENT_KEEPALIVE
+            ),
+            "session_megabytes": _megabytes(spec.streams, facts.SESSIONS_PER_MEGABYTE, most=512),
+            "session_tickets": Quoted("on" if facts.has(version, "ticket_keys_rotated") else "off"),
+            "trusted": spec.trusted_proxies,
+            "maps": maps,
+            "hashes": self.hashes(servers, maps),
+            "rates": {_rate_zone(rate): _rate(rate) for rate in rates},
+            "counts_streams": any(route.per_client for route in spec.routes),
+            "zone_megabytes": _megabytes(spec.streams, facts.STATES_PER_MEGABYTE, most=256),
+            "upstreams": tuple(self.upstream(upstream) for upstream in self.upstreams),
+            "caching": any(location.cache_seconds for server in servers for location in server.locations),
+            "inactive": quote.seconds(max(facts.CACHE_INACTIVE, *(math.ceil(route.cache) for route in spec.routes))),
+            "cache_lock": quote.seconds(facts.CACHE_LOCK),
+            "servers": servers,
+            "allows": any(route.methods for route in spec.routes),
+            "connect_timeout": quote.seconds(facts.CONNECT_TIMEOUT),
+            "send_timeout": quote.seconds(facts.SEND_TIMEOUT),
+            "body_buffer": quote.size(facts.BODY_BUFFER),
+        }
+
+    def hashes(self, servers: Sequence[Server], maps: Sequence[Map]) -> Hashes:
+        """Larger tables where names are long or many; nginx refuses the one, and is slower with the other."""
+        hosts = [str(name).strip('"') for server in servers for name in server.names]
+        headers = [name for route in self.spec.routes for name in (*route.rewrites.request, *route.rewrites.response)]
+        keys = [str(key) for made in maps if made.kind == "map" for key, _ in made.lines if not key.startswith('"~')]
+        http = {
+            **_table("server_names_hash", len(hosts)),
+            **_bucket("server_names_hash", hosts),
+            **(_bucket("map_hash", keys) if self.alone else {}),
+            **_table("variables_hash", len(maps)),
+        }
+        most = max(
+            (len(route.rewrites.request) + len(route.rewrites.response) for route in self.spec.routes), default=0
+        )
+        return Hashes(
+            http=http,
+            server={
+                **_bucket("proxy_headers_hash", headers),
+                **({"proxy_headers_hash_max_size": 4096} if most > facts.HEADERS else {}),
+            },
+        )
+
+    # ---- upstreams ----
+
+    def upstream(self, upstream: Upstream) -> UpstreamBlock:
+        """One group of servers."""
+        key = affinity_key(upstream, self.names)
+        balance = Quoted(f"hash {key} consistent") if key else None
+        if key is None and len(upstream.servers) > 1:
+            balance = Quoted("least_conn")
+        return UpstreamBlock(
+            name=self.names.upstreams[upstream.name],
+            balance=balance,
+            servers=tuple(quote.word(server.address) for server in upstream.servers),
+            max_conns=upstream.max_connections or 0,
+            count_failures=upstream.name not in self.polled,
+            keepalive=upstream.keepalive
+            if upstream.keepalive or facts.has(self.version, "keepalive_by_default")
+            else None,
+            keepalive_timeout=quote.seconds(facts.ORIGIN_KEEPALIVE[upstream.http_version]),
+            zone_kilobytes=max(64, 4 * len(upstream.servers)),
+        )
+
+    # ---- servers and locations ----
+
+    def servers(self) -> tuple[Server, ...]:
+        """One for each set of hosts that share their routes; and one for hosts that the spec does not name."""
+        made: list[Server] = []
+        for hosts, routes in self.spec.servers:
+            in_tree = _in_tree(routes)
+            locations = tuple(self.location(route, in_tree=in_tree) for route in routes)
+            errors = {"": _ERRORS} | {
+                location.errors.location: location.errors for location in locations if location.errors
+            }
+            made.append(
+                Server(
+                    names=tuple(self.server_name(host) for host in hosts),
+                    is_default="*" in hosts and self.alone,
+                    first=not made,
+                    locations=locations,
+                    errors=tuple(errors.values()),
+                    catch_all=not any(route.kind == "prefix" and route.path == "/" for route in routes),
+                    modules=frozenset(location.module for location in locations),
+                    grpc=any(route.protocol.name == "grpc" for route in routes),
+                )
+            )
+        if self.alone and not any(server.is_default for server in made):
+            # Without one, nginx gives requests for unknown hosts to the first server.
+            made.append(
+                Server(
+                    names=(),
+                    is_default=True,
+                    first=False,
+                    locations=(),
+                    errors=(_ERRORS,),
+                    catch_all=True,
+                    modules=frozenset(),
+                    grpc=False,
+                )
+            )
+        return tuple(made)
+
+    def server_name(self, host: str) -> Quoted:
+        """A host as ``server_name`` has it."""
+        if host == "*":
+            # In a whole config the default server is meant; among other sites, whatever none of them names.
+            return Quoted("_" if self.alone else "~^")
+        return Quoted(f"[{host}]") if ":" in host else quote.word(host)
+
+    def location(self, route: Route, *, in_tree: bool) -> Location:
+        """One route; the same object for every server that has it."""
+        key = route.name, in_tree
+        if key not in self.locations:
+            self.locations[key] = self.settle(route, in_tree=in_tree)
+        return self.locations[key]
+
+    def settle(self, route: Route, *, in_tree: bool) -> Location:
+        """One route."""
+        aim = self.aims[route.name]
+        module = module_of(route, self.version)
+        upstream = route.upstream
+        tls = None
+        if upstream.secure:
+            ca = quote.file(upstream.tls.ca or "/etc/ssl/certs/ca-certificates.crt")
+            tls = UpstreamTls(upstream.sni, upstream.tls.verify, ca)
+        allowed = _allowed_methods(route)
+        preflight = cors_in_browsers(route)
+        return Location(
+            route=route,
+            aim=aim,
+            module=module,
+            matches=_matches(route, in_tree=in_tree),
+            note=_note(route),
+            pass_to=self.pass_to(route, module),
+            read_timeout=quote.seconds(aim.upstream_idle_timeout.low),
+            client_body_timeout=quote.seconds(aim.client_idle_timeout.low),
+            body_limit=quote.size(aim.request_body_limit.low),
+            denied_methods=Quoted(f'"^(?:{"|".join(allowed)})$"') if allowed else None,
+            allowed=Quoted(f'"{", ".join(allowed)}"'),
+            strip=None if route.strip is None else quote.word(f"(?s)^{quote.pattern(route.strip)}/?(.*)"),
+            request_headers=self.request_headers(route, aim, module),
+            hidden_headers=self.hidden_headers(route),
+            hides_upgrade=self.hides_upgrade(route, module),
+            response_headers=self.response_headers(route),
+            preflight_headers=self.preflight_headers(route) if preflight else (),
+            passes_x_accel=aim.forwards_x_accel_buffering.low,
+            origin_check=self.origin_check(route),
+            errors=self.errors(route) if preflight and route.protocol.name != "grpc" else None,
+            tls=tls,
+            quiet_errors=route.auth is not None and route.auth.by == "query",
+            retry_on=_retry_on(route),
+            cache_seconds=math.ceil(route.cache) if aim.caching.high else 0,
+            private=Quoted(f"$proxycfg_private_{self.names.credentials[credential(route)]}")
+            if route.cache
+            else Quoted(""),
+            rate_zone=_rate_zone(route.rate) if route.rate else None,
+            burst=route.burst,
+            per_client=min(route.per_client or 0, facts.MOST_PER_CLIENT),
+            buffer_size=Quoted("16k" if aim.response_buffering.high else "8k"),
+        )
+
+    def pass_to(self, route: Route, module: str) -> Quoted:
+        """The address of the upstream; behind it, where a prefix goes, the rest of the path as the client wrote it."""
+        scheme = {"grpc": "grpc", "proxy": "http"}[module] + ("s" if route.upstream.secure else "")
+        rest = f"$proxycfg_rest_{self.names.stripped[route.strip]}" if route.strip and module == "proxy" else ""
+        return Quoted(f"{scheme}://{self.names.upstreams[route.upstream.name]}{rest}")
+
+    def origin_check(self, route: Route) -> Quoted | None:
+        """The variable that says that a WebSocket handshake comes from a page that may not make it."""
+        checked = route.protocol.name == "websocket" and route.cors and "*" not in route.cors
+        return Quoted(f"$proxycfg_foreign_{self.names.origins[route.cors]}") if checked else None
+
+    def errors(self, route: Route) -> Errors:
+        """Browsers show a page nothing of an answer without CORS headers, not even that it was a 429."""
+        return Errors(f"{_ERRORS.location}/{self.names.origins[route.cors]}", self.origin_headers(route))
+
+    # ---- headers ----
+
+    def request_headers(self, route: Route, aim: Behavior, module: str) -> tuple[Header, ...]:
+        """The whole list, in every location: one header set in a location drops all those of the server above it."""
+        told = bool(self.spec.trusted_proxies)
+        host = asked_host(self.version)
+        values: dict[str, Quoted] = {
+            "Host": host,
+            "X-Real-IP": Quoted("$remote_addr"),
+            "X-Forwarded-For": Quoted("$proxycfg_forwarded_for" if told else "$remote_addr"),
+            "X-Forwarded-Proto": Quoted("$proxycfg_forwarded_proto" if told else "$scheme"),
+            "X-Forwarded-Host": Quoted("$proxycfg_forwarded_host") if told else host,
+            "X-Forwarded-Port": Quoted("$proxycfg_forwarded_port" if told else '""'),
+            "Forwarded": Quoted('""'),
+            "X-Request-ID": Quoted("$request_id"),
+        }
+        if aim.upgrade.low:
+            values |= {"Upgrade": Quoted("$proxycfg_upgrade"), "Connection": Quoted("$proxycfg_connection")}
+        elif module == "proxy":
+            values["Connection"] = Quoted('""')
+        if not aim.accept_encoding_forwarded.high:
+            values["Accept-Encoding"] = Quoted('""')
+        canonical = {name.lower(): name for name in values}
+        for name, value in route.rewrites.request.items():
+            if lacks.header_kept("request", name, value):
+                values[canonical.get(name.lower(), name)] = Quoted('""') if value is None else quote.literal(value)
+        return tuple(Header(name, value) for name, value in values.items())
+
+    def hidden_headers(self, route: Route) -> tuple[str, ...]:
+        """Response headers of the origin that are replaced or removed."""
+        hidden = [name for name, value in route.rewrites.response.items() if lacks.header_kept("response", name, value)]
+        if cors_in_browsers(route):
+            hidden += [name for name in _CORS_HEADERS if not names(hidden, name)]
+        return tuple(hidden)
+
+    def hides_upgrade(self, route: Route, module: str) -> bool:
+        """Whether an origin's Upgrade header must be kept from HTTP/2 clients, who may not get one."""
+        leaks = module == "proxy" and not facts.has(self.version, "upgrade_kept_from_http2")
+        return leaks and route.protocol.name != "websocket" and bool(self.listens & {"2", "3"})
+
+    def origin_headers(self, route: Route) -> tuple[Header, ...]:
+        """What lets a page of an allowed origin read an answer."""
+        if "*" in route.cors:
+            return (Header("Access-Control-Allow-Origin", Quoted('"*"')),)
+        name = self.names.origins[route.cors]
+        return (
+            Header("Access-Control-Allow-Origin", Quoted(f"$proxycfg_origin_{name}")),
+            Header("Access-Control-Allow-Credentials", Quoted(f"$proxycfg_credentials_{name}")),
+            Header("Vary", Quoted("Origin")),
+        )
+
+    def preflight_headers(self, route: Route) -> tuple[Header, ...]:
+        """The answer to a browser that asks first."""
+        methods = ", ".join(dict.fromkeys([*(route.methods or protocols()["http"].methods), "OPTIONS"]))
+        return (
+            *self.origin_headers(route),
+            Header("Access-Control-Allow-Methods", Quoted(f'"{methods}"')),
+            Header("Access-Control-Allow-Headers", Quoted("$http_access_control_request_headers")),
+            Header("Access-Control-Max-Age", Quoted("600")),
+        )
+
+    def response_headers(self, route: Route) -> tuple[Header, ...]:
+        """What is added to an origin's answer; where the spec sets one of these itself, that is the one."""
+        made: list[Header] = []
+        if cors_in_browsers(route):
+            made += [
+                *self.origin_headers(route),
+                Header("Access-Control-Expose-Headers", Quoted(f'"{STANDARD_EXPOSED}"')),
+            ]
+        if "3" in self.listens:
+            made.append(Header("Alt-Svc", Quoted(f"""'h3=":{self.spec.listen.port}"; ma=86400'""")))
+        made = [header for header in made if header.name == "Vary" or not names(route.rewrites.response, header.name)]
+        for name, value in route.rewrites.response.items():
+            if value and lacks.header_kept("response", name, value):
+                made.append(Header(name, quote.literal(value)))
+        affinity = route.upstream.affinity
+        if affinity and affinity.by == "cookie":
+            made.append(Header("Set-Cookie", Quoted(f"$proxycfg_cookie_{self.names.keys[route.upstream.name]}")))
+        return tuple(made)
 
 
-def _used_upstreams(spec: Spec) -> tuple[Upstream, ...]:
-    """An upstream that no route uses is left out: nginx would resolve its names for nothing, and fail to start on them."""
-    used = {route.upstream.name for route in spec.routes}
-    return tuple(upstream for name, upstream in spec.upstreams.items() if name in used)
-
-
-def _identifier(name: str) -> str:
-    """An upstream's name as part of a variable's: two names that differ only in punctuation stay apart."""
-    return "".join(c if c.isalnum() else f"_{ord(c):x}_" for c in name)
-
-
-def _upstream(upstream: Upstream, spec: Spec) -> UpstreamBlock:
-    affinity = upstream.affinity
-    balance: Quoted | None = None
-    if affinity is None:
-        balance = Quoted("least_conn") if len(upstream.servers) > 1 else None
-    elif affinity.by == "ip":
-        balance = Quoted("hash $remote_addr consistent")
-    elif affinity.by == "hash":
-        balance = Quoted(f"hash $arg_{affinity.name} consistent" if affinity.name else "hash $uri consistent")
-    else:
-        balance = Quoted(f"hash $proxycfg_affinity_{_identifier(upstream.name)} consistent")
-    polled = any(route.protocol.name == "long-poll" for route in spec.routes if route.upstream is upstream)
-    return UpstreamBlock(
-        name=upstream.name,
-        balance=balance,
-        servers=tuple(server.address for server in upstream.servers),
-        max_conns=upstream.max_connections or 0,
-        count_failures=not polled,
-        keepalive=upstream.keepalive,
-        zone_kilobytes=max(64, 4 * len(upstream.servers)),
-    )
-
-
-# ---- servers and locations ----
-
-
-def _servers(spec: Spec, version: str, layout: str, aims: Mapping[str, Behavior]) -> tuple[Server, ...]:
-    made: list[Server] = []
-    for hosts, routes in spec.servers:
-        names = tuple("_" if host == "*" else host for host in hosts)
-        locations = tuple(_location(route, spec, version, aims[route.name]) for route in routes)
-        rooted = any(route.kind == "prefix" and route.path == "/" for route in routes)
-        made.append(Server(names, "*" in hosts and layout == "full", locations, not rooted))
-    if layout == "full" and not any(server.is_default for server in made):
-        # Without one, nginx gives requests for unknown hosts to the first server.
-        made.append(Server((), True, (), True))
-    return tuple(made)
-
-
-def _location(route: Route, spec: Spec, version: str, aim: Behavior) -> Location:
-    module = module_of(route, version)
-    upstream = route.upstream
-    tls = None
-    if upstream.secure:
-        tls = UpstreamTls(upstream.sni, upstream.tls.verify, upstream.tls.ca or "/etc/ssl/certs/ca-certificates.crt")
-    by_query = route.auth is not None and route.auth.by == "query"
-    scheme = ("grpcs" if upstream.secure else "grpc") if module == "grpc" else ("https" if upstream.secure else "http")
-    return Location(
-        route=route,
-        aim=aim,
-        module=module,
-        match=_match(route),
-        note=_note(route),
-        pass_to=f"{scheme}://{upstream.name}",
-        read_timeout=_timer(aim.upstream_idle_timeout.low),
-        client_body_timeout=_timer(aim.client_idle_timeout.low),
-        body_limit=quote.size(aim.request_body_limit.low),
-        denied_methods=_denied_methods(route),
-        strip=None if route.strip is None else quote.word(f"^{quote.pattern(route.strip)}(?:/(.*))?$"),
-        request_headers=_request_headers(route, spec, aim),
-        hidden_headers=_hidden_headers(route),
-        response_headers=_response_headers(route, spec, version),
-        origin_check=_origin_check(route),
-        preflight=_browser_cors(route),
-        tls=tls,
-        quiet_errors=by_query,
-        retry_on="error timeout" if aim.retries.high else "off",
-        cache_seconds=math.ceil(route.cache) if aim.caching.high else 0,
-        cache_bypass=_cache_bypass(route),
-        burst=route.burst,
-        buffer_size="16k" if aim.response_buffering.high else "8k",
-    )
-
-
-def _timer(value: float) -> Quoted:
-    return quote.seconds(min(value, facts.MAX_DURATION_SECONDS))
-
-
-def _match(route: Route) -> Quoted:
-    """The argument of ``location``. A segment prefix is one regular expression: a plain prefix would also match ``/apix``, and one
-    with a slash at the end answers ``/api`` with a redirect, which WebSocket clients do not follow and POSTs do not survive."""
-    if route.kind == "exact":
-        return Quoted(f"= {quote.word(route.path)}")
-    if route.kind == "regex":
-        return Quoted(f"~ {quote.word(f'^(?:{route.path})$')}")
-    path = route.path.rstrip("/")
-    return Quoted(f"~ {quote.word(f'^{quote.pattern(path)}(?:/|$)')}") if path else Quoted("/")
-
-
-def _note(route: Route) -> str:
-    from proxycfg.units import show_duration  # noqa: PLC0415
-
-    beat = f", heartbeat every {show_duration(route.heartbeat)}" if route.heartbeat else ""
-    return f"{route.protocol.name}: silence of up to {show_duration(route.idle_timeout)}{beat}"
-
-
-def _denied_methods(route: Route) -> Quoted | None:
-    if not route.methods:
-        return None
-    allowed = dict.fromkeys(route.methods)
-    if "GET" in allowed:
-        allowed["HEAD"] = None
-    if route.cors:
-        allowed["OPTIONS"] = None
-    return Quoted(f'"^(?:{"|".join(allowed)})$"')
-
-
-def _origin_check(route: Route) -> Quoted | None:
-    checked = route.protocol.name == "websocket" and route.cors and "*" not in route.cors
-    return Quoted(f"$proxycfg_origin_{route.name}") if checked else None
-
-
-def _request_headers(route: Route, spec: Spec, aim: Behavior) -> tuple[Header, ...]:
-    """The whole list, in every location: one header set in a location drops all those of the server above it."""
-    forwarded = "$proxycfg_forwarded_for" if spec.trusted_proxies else "$remote_addr"
-    scheme = "$proxycfg_forwarded_proto" if spec.trusted_proxies else "$scheme"
-    values: dict[str, Quoted] = {
-        "Host": Quoted("$host$proxycfg_port"),
-        "X-Real-IP": Quoted("$remote_addr"),
-        "X-Forwarded-For": Quoted(forwarded),
-        "X-Forwarded-Proto": Quoted(scheme),
-        "X-Forwarded-Host": Quoted("$host$proxycfg_port"),
-        "Forwarded": Quoted('""'),
-        "X-Request-ID": Quoted("$request_id"),
-    }
-    if aim.upgrade.low:
-        values |= {"Upgrade": Quoted("$proxycfg_upgrade"), "Connection": Quoted("$proxycfg_connection")}
-    elif module_of(route, version_of(spec)) == "proxy":
-        values["Connection"] = Quoted('""')
-    if not aim.accept_encoding_forwarded.high:
-        values["Accept-Encoding"] = Quoted('""')
-    for name, value in route.rewrites.request.items():
-        known = next((known for known in values if known.lower() == name.lower()), name)
-        values[known] = Quoted('""') if value is None else quote.literal(value)
-    return tuple(Header(name, value) for name, value in values.items())
-
+_ERRORS = Errors("/.proxycfg/error")
 
 _CORS_HEADERS = (
     "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",
@@ -495,44 +488,79 @@ _CORS_HEADERS = (
 )  # fmt: skip
 
 
-def _browser_cors(route: Route) -> bool:
-    return bool(route.cors) and route.protocol.name != "websocket"
+def _megabytes(streams: int, each: int, most: int) -> int:
+    return min(most, max(1, math.ceil(streams / each)))
 
 
-def _hidden_headers(route: Route) -> tuple[str, ...]:
-    """Response headers of the origin that are replaced or removed."""
-    names = list(route.rewrites.response)
-    if _browser_cors(route):
-        names += [name for name in _CORS_HEADERS if name.lower() not in {own.lower() for own in names}]
-    return tuple(names)
+def _bucket(table: str, names: Iterable[str]) -> dict[str, int]:
+    """A bucket with room for the longest of the names, where the default has not."""
+    longest = max((len(name.encode()) for name in names), default=0)
+    if longest <= facts.LONGEST_NAME:
+        return {}
+    return {f"{table}_bucket_size": 1 << (longest + 32).bit_length()}
 
 
-def _response_headers(route: Route, spec: Spec, version: str) -> tuple[Header, ...]:
-    made: list[Header] = []
-    if _browser_cors(route):
-        origin = Quoted(f"$proxycfg_origin_{route.name}")
-        methods = ", ".join(dict.fromkeys([*(route.methods or protocols()["http"].methods), "OPTIONS"]))
-        made.append(Header("Access-Control-Allow-Origin", origin))
-        if "*" not in route.cors:
-            made += [Header("Access-Control-Allow-Credentials", Quoted(f"$proxycfg_credentials_{route.name}")), Header("Vary", Quoted("Origin"))]
-        made += [
-            Header("Access-Control-Expose-Headers", Quoted(f'"{STANDARD_EXPOSED}"')),
-            Header("Access-Control-Allow-Methods", Quoted(f'"{methods}"')),
-            Header("Access-Control-Allow-Headers", Quoted("$http_access_control_request_headers")),
-            Header("Access-Control-Max-Age", Quoted("600")),
-        ]
-    made += [Header(name, quote.literal(value)) for name, value in route.rewrites.response.items() if value is not None]
-    affinity = route.upstream.affinity
-    if affinity and affinity.by == "cookie":
-        made.append(Header("Set-Cookie", Quoted(f"$proxycfg_affinity_{_identifier(route.upstream.name)}_cookie")))
-    if "3" in spec.listen.http and facts.has(version, "http3"):
-        made.append(Header("Alt-Svc", Quoted(f"""'h3=":{spec.listen.port}"; ma=86400'""")))
-    return tuple(made)
+def _table(table: str, count: int) -> dict[str, int]:
+    """A table for that many names, where the default is too small; in its buckets, too, there is room for only one long name."""
+    if count <= facts.HASHED:
+        return {}
+    return {f"{table}_max_size": 1 << (4 * count).bit_length(), f"{table}_bucket_size": 256}
 
 
-def _cache_bypass(route: Route) -> str:
-    """Requests with credentials are never answered from, or stored in, the shared cache."""
-    variables = ["$http_authorization", "$http_cookie"]
-    if route.auth and route.auth.by == "header" and route.auth.name.lower() != "authorization":
-        variables.append(f"$http_{route.auth.name.lower().replace('-', '_')}")
-    return " ".join(variables)
+def _rate(rate: float) -> Quoted:
+    count, unit = lacks.requests(rate)
+    return Quoted(f"{count}r/{unit}")
+
+
+def _rate_zone(rate: float) -> Quoted:
+    count, unit = lacks.requests(rate)
+    return Quoted(f"proxycfg_{count}_per_{'second' if unit == 's' else 'minute'}")
+
+
+def _in_tree(routes: tuple[Route, ...]) -> bool:
+    """Whether prefixes stand in nginx's tree of exact and prefix locations.
+
+    The exact one for the prefix itself comes before every regular expression, so a spec that has some of its own stays a list.
+    """
+    prefixes = sum(1 for route in routes if route.kind == "prefix")
+    return prefixes > facts.PATTERNS and not any(route.kind == "regex" for route in routes)
+
+
+def _matches(route: Route, *, in_tree: bool) -> tuple[Quoted, ...]:
+    """The arguments of ``location``.
+
+    A segment prefix is one regular expression: a plain prefix would also match ``/apix``, and one with a slash at the end
+    answers ``/api`` with a redirect, which WebSocket clients do not follow and POSTs do not survive.
+    """
+    if route.kind == "exact":
+        return (Quoted(f"= {quote.word(route.path)}"),)
+    path = route.path.rstrip("/")
+    if route.kind == "prefix" and not path:
+        return (Quoted("/"),)
+    if route.kind == "prefix" and in_tree:
+        return Quoted(f"= {quote.word(path)}"), quote.word(f"{path}/")
+    # \z and not $, which also matches before a line feed, and %0A is one.
+    whole = (
+        rf"^(?:{quote.without_names(route.path)})\z" if route.kind == "regex" else rf"^{quote.pattern(path)}(?:/|\z)"
+    )
+    return (Quoted(f"~ {quote.word(whole)}"),)
+
+
+def _note(route: Route) -> str:
+    beat = f", heartbeat every {show_duration(route.heartbeat)}" if route.heartbeat else ""
+    return f"{route.protocol.name}: silence of up to {show_duration(route.idle_timeout)}{beat}"
+
+
+def _allowed_methods(route: Route) -> tuple[str, ...]:
+    """The methods that pass, or none where all do."""
+    if not route.methods:
+        return ()
+    implied = {"HEAD": "GET" in route.methods, "OPTIONS": cors_in_browsers(route)}
+    return tuple(dict.fromkeys([*route.methods, *(name for name, is_so in implied.items() if is_so)]))
+
+
+def _retry_on(route: Route) -> Quoted:
+    """``timeout`` is for short requests only: a stream that is slow to begin would begin on one server after the other."""
+    if not retries(route):
+        return Quoted("off")
+    return Quoted("error") if route.protocol.streams else Quoted("error timeout")

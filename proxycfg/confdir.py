@@ -1,0 +1,123 @@
+"""Configs under review, from disk: they come from strangers, so nothing outside the given folder is opened unless it is allowed.
+
+The folder is that of the main file, or the one that was given. Symbolic links count by where they lead.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from proxycfg.errors import InvalidInput, Problem, Unreadable
+from proxycfg.source import Source, Span
+
+MAX_BYTES = 64 * 2**20
+"""A larger file is not a config that anybody wrote."""
+MAX_TOTAL_BYTES = 512 * 2**20
+"""All files of one configuration together."""
+
+HOME = "/etc/nginx"
+"""Where a distribution keeps nginx's configuration: includes name it even in a repository that keeps it elsewhere."""
+
+STANDARD = frozenset({
+    "mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params", "proxy_params", "koi-utf", "koi-win", "win-utf",
+    "snippets/fastcgi-php.conf", "snippets/snakeoil.conf",
+})  # fmt: skip
+"""Files that nginx's packages bring along; none of them decides how a stream is treated."""
+
+
+@dataclass(slots=True)
+class OnDisk:
+    """A lookup (see ``targets.nginx.config``) over the files below ``root``."""
+
+    root: Path
+    allow_outside: bool = False
+    assumed: list[str] = field(default_factory=list)
+    _total: int = 0
+
+    def read(self, path: str) -> str:
+        """The text of a file below the root; bytes that are not UTF-8 come as Latin-1, one character a byte."""
+        found = self._place(path)
+        try:
+            text = read_text(found)
+        except OSError as error:
+            if path.removeprefix(HOME + "/") in STANDARD or os.path.basename(path) in STANDARD:
+                self._assume(f"{path} is not here: taken to be the one that nginx's packages bring along")
+                return ""
+            raise Unreadable(error.strerror or "unreadable") from None
+        self._total += len(text)
+        if self._total > MAX_TOTAL_BYTES:
+            raise Unreadable(f"the files together are larger than {MAX_TOTAL_BYTES // 2**20} MiB")
+        return text
+
+    def glob(self, pattern: str) -> list[str]:
+        """The files that a mask matches, in byte order; those that may not be opened are found, and refused when they are read."""
+        placed = os.fspath(self._place(pattern, must_exist=False))
+        names = sorted(glob.glob(placed), key=os.fsencode)  # noqa: PTH207 - the rules of C's glob, which nginx calls
+        return names
+
+    def _place(self, path: str, *, must_exist: bool = True) -> Path:
+        place = Path(path)
+        if place.is_absolute() and not self._inside(place) and path.startswith(HOME + "/") and not self.allow_outside:
+            moved = self.root / path.removeprefix(HOME + "/")
+            if not must_exist or moved.exists() or path.removeprefix(HOME + "/") in STANDARD:
+                self._assume(f"{HOME} is taken to be {self.root}")
+                place = moved
+        if not self.allow_outside and not self._inside(place):
+            raise Unreadable(f"it is outside of {self.root}")
+        return place
+
+    def _inside(self, place: Path) -> bool:
+        # The folder is resolved, not the mask's last part, which may hold wildcards.
+        real = Path(os.path.realpath(place))
+        root = Path(os.path.realpath(self.root))
+        return real == root or root in real.parents
+
+    def _assume(self, sentence: str) -> None:
+        if sentence not in self.assumed:
+            self.assumed.append(sentence)
+
+
+def read_text(path: Path) -> str:
+    """A file's text, whatever its encoding; a byte order mark stays, so that it can be told.
+
+    :raises OSError: if it cannot be read, is no plain file, or is too large.
+    """
+    # Not open() first: a named pipe would wait for a writer for ever.
+    mode = os.stat(path)
+    if not stat.S_ISREG(mode.st_mode):
+        raise OSError(0, "not a plain file")
+    if mode.st_size > MAX_BYTES:
+        raise OSError(0, f"larger than {MAX_BYTES // 2**20} MiB")
+    return decode(path.read_bytes()[: MAX_BYTES + 1])
+
+
+def decode(data: bytes) -> str:
+    """Text of bytes: UTF-8, or Latin-1 where it is not."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def find_main(given: str) -> Source:
+    """The main file of what was given: the file itself, or ``nginx.conf`` of a folder.
+
+    :raises InvalidInput: if there is none, or it cannot be read.
+    """
+    path = Path(given)
+    nowhere = Span(given, 1, 1, 1, 1)
+    if path.is_dir():
+        for name in ("nginx.conf", "conf/nginx.conf", "etc/nginx/nginx.conf", "envoy.yaml", "envoy.yml", "envoy.json"):
+            if (path / name).is_file():
+                path /= name
+                break
+        else:
+            raise InvalidInput([Problem(nowhere, "there is no nginx.conf or envoy.yaml in this folder", "give the main file itself")])
+    try:
+        return Source(os.fspath(path), read_text(path))
+    except OSError as error:
+        raise InvalidInput([Problem(nowhere, f"cannot read: {error.strerror}", "give the path of a config")]) from None

@@ -1,0 +1,299 @@
+"""What a spec asks that nginx cannot give, or gives otherwise than one would think: each a finding at its place in the YAML."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from proxycfg.behavior import Between
+from proxycfg.errors import Problem
+from proxycfg.finding import Category, Finding, Severity
+from proxycfg.targets.nginx import facts, quote
+from proxycfg.targets.nginx.aim import module_of, offered, retries, used_upstreams
+from proxycfg.units import short, show_duration
+
+if TYPE_CHECKING:
+    from proxycfg.source import Span
+    from proxycfg.spec import Route, Spec, Upstream
+
+
+# ---- what cannot be written at all ----
+
+_FLAGS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?P<flags>[A-Za-z-]+)[:)]", re.DOTALL)
+"""Flags in a regular expression; what is escaped or in brackets is passed over."""
+
+
+def unwritable(spec: Spec, version: str) -> Iterator[Problem]:
+    """Values that nginx would stop at when it reads the config: no finding can make up for them."""
+    if tls := spec.listen.tls:
+        yield from _too_long(tls.certificate, quote.file, lambda: spec.span_of("listen", "tls", "certificate"))
+        yield from _too_long(tls.key, quote.file, lambda: spec.span_of("listen", "tls", "key"))
+    for upstream in used_upstreams(spec):
+        where = ("upstreams", upstream.name, "tls", "ca")
+        yield from _too_long(upstream.tls.ca or "", quote.file, lambda where=where: spec.span_of(*where))  # type: ignore[misc]
+    for route in spec.routes:
+        yield from _unwritable_route(route, version)
+
+
+def _unwritable_route(route: Route, version: str) -> Iterator[Problem]:
+    if route.kind == "regex" and any(set(found["flags"] or "") - set("ims-") for found in _FLAGS.finditer(route.path)):
+        flags = "nginx knows the flags i, m and s in regular expressions"
+        yield Problem(_match_span(route), flags, "remove the others")
+    # In patterns, where a path's signs are escaped once more, and other characters stand around it.
+    as_written = quote.word if route.kind == "regex" else lambda path: quote.word(quote.pattern(path))
+    yield from _too_long(route.path, as_written, lambda: _match_span(route), around=100)
+    for side, headers in (("request", route.rewrites.request), ("response", route.rewrites.response)):
+        for name, value in headers.items():
+            where = ("headers", side, name)
+            yield from _too_long(value or "", quote.literal, lambda where=where: route.span_of(*where))  # type: ignore[misc]
+            if len(name) > facts.LONGEST_NAME and module_of(route, version) == "grpc":
+                yield Problem(
+                    route.span_of(*where),
+                    f"{short(name)} has {len(name)} characters; nginx's gRPC module takes {facts.LONGEST_NAME}",
+                    "shorten the name, or speak HTTP/1.1 to this upstream",
+                )
+
+
+def _too_long(text: str, quoted: Callable[[str], str], where: Callable[[], Span], around: int = 0) -> Iterator[Problem]:
+    # Nearly every value is far too short for a closer look.
+    if len(text) < _SURELY_FITS:
+        return
+    length, most = len(quoted(text).encode()), facts.LONGEST_WORD - around
+    if length > most:
+        yield Problem(where(), f"nginx reads words of up to {most} bytes, this one takes {length}", "shorten it")
+
+
+_SURELY_FITS = 200
+"""Characters that fit into one of nginx's words even if each is a dollar sign, which takes 18 bytes."""
+
+
+# ---- the whole ----
+
+
+def of_spec(spec: Spec, version: str, layout: str) -> Iterator[Finding]:
+    """What concerns no single route."""
+    if facts.parse(version) < facts.OLDEST:
+        yield _finding(
+            "nginx-version-too-old", Category.OPERATIONS, Severity.ERROR, spec.span_of("targets", "nginx", "version"),
+            f"nginx {version} lacks directives that this config needs", "use 1.18 or newer",
+        )  # fmt: skip
+    if "3" in spec.listen.http and not facts.has(version, "http3"):
+        yield _finding(
+            "http3-not-offered", Category.OPERATIONS, Severity.WARNING, spec.span_of("listen", "http"),
+            f"nginx {version} has no HTTP/3: clients use HTTP/2", "use nginx 1.25 or newer, or remove 3",
+        )  # fmt: skip
+    if not facts.has(version, "steady_memory") and any(module_of(route, version) == "grpc" for route in spec.routes):
+        yield _finding(
+            "long-streams-grow-memory", Category.OPERATIONS, Severity.INFO, spec.span_of("targets", "nginx", "version"),
+            f"nginx {version} keeps some memory for every message of a stream over HTTP/2 to its origin until the stream ends",
+            "use nginx 1.26.1 or newer where such streams last for hours",
+        )  # fmt: skip
+    if layout == "site" and "3" in offered(spec, version):
+        yield _finding(
+            "http3-port-not-shared", Category.OPERATIONS, Severity.INFO, spec.span_of("targets", "nginx", "layout"),
+            f"the site file makes port {spec.listen.port} a QUIC port with reuseport, which only one site of an nginx may do",
+            "remove reuseport here if another site has it for the same port",
+        )  # fmt: skip
+    for upstream in used_upstreams(spec):
+        yield from _of_upstream(upstream, spec)
+
+
+def _of_upstream(upstream: Upstream, spec: Spec) -> Iterator[Finding]:
+    name = upstream.name
+    if not upstream.secure or not upstream.tls.verify or upstream.tls.sni:
+        return
+    hosts = list(dict.fromkeys(server.host for server in upstream.servers if server.host))
+    where = spec.span_of("upstreams", name)
+    if not hosts or _is_address(hosts[0]):
+        yield _finding(
+            "origin-name-unknown", Category.HARDENING, Severity.ERROR, where,
+            f"nginx checks certificates for names, never for addresses, and upstream `{name}` has none: every request gets a 502",
+            "write the name in the origin's certificate as tls.sni",
+        )  # fmt: skip
+    elif len(hosts) > 1:
+        yield _finding(
+            "origin-names-differ", Category.HARDENING, Severity.WARNING, where,
+            f"nginx asks every server of upstream `{name}` for one name, {hosts[0]}: all need it in their certificates",
+            "write the name that all of them have as tls.sni, or give each its own upstream",
+        )  # fmt: skip
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def site_layout(spec: Spec, needs: str) -> Finding:
+    """What a file for conf.d cannot set: ``needs`` holds the directives."""
+    return _finding(
+        "site-layout-leaves-limits", Category.OPERATIONS, Severity.INFO, spec.span_of("targets", "nginx", "layout"),
+        f"a site file cannot set what {spec.streams} streams need in the main nginx.conf", f"put there: {needs}",
+    )  # fmt: skip
+
+
+# ---- one route ----
+
+
+def of_route(route: Route, spec: Spec, version: str, missed: Mapping[str, Between[Any]]) -> Iterator[Finding]:
+    """What of a route's need, and of its settings, is out of reach."""
+    yield from _of_listener(route, spec, version, missed)
+    yield from _of_need(route, spec, version, missed)
+    yield from _of_limits(route)
+    yield from _of_headers(route)
+    if route.protocol.streams and retries(route):
+        yield _on(
+            route, "retry-may-start-a-stream-twice", Category.RETRIES, Severity.INFO, route.span_of("retry"),
+            f"nginx tries another server also where the first one got a GET of {route.title} and hung up without an answer; "
+            "a POST that was sent is not sent again",
+            "leave retry off where a stream must not start twice",
+        )  # fmt: skip
+    name = route.protocol.name
+    if name in ("grpc-web", "connect") and route.upstream.speaks_grpc:
+        said = {"grpc-web": "gRPC-Web", "connect": "Connect"}[name]
+        yield _on(
+            route, f"{name}-not-translated", Category.PROTOCOL_MISMATCH, Severity.ERROR, route.span_of("protocol"),
+            f"nginx cannot translate {said} into gRPC, and upstream `{route.upstream.name}` is a plain gRPC server: "
+            f"every call to {route.title} fails",
+            f"use Envoy for this route, or a server that speaks {said} itself (write its URL as "
+            f"http://{route.upstream.servers[0].address}, with `http: 2` if it has no HTTP/1.1)",
+        )  # fmt: skip
+
+
+def _of_listener(route: Route, spec: Spec, version: str, missed: Mapping[str, Between[Any]]) -> Iterator[Finding]:
+    if "grpc" in missed or (route.protocol.name == "grpc" and "client_http_versions" in missed):
+        if "2" in spec.listen.http:
+            message = (
+                f"nginx {version} serves either HTTP/1.1 or HTTP/2 on a cleartext port, and other routes need HTTP/1.1"
+            )
+            remedy = (
+                "add listen.tls, use nginx 1.25.1 or newer, or put the gRPC routes into a spec with a port of its own"
+            )
+        else:
+            message, remedy = "the listener offers no HTTP/2", 'add "2" to listen.http'
+        yield _on(
+            route, "grpc-without-http2", Category.GRPC_TRANSPORT, Severity.ERROR, route.span_of("protocol"),
+            f"{message}: no gRPC client can connect to {route.title}", remedy,
+        )  # fmt: skip
+    elif "client_http_versions" in missed:
+        yield _on(
+            route, "websocket-without-http1", Category.UPGRADE_HEADERS, Severity.ERROR, route.span_of("protocol"),
+            f"the listener offers no HTTP/1.1, without which no client can open the socket {route.title}",
+            'add "1.1" to listen.http',
+        )  # fmt: skip
+
+
+def _of_need(route: Route, spec: Spec, version: str, missed: Mapping[str, Between[Any]]) -> Iterator[Finding]:
+    if "total_timeout" in missed:
+        yield _on(
+            route, "max-duration-not-enforced", Category.TOTAL_TIMEOUT, Severity.WARNING, route.span_of("max_duration"),
+            f"nginx has no limit on the length of an exchange, so {route.title} is not ended after "
+            f"{show_duration(route.max_duration)}",
+            "end the stream in the application, or put Envoy (max_stream_duration) in front",
+        )  # fmt: skip
+    if {"upstream_idle_timeout", "client_idle_timeout"} & set(missed):
+        yield _on(
+            route, "idle-timeout-cut", Category.IDLE_TIMEOUT, Severity.WARNING, _first(route, "idle_timeout", "heartbeat"),
+            f"nginx's timers hold {show_duration(facts.LONGEST_TIMER)}: {route.title} is cut after that silence, "
+            f"not after {show_duration(route.idle_timeout)}",
+            "send a heartbeat",
+        )  # fmt: skip
+    if "caching" in missed:
+        yield _on(
+            route, "cache-not-kept", Category.CACHING, Severity.WARNING, route.span_of("cache"),
+            f"nginx {version} cannot cache what it reads over HTTP/2, so every poll of {route.title} reaches the origin",
+            'give the upstream `http: "1.1"`, or use nginx 1.29.4 or newer',
+        )  # fmt: skip
+    elif route.cache != math.ceil(route.cache):
+        yield _on(
+            route, "cache-rounded", Category.CACHING, Severity.INFO, route.span_of("cache"),
+            f"nginx caches for whole seconds: {show_duration(math.ceil(route.cache))} for {route.title}, "
+            f"not {show_duration(route.cache)}", "write whole seconds",
+        )  # fmt: skip
+    if "max_streams" in missed:
+        limit = route.upstream.max_connections or 0
+        yield _on(
+            route, "upstream-connections-below-scale", Category.CONNECTION_LIMITS, Severity.WARNING,
+            spec.span_of("upstreams", route.upstream.name, "max_connections"),
+            f"max_connections {limit} × {len(route.upstream.servers)} server(s) holds fewer streams than scale.streams "
+            f"({spec.streams}): nginx answers the rest with 502 at once",
+            "raise max_connections, add servers, or lower scale.streams",
+        )  # fmt: skip
+
+
+def requests(rate: float) -> tuple[int, str]:
+    """A rate as nginx counts it: whole requests a second, or a minute."""
+    return (int(rate), "s") if rate.is_integer() else (math.ceil(round(rate * 60, 6)), "m")
+
+
+def _of_limits(route: Route) -> Iterator[Finding]:
+    if route.per_client and route.per_client > facts.MOST_PER_CLIENT:
+        yield _on(
+            route, "streams-per-client-cut", Category.CONNECTION_LIMITS, Severity.INFO, route.span_of("limits", "per_client"),
+            f"nginx counts up to {facts.MOST_PER_CLIENT} streams of one client, so that is the limit of {route.title}",
+            f"write at most {facts.MOST_PER_CLIENT}, or leave per_client out",
+        )  # fmt: skip
+    if route.rate:
+        count, unit = requests(route.rate)
+        if count / {"s": 1, "m": 60}[unit] > 1.05 * route.rate:
+            yield _on(
+                route, "rate-rounded", Category.CONNECTION_LIMITS, Severity.INFO, route.span_of("limits", "rate"),
+                f"nginx counts whole requests a minute: {route.title} takes {count}/m, not {route.rate * 60:g}/m",
+                f"write {count}/m",
+            )  # fmt: skip
+
+
+def header_kept(side: str, name: str, value: str | None) -> bool:
+    """Whether nginx does with a header what the spec says."""
+    if side == "request":
+        return name.lower() != "host" or bool(value)
+    return name.lower() not in ("server", "date")
+
+
+def _of_headers(route: Route) -> Iterator[Finding]:
+    for side in ("request", "response"):
+        headers: Mapping[str, str | None] = getattr(route.rewrites, side)
+        for name, value in headers.items():
+            where = route.span_of("headers", side, name)
+            if not header_kept(side, name, value):
+                yield _on(
+                    route, "header-owned-by-the-proxy", Category.CONNECTION_HEADER, Severity.WARNING, where,
+                    f"the {side} header {name} of {route.title} stays as it is: "
+                    + ("a request cannot be without one" if side == "request" else "nginx writes its own, whatever it is told"),
+                    "write the host name to send, or remove the line" if side == "request" else "remove the line",
+                )  # fmt: skip
+            elif value == "":
+                yield _on(
+                    route, "empty-header-removed", Category.CONNECTION_HEADER, Severity.INFO, where,
+                    f"nginx sends no header without a value, so the {side} header {name} of {route.title} is removed",
+                    "write null if that is meant",
+                )  # fmt: skip
+
+
+def _match_span(route: Route) -> Span:
+    return route.span_of({"prefix": "path"}.get(route.kind, route.kind))
+
+
+def _first(route: Route, *fields: str) -> Span:
+    """The place of the first of the fields that the spec states."""
+    return next((span for field in fields if (span := route.span_of(field)) != route.span), route.span)
+
+
+def _on(  # noqa: PLR0913, PLR0917 - a finding has that many parts
+    route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
+) -> Finding:
+    return Finding(
+        rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="nginx",
+        protocol=route.protocol.name, route_host=None if "*" in route.hosts else route.hosts[0], route_path=route.path,
+    )  # fmt: skip
+
+
+def _finding(  # noqa: PLR0913, PLR0917 - the same
+    rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
+) -> Finding:
+    return Finding(rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="nginx")

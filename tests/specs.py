@@ -1,0 +1,42 @@
+"""Short ways to a spec, for tests."""
+
+from __future__ import annotations
+
+from proxycfg import specfile
+from proxycfg.errors import InvalidInput
+from proxycfg.source import Source
+from proxycfg.spec import Route, Spec
+
+UPSTREAMS = "upstreams: {api: 'http://api:8000', agents: 'grpc://agents:50051'}\n"
+ROUTES = "routes: [{path: /events, protocol: sse, upstream: api}]\n"
+
+
+def load(text: str) -> Spec:
+    """The spec of a whole file."""
+    return specfile.load(Source("conf/routes.yaml", text))
+
+
+def with_top(text: str) -> Spec:
+    """A spec with one route and these fields at the top."""
+    return load(UPSTREAMS + ROUTES + text)
+
+
+def with_upstream(text: str, protocol: str = "http") -> Spec:
+    """A spec whose one upstream is this."""
+    return load(f"upstreams: {{api: {text}}}\nroutes: [{{path: /events, protocol: {protocol}, upstream: api}}]\n")
+
+
+def route(text: str, protocol: str = "sse", upstream: str = "api") -> Route:
+    """The only route, with these fields; it has a path unless they bring one."""
+    path = "" if any(text.startswith(word) for word in ("path:", "exact:", "regex:")) else "path: /events, "
+    spec = load(f"{UPSTREAMS}routes: [{{{path}protocol: {protocol}, upstream: {upstream}, {text}}}]\n")
+    return spec.routes[0]
+
+
+def told(text: str) -> list[str]:
+    """The first line of each problem of a file, without the file's name."""
+    try:
+        load(text)
+    except InvalidInput as error:
+        return [str(problem).splitlines()[0].removeprefix("conf/routes.yaml:") for problem in error.problems]
+    return []
