@@ -8,6 +8,7 @@ import errno
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -275,7 +276,7 @@ def _read_source(path: str, limit: int) -> Source:
     try:
         return Source(name, data.decode())
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode().split("\n")
+        before = re.split("\r\n|\r|\n", data[: error.start].decode())
         where = Span(name, len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2)
         said = f"byte 0x{data[error.start]:02x} is not UTF-8"
         raise InvalidInput([Problem(where, said, "save the file as UTF-8", before[-1])]) from None

@@ -46,7 +46,7 @@ class Upstream:
     @property
     def sni(self) -> str:
         """The name asked for and checked in the TLS handshake."""
-        return self.tls.sni or next((server.host for server in self.servers), "")
+        return self.tls.sni or next((server.host for server in self.servers if server.host), "")
 
 
 @dataclass(frozen=True, kw_only=True)

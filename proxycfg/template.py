@@ -44,6 +44,8 @@ def environment(target: str, filters: Mapping[str, Callable[..., Quoted]]) -> En
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        # Templates do not change while the program runs; looking would cost four system calls a route.
+        auto_reload=False,
         # With autoescape on, macros and literals arrive as Markup and everything else reaches `finalize` as it is.
         autoescape=True,
         finalize=_refuse_unquoted,

@@ -311,9 +311,12 @@ class _Syntax:
 
 _SYNTAX = (
     _Syntax("", "a tab where spaces are needed", "indent with spaces: YAML allows no tabs there", char="\t"),
+    _Syntax("a tag|tag handle", "a value cannot start with a bare !", "put it in quotes", at_start=True),
+    _Syntax("incompatible", "no such version of YAML", "remove the line"),
+    _Syntax("a directive|directive", "a line cannot start with a bare %", "remove it, or put the value in quotes", at_start=True),
     _Syntax("an (alias|anchor)", "a value cannot start with a bare * or &", 'write "*.example.com", quoted', at_start=True),
     _Syntax("cannot start any token", "a value cannot start with CHAR", "put the value in quotes"),
-    _Syntax("quoted scalar found unexpected end", "the quote that opens here is never closed", "close it", at_start=True),
+    _Syntax("scalar found unexpected (end|doc)", "the quote that opens here is never closed", "close it", at_start=True),
     _Syntax("invalid Unicode", "half a character in an escape", "write the character itself"),
     _Syntax("unknown escape|hexdecimal", "no such escape in double quotes", r"write \\ for a backslash, or use single quotes"),
     _Syntax("flow (sequence|mapping) did not", "the bracket that opens here is never closed", "close it", char="", at_start=True),
@@ -326,6 +329,7 @@ _SYNTAX = (
     _Syntax("sequence entries are not allowed", "a list cannot start on this line", "put the first `- ` on a line of its own"),
     _Syntax("expected key|<document start>", "this does not belong to what stands above",
             "line it up with its neighbours; put a value that holds quotes or a colon in quotes"),
+    _Syntax("block scalar", "text after | or > belongs on the next line", "put a value that starts with | or > in quotes"),
     _Syntax("expected '-' indicator", "this is not an item of the list above", "start it with `- `, or line it up"),
     _Syntax("find expected ':'", "this is neither `name: value` nor the end of a value", "write `name: value`", at_start=True),
 )  # fmt: skip

@@ -20,8 +20,10 @@ def stub(name: str) -> Target:
         routes = "".join(f"route {route.title} to {route.upstream.name}\n" for route in spec.routes)
         findings = tuple(
             Finding(
-                rule=f"{severity}-rule", category=Category.OPERATIONS, severity=severity, message=f"{severity} at {route.title}",
-                why="it was asked for", span=route.span_of("headers"), target=name, protocol=route.protocol.name, route_path=route.path,
+                rule=f"{severity}-rule", category=Category.OPERATIONS, severity=severity,
+                message=f"{severity} at {route.title}",
+                why="it was asked for", span=route.span_of("headers"), target=name, protocol=route.protocol.name,
+                route_path=route.path,
             )
             for route in spec.routes
             for severity in Severity

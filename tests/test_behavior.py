@@ -32,13 +32,13 @@ from proxycfg.behavior import (
     value_to_json,
 )
 
-CONTRACT = (
-    "response_buffering stalls_on request_buffering compression caching upstream_http_version upgrade "
-    "upstream_connection_header connect_timeout upstream_idle_timeout client_idle_timeout send_timeout total_timeout "
-    "request_body_limit retries retries_non_idempotent error_interception honors_x_accel_buffering "
-    "forwards_x_accel_buffering accept_encoding_forwarded client_http_versions grpc session_affinity query_logged "
-    "abort_propagates max_streams"
-).split()
+CONTRACT = [
+    "response_buffering", "stalls_on", "request_buffering", "compression", "caching", "upstream_http_version",
+    "upgrade", "upstream_connection_header", "connect_timeout", "upstream_idle_timeout", "client_idle_timeout",
+    "send_timeout", "total_timeout", "request_body_limit", "retries", "retries_non_idempotent", "error_interception",
+    "honors_x_accel_buffering", "forwards_x_accel_buffering", "accept_encoding_forwarded", "client_http_versions",
+    "grpc", "session_affinity", "query_logged", "abort_propagates", "max_streams",
+]  # fmt: skip
 """The names of contract section 4, in its order."""
 
 NUMBERS = st.floats(min_value=0, allow_nan=False)
@@ -125,7 +125,9 @@ def test_a_clamped_wish_lies_within_the_range(accepted: Between[Any], wish: Any)
         assert wish == chosen
 
 
-@pytest.mark.parametrize(("along", "values"), [(any_hop, st.booleans()), (every_hop, st.booleans()), (smallest, NUMBERS)])
+@pytest.mark.parametrize(
+    ("along", "values"), [(any_hop, st.booleans()), (every_hop, st.booleans()), (smallest, NUMBERS)]
+)
 def test_hops_join_in_any_grouping(along: Any, values: st.SearchStrategy[Any]) -> None:
     """Joining is associative and commutative, and two equal hops are like one."""
 
@@ -150,8 +152,10 @@ def test_a_transparent_hop_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("caching", YES, True), ("caching", EITHER, {"between": [False, True]}), ("total_timeout", exactly(FOREVER), None),
-        ("total_timeout", exactly(60.0), 60), ("total_timeout", exactly(0.5), 0.5), ("total_timeout", at_least(5.0), {"between": [5, None]}),
+        ("caching", YES, True), ("caching", EITHER, {"between": [False, True]}),
+        ("total_timeout", exactly(FOREVER), None),
+        ("total_timeout", exactly(60.0), 60), ("total_timeout", exactly(0.5), 0.5),
+        ("total_timeout", at_least(5.0), {"between": [5, None]}),
         ("stalls_on", exactly(frozenset({"3", "2"})), ["2", "3"]), ("stalls_on", exactly(frozenset()), []),
         ("upstream_connection_header", exactly(""), None), ("upstream_connection_header", exactly("close"), "close"),
         ("session_affinity", exactly("none"), "none"), ("max_streams", exactly(10_000.0), 10_000),

@@ -95,7 +95,8 @@ def test_every_command_has_help_with_an_example(cli: Cli, command: str) -> None:
     assert (Exit.OK, "") == (code, err)
     assert f"Example: proxycfg {command}" in out
     assert COMMANDS[command].rstrip(".") in " ".join(out.split())
-    assert not re.search(r"^  -[^\n]*\S$\n(?=  -|$)", re.sub(r"^( +-\S.*?) {2,}\S.*$", "", out, flags=re.MULTILINE), re.MULTILINE)
+    options = re.split(r"\n(?=  -)", out.split("Options:")[1].split("\n\n")[0])[1:]
+    assert all(re.search(r"\S( {2,}|\n +)[A-Za-z(]", option) for option in options), options
     assert (Exit.OK, out, "") == cli(command, "-h")
 
 
@@ -107,9 +108,12 @@ def test_the_help_of_generate_says_what_a_spec_is(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nope"], "No such command 'nope'"), (["genrate"], "Did you mean 'generate'?"), (["--nope"], "No such option"), (["generate"], "Missing argument"),
-        (["generate", "a", "b"], "unexpected extra argument (b)"), (["generate", "routes.yaml", "--nope"], "No such option"),
-        (["generate", "routes.yaml", "--out"], "requires an argument"), (["generate", "routes.yaml", "--quiet=1"], "does not take a value"),
+        (["nope"], "No such command 'nope'"), (["genrate"], "Did you mean 'generate'?"), (["--nope"], "No such option"),
+        (["generate"], "Missing argument"),
+        (["generate", "a", "b"], "unexpected extra argument (b)"),
+        (["generate", "routes.yaml", "--nope"], "No such option"),
+        (["generate", "routes.yaml", "--out"], "requires an argument"),
+        (["generate", "routes.yaml", "--quiet=1"], "does not take a value"),
         (["init", "x"], "unexpected extra argument"),
     ],
 )  # fmt: skip
@@ -125,11 +129,14 @@ def test_bad_usage_is_said_on_standard_error(cli: Cli, arguments: list[str], sai
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (["--target", "haproxy"], "--target haproxy: not known; write one of nginx, envoy"), (["--target", ""], "--target : not known"),
-        (["--target", "nginx,apache"], "--target apache: not known"), (["--format", "yaml"], "--format yaml: not known; write one of text, json"),
+        (["--target", "haproxy"], "--target haproxy: not known; write one of nginx, envoy"),
+        (["--target", ""], "--target : not known"),
+        (["--target", "nginx,apache"], "--target apache: not known"),
+        (["--format", "yaml"], "--format yaml: not known; write one of text, json"),
         (["--fail-on", "hint"], "--fail-on hint: not known; write one of error, warning, info, never"),
         (["--out", "-"], "--out - prints the main file of one target: add --target nginx"),
-        (["--out", "-", "--target", "nginx", "--diff"], "without --diff"), (["--format", "json", "--diff"], "--format json reports what was written"),
+        (["--out", "-", "--target", "nginx", "--diff"], "without --diff"),
+        (["--format", "json", "--diff"], "--format json reports what was written"),
         (["--format", "json", "--out", "-", "-t", "nginx"], "--format json reports what was written"),
     ],
 )  # fmt: skip
@@ -156,17 +163,21 @@ def test_generate_writes_and_lists_its_files(cli: Cli) -> None:
 def test_a_second_run_changes_nothing(cli: Cli) -> None:
     """Not even the time of a file, so that nothing reloads for nothing."""
     cli("generate", "routes.yaml", "--target", "nginx")
-    before = {name: os.stat(name).st_mtime_ns for name in FILES}
+    before = {name: Path(name).stat().st_mtime_ns for name in FILES}
     code, out, _ = cli("generate", "routes.yaml", "--target", "nginx")
 
-    assert (Exit.OK, "generated/nginx/nginx.conf (unchanged)\ngenerated/nginx/more/streams.conf (unchanged)\n") == (code, out)
-    assert before == {name: os.stat(name).st_mtime_ns for name in FILES}
+    assert (Exit.OK, "generated/nginx/nginx.conf (unchanged)\ngenerated/nginx/more/streams.conf (unchanged)\n") == (
+        code,
+        out,
+    )
+    assert before == {name: Path(name).stat().st_mtime_ns for name in FILES}
 
 
 @pytest.mark.parametrize(
     ("option", "targets"),
     [
-        ([], ["envoy", "nginx"]), (["-t", "envoy"], ["envoy"]), (["-t", "nginx,envoy"], ["envoy", "nginx"]), (["-t", "envoy", "-t", "nginx"], ["envoy", "nginx"]),
+        ([], ["envoy", "nginx"]), (["-t", "envoy"], ["envoy"]), (["-t", "nginx,envoy"], ["envoy", "nginx"]),
+        (["-t", "envoy", "-t", "nginx"], ["envoy", "nginx"]),
         (["-t", "nginx", "-t", "nginx"], ["nginx"]), (["-t", "nginx, envoy"], ["envoy", "nginx"]),
     ],
 )  # fmt: skip
@@ -200,7 +211,8 @@ def test_a_spec_can_come_from_standard_input(cli: Cli, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("level", "option", "code"),
     [
-        ("Error", [], 1), ("Warning", [], 0), ("Info", [], 0), ("Warning", ["--fail-on", "warning"], 1), ("Info", ["--fail-on", "warning"], 0),
+        ("Error", [], 1), ("Warning", [], 0), ("Info", [], 0), ("Warning", ["--fail-on", "warning"], 1),
+        ("Info", ["--fail-on", "warning"], 0),
         ("Info", ["--fail-on", "info"], 1), ("Error", ["--fail-on", "never"], 0), ("Other", ["--fail-on", "info"], 0),
     ],
 )  # fmt: skip
@@ -233,7 +245,9 @@ def test_the_report_can_be_json(cli: Cli) -> None:
     assert {"name": "proxycfg", "version": __version__} == report["tool"]
     assert [{"path": name, "changed": True} for name in reversed(FILES)] == report["files"]
     assert ["warning-rule"] == [finding["rule"] for finding in report["findings"]]
-    assert {"file": "routes.yaml", "start": {"line": 2, "column": 45}, "end": {"line": 2, "column": 70}} == report["findings"][0]["location"]
+    assert {"file": "routes.yaml", "start": {"line": 2, "column": 45}, "end": {"line": 2, "column": 70}} == report[
+        "findings"
+    ][0]["location"]
 
 
 # ---- drift ----
@@ -273,7 +287,9 @@ def test_an_edit_by_hand_is_drift(cli: Cli) -> None:
     with Path(FILES[1]).open("a") as stream:
         stream.write("mine\n")
 
-    assert (Exit.FOUND, "-mine\n") == (lambda found: (found[0], found[1][-6:]))(cli("generate", "routes.yaml", "-t", "nginx", "--diff"))
+    code, out, _ = cli("generate", "routes.yaml", "-t", "nginx", "--diff")
+
+    assert (Exit.FOUND, "-mine\n") == (code, out[-6:])
 
 
 # ---- edits by hand ----
@@ -331,7 +347,10 @@ def test_an_older_output_is_written_over(cli: Cli) -> None:
     ("prepare", "said"),
     [
         (lambda: Path("generated").write_text("mine"), "a file stands where a folder is needed"),
-        (lambda: Path("generated/nginx/nginx.conf").mkdir(parents=True), "nginx.conf: is a folder, where a file should be written"),
+        (
+            lambda: Path("generated/nginx/nginx.conf").mkdir(parents=True),
+            "nginx.conf: is a folder, where a file should be written",
+        ),
         (lambda: Path("generated").symlink_to("generated"), "Too many levels of symbolic links"),
     ],
 )
@@ -375,8 +394,10 @@ def test_a_run_that_fails_half_way_leaves_nothing(
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("nowhere.yaml", "nowhere.yaml:1:1: cannot read: No such file or directory"), (".", ".:1:1: cannot read: Is a directory"),
-        ("routes.yaml/x", "routes.yaml/x:1:1: cannot read: Not a directory"), ("", ":1:1: cannot read: No such file or directory"),
+        ("nowhere.yaml", "nowhere.yaml:1:1: cannot read: No such file or directory"),
+        (".", ".:1:1: cannot read: Is a directory"),
+        ("routes.yaml/x", "routes.yaml/x:1:1: cannot read: Not a directory"),
+        ("", ":1:1: cannot read: No such file or directory"),
         ("x" * 300, ":1:1: cannot read: File name too long"), ("a\x00b", "a?b:1:1: cannot read: embedded null byte"),
     ],
 )  # fmt: skip
@@ -408,18 +429,19 @@ def test_a_spec_that_is_too_large_is_refused_unread(cli: Cli) -> None:
 
 def test_a_spec_at_the_limit_is_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is what it says."""
-    text = UPSTREAMS + ROUTES
-    for limit, code in ((len(text), Exit.OK), (len(text) - 1, Exit.USAGE)):
+    for limit, code in ((len(UPSTREAMS + ROUTES), Exit.OK), (len(UPSTREAMS + ROUTES) - 1, Exit.USAGE)):
         monkeypatch.setattr(specfile, "MAX_BYTES", limit)
 
-        assert code == cli("generate", "routes.yaml", "-t", "nginx", "--diff")[0] - (code == Exit.OK)
+        assert code == cli("generate", "routes.yaml", "-t", "nginx")[0]
 
 
 @pytest.mark.parametrize(
     ("data", "place", "byte"),
     [
-        (b"a: \xff", "1:4", "ff"), (b"\xef\xbb\xbfa: \xff", "1:4", "ff"), ("é日😀: ".encode() + b"\x80", "1:6", "80"), (b"a\nb\n\nc: \xe9t\xe9\n", "4:4", "e9"),
-        (b"\xff\xfea\x00", "1:1", "ff"), (b"a: \xc3", "1:4", "c3"), (b"a: \xed\xa0\x80", "1:4", "ed"), (b"a: \xc0\x80", "1:4", "c0"),
+        (b"a: \xff", "1:4", "ff"), (b"\xef\xbb\xbfa: \xff", "1:4", "ff"), ("é日😀: ".encode() + b"\x80", "1:6", "80"),
+        (b"a\nb\n\nc: \xe9t\xe9\n", "4:4", "e9"),
+        (b"\xff\xfea\x00", "1:1", "ff"), (b"a: \xc3", "1:4", "c3"), (b"a: \xed\xa0\x80", "1:4", "ed"),
+        (b"a: \xc0\x80", "1:4", "c0"),
     ],
 )  # fmt: skip
 def test_bytes_that_are_no_utf_8_are_placed(cli: Cli, data: bytes, place: str, byte: str) -> None:
@@ -434,8 +456,9 @@ def test_bytes_that_are_no_utf_8_are_placed(cli: Cli, data: bytes, place: str, b
 def test_a_closed_standard_input_is_said(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a cron job."""
     monkeypatch.setattr("sys.stdin", None)
+    code, _, err = cli("generate", "-")
 
-    assert (Exit.USAGE, "<stdin>:1:1: cannot read: standard input is closed") == (lambda f: (f[0], f[2].split("\n")[0]))(cli("generate", "-"))
+    assert (Exit.USAGE, "<stdin>:1:1: cannot read: standard input is closed") == (code, err.splitlines()[0])
 
 
 def test_several_problems_are_counted(cli: Cli) -> None:
@@ -446,7 +469,9 @@ def test_several_problems_are_counted(cli: Cli) -> None:
     assert (Exit.USAGE, "", []) == (code, out, _files())
     assert err.endswith("\n2 problems found; nothing was written.\n")
     _spec("routes:\n" + "".join(f"- {{path: a{i}, upstream: api}}\n" for i in range(200)))
-    assert cli("generate", "routes.yaml")[2].endswith("\n100 problems found (there may be more); nothing was written.\n")
+    assert cli("generate", "routes.yaml")[2].endswith(
+        "\n100 problems found (there may be more); nothing was written.\n"
+    )
 
 
 # ---- init and schema ----
@@ -512,7 +537,9 @@ def test_a_device_is_written_to_not_replaced(cli: Cli) -> None:
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     """``proxycfg schema | head -1`` ends in silence."""
     for arguments in (["schema"], ["init", "-o", "-"], ["generate", "--help"]):
-        with subprocess.Popen([sys.executable, "-m", "proxycfg", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:
+        with subprocess.Popen(
+            [sys.executable, "-m", "proxycfg", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+        ) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             process.stdout.close()
@@ -546,11 +573,15 @@ def test_a_name_that_is_no_text_is_told_as_it_is(tmp_path: Path) -> None:
         assert b"\xff" in done.stdout + done.stderr or done.returncode
 
 
-@pytest.mark.parametrize("arguments", [["generate", "routes.yaml", "-t", "nginx"], ["init", "-o", "-"], ["schema"], ["generate", "nowhere.yaml"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", "routes.yaml", "-t", "nginx", "-o", "-"],
+        ["init", "-o", "-"],
+        ["schema"],
+        ["generate", "nowhere.yaml"],
+    ],
+)
 def test_a_run_changes_nothing_for_the_next(cli: Cli, arguments: Sequence[str]) -> None:
     """The same command gives the same, again and again, in one process."""
-    first = cli(*arguments)
-    again = cli(*arguments)
-
-    assert (first[0], first[1].replace("\n", " (unchanged)\n"), first[2]) in ((again[0], again[1], again[2]), (first[0], first[1].replace("\n", " (unchanged)\n"), again[2]))
-    assert first[0] == again[0]
+    assert cli(*arguments) == cli(*arguments)

@@ -37,7 +37,9 @@ def test_each_target_writes_into_its_folder() -> None:
     """The main file first; files and aims under the target's name."""
     made = generate(load(TEXT), ["nginx", "envoy"])
 
-    assert ["nginx/nginx.conf", "nginx/more/streams.conf", "envoy/envoy.conf", "envoy/more/streams.conf"] == list(made.files)
+    assert ["nginx/nginx.conf", "nginx/more/streams.conf", "envoy/envoy.conf", "envoy/more/streams.conf"] == list(
+        made.files
+    )
     assert {"nginx": "nginx/nginx.conf", "envoy": "envoy/envoy.conf"} == made.main
     assert {("nginx", "events"), ("envoy", "events")} == set(made.aims)
 
@@ -45,10 +47,19 @@ def test_each_target_writes_into_its_folder() -> None:
 @pytest.mark.usefixtures("stubs")
 def test_findings_are_sorted_by_place() -> None:
     """Whichever target and route they are of."""
-    text = UPSTREAMS + "routes:\n- {path: /b, upstream: api, headers: {request: {X-Info: a}}}\n- {path: /a, upstream: api, headers: {request: {X-Error: a}}}\n"
-    found = [(finding.span.line, finding.rule, finding.target) for finding in generate(load(text), ["nginx", "envoy"]).findings]
+    text = UPSTREAMS + "routes:\n- {path: /b, upstream: api, headers: {request: {X-Info: a}}}\n"
+    text += "- {path: /a, upstream: api, headers: {request: {X-Error: a}}}\n"
+    found = [
+        (finding.span.line, finding.rule, finding.target)
+        for finding in generate(load(text), ["nginx", "envoy"]).findings
+    ]
 
-    assert [(3, "info-rule", "envoy"), (3, "info-rule", "nginx"), (4, "error-rule", "envoy"), (4, "error-rule", "nginx")] == found
+    assert [
+        (3, "info-rule", "envoy"),
+        (3, "info-rule", "nginx"),
+        (4, "error-rule", "envoy"),
+        (4, "error-rule", "nginx"),
+    ] == found
 
 
 def test_a_target_that_is_not_there_is_a_key_error() -> None:
@@ -60,7 +71,8 @@ def test_a_target_that_is_not_there_is_a_key_error() -> None:
 @pytest.mark.parametrize(
     ("text", "targets"),
     [
-        ("", TARGETS), ("targets: {nginx: {}}", ("nginx",)), ("targets: {envoy: }", ("envoy",)), ("chain: [envoy, nginx]", ("nginx", "envoy")),
+        ("", TARGETS), ("targets: {nginx: {}}", ("nginx",)), ("targets: {envoy: }", ("envoy",)),
+        ("chain: [envoy, nginx]", ("nginx", "envoy")),
         ("chain: [{nginx: {layout: site}}]", ("nginx",)), ("chain: [nginx]\ntargets: {envoy: {}}", ("nginx", "envoy")),
     ],
 )  # fmt: skip
@@ -80,7 +92,10 @@ def test_a_file_says_what_made_it_from_what_and_how_to_make_it_again() -> None:
     """Tool, version, spec, target and proxy; the spec's checksum, and its own."""
     lines = _stamped("conf/routes.yaml").splitlines()
 
-    assert f"# Made by proxycfg {__version__} from routes.yaml for nginx 1.30. Change the spec, not this file, then run:" == lines[0]
+    assert (
+        f"# Made by proxycfg {__version__} from routes.yaml for nginx 1.30. Change the spec, not this file, then run:"
+        == lines[0]
+    )
     assert "#   proxycfg generate routes.yaml --target nginx" == lines[1]
     assert f"# spec: sha256 {hashlib.sha256(TEXT.encode()).hexdigest()}" == lines[2]
     assert lines[3].startswith("# checksum: ")
@@ -89,8 +104,11 @@ def test_a_file_says_what_made_it_from_what_and_how_to_make_it_again() -> None:
 
 @pytest.mark.parametrize(
     ("source", "argument"),
-    [("routes.yaml", "routes.yaml"), ("/a/b/my routes.yaml", "'my routes.yaml'"), ("<stdin>", "-"), ("a;rm -rf x.yaml", "'a;rm -rf x.yaml'"),
-     ("a\nb.yaml", "'a?b.yaml'"), ("a\x1b[31m.yaml", "'a?[31m.yaml'"), ("$(x)", "'$(x)'")],
+    [
+        ("routes.yaml", "routes.yaml"), ("/a/b/my routes.yaml", "'my routes.yaml'"), ("<stdin>", "-"),
+        ("a;rm -rf x.yaml", "'a;rm -rf x.yaml'"), ("a\nb.yaml", "'a?b.yaml'"),
+        ("a\x1b[31m.yaml", "'a?[31m.yaml'"), ("$(x)", "'$(x)'"),
+    ],
 )  # fmt: skip
 def test_the_command_in_the_heading_can_be_pasted(source: str, argument: str) -> None:
     """Whatever the spec's name, which is one line of a comment and no more."""
@@ -112,7 +130,9 @@ def test_what_was_generated_is_known_and_every_edit_too(text: str, edit: str) ->
     assert edited_by_hand(whole[:-1])
 
 
-@pytest.mark.parametrize("text", ["", "server {}\n", "# checksum: 123\n", "\n" * 3000 + "# checksum: " + "0" * 64 + "\n"])
+@pytest.mark.parametrize(
+    "text", ["", "server {}\n", "# checksum: 123\n", "\n" * 3000 + "# checksum: " + "0" * 64 + "\n"]
+)
 def test_what_was_not_generated_is_somebodys(text: str) -> None:
     """No checksum near the top, or none of ours."""
     assert edited_by_hand(text)
@@ -143,13 +163,33 @@ def test_another_process_gives_the_same_bytes(tmp_path: Path) -> None:
     (tmp_path / "cwd").mkdir()
     runs = [
         (tmp_path, str(spec), {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "UTC"}),
-        (tmp_path / "cwd", os.path.relpath(spec, tmp_path / "cwd"), {"PYTHONHASHSEED": "4242", "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}),
+        (
+            tmp_path / "cwd",
+            os.path.relpath(spec, tmp_path / "cwd"),
+            {"PYTHONHASHSEED": "4242", "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"},
+        ),
     ]
     for number, (cwd, path, environment) in enumerate(runs):
-        command = [sys.executable, "-m", "proxycfg", "generate", path, "--out", str(tmp_path / f"out{number}"), "--quiet", "--fail-on", "never"]
-        done = subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "proxycfg",
+            "generate",
+            path,
+            "--out",
+            str(tmp_path / f"out{number}"),
+            "--quiet",
+            "--fail-on",
+            "never",
+        ]
+        done = subprocess.run(
+            command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        )
         assert (0, "") == (done.returncode, done.stdout), done.stderr
-    trees = [{str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.*"))} for out in (tmp_path / "out0", tmp_path / "out1")]
+    trees = [
+        {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.*"))}
+        for out in (tmp_path / "out0", tmp_path / "out1")
+    ]
 
     assert trees[0]
     assert trees[0] == trees[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -67,10 +68,15 @@ def test_a_hop_that_changes_nothing_does_no_harm(protocol: str) -> None:
 
 @pytest.mark.parametrize(
     ("protocol", "missed"),
-    [("grpc", {"upstream_http_version"}), ("websocket", set()), ("poll", {"caching"}), ("grpc-web", {"accept_encoding_forwarded"})],
+    [
+        ("grpc", {"upstream_http_version"}),
+        ("websocket", set()),
+        ("poll", {"caching"}),
+        ("grpc-web", {"accept_encoding_forwarded"}),
+    ],
 )
 def test_some_protocols_need_more_than_to_be_let_through(protocol: str, missed: set[str]) -> None:
-    """gRPC needs HTTP/2 towards the origin, a poll its shared cache."""
+    """GRPC needs HTTP/2 towards the origin, a poll its shared cache."""
     assert missed == set(shortfalls(_need(protocol), transparent()))
 
 
@@ -78,14 +84,20 @@ def test_some_protocols_need_more_than_to_be_let_through(protocol: str, missed: 
 @pytest.mark.parametrize("name", ["response_buffering", "compression", "caching"])
 def test_a_stream_is_neither_held_back_nor_kept(protocol: str, name: str) -> None:
     """Each of the three delays it, or gives it to somebody else."""
-    behavior = replace(transparent(), upstream_http_version=exactly("2"), **{name: YES})
+    harm: dict[str, Any] = {name: YES}
+    behavior = replace(transparent(), upstream_http_version=exactly("2"), **harm)
 
     assert Answer.NO is shortfalls(_need(protocol), behavior)[name]
 
 
 def test_what_may_happen_is_told_from_what_will() -> None:
     """A config that leaves it open falls short in part."""
-    behavior = replace(transparent(), response_buffering=EITHER, upstream_idle_timeout=Between(60.0, FOREVER), accept_encoding_forwarded=NO)
+    behavior = replace(
+        transparent(),
+        response_buffering=EITHER,
+        upstream_idle_timeout=Between(60.0, FOREVER),
+        accept_encoding_forwarded=NO,
+    )
 
     expected = {"response_buffering": Answer.MAYBE, "upstream_idle_timeout": Answer.MAYBE}
     assert expected == shortfalls(_need("sse"), behavior)
@@ -117,15 +129,15 @@ def test_a_post_is_never_sent_twice(protocol: str) -> None:
     assert NO == _need(protocol, "retry: true").accepted.retries_non_idempotent
 
 
-@pytest.mark.parametrize(("text", "retries"), [("retry: false", NO), ("retry: true", EITHER), ("retry: {attempts: 1}", NO)])
+@pytest.mark.parametrize(
+    ("text", "retries"), [("retry: false", NO), ("retry: true", EITHER), ("retry: {attempts: 1}", NO)]
+)
 def test_retries_are_off_where_the_route_says_so(text: str, retries: Between[bool]) -> None:
     """Where they are on, a hop may still not have them."""
     assert retries == _need("http", text).accepted.retries
 
 
-@pytest.mark.parametrize(
-    ("by", "logged"), [("query", NO), ("header", EITHER), ("cookie", EITHER)]
-)
+@pytest.mark.parametrize(("by", "logged"), [("query", NO), ("header", EITHER), ("cookie", EITHER)])
 def test_a_credential_in_the_query_is_not_logged(by: str, logged: Between[bool]) -> None:
     """Cookies and headers are in no ordinary log."""
     assert logged == _need("sse", f"auth: {{by: {by}, name: token}}").accepted.query_logged
@@ -146,7 +158,9 @@ def test_what_the_spec_lets_in_is_let_in() -> None:
 
 def test_affinity_is_a_need() -> None:
     """Of exactly the kind that the upstream has."""
-    spec = load("upstreams: {api: {servers: [http://a, http://b], affinity: {by: cookie, name: s}}}\nroutes: [{path: /, upstream: api}]\n")
+    spec = load(
+        "upstreams: {api: {servers: [http://a, http://b], affinity: {by: cookie, name: s}}}\nroutes: [{path: /, upstream: api}]\n"
+    )
 
     assert exactly("cookie") == need_of(spec.routes[0]).accepted.session_affinity
     assert Between("", "\U0010ffff") == _need("sse").accepted.session_affinity

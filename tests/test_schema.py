@@ -56,8 +56,10 @@ def test_it_is_a_schema_of_draft_2020_12() -> None:
 def test_no_keyword_is_without_meaning() -> None:
     """A misspelt keyword is ignored by every validator, and forbids nothing."""
     known = {
-        "$defs", "$ref", "$schema", "additionalProperties", "anyOf", "oneOf", "const", "default", "description", "enum", "examples", "items",
-        "dependentRequired", "markdownDescription", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
+        "$defs", "$ref", "$schema", "additionalProperties", "anyOf", "oneOf", "const", "default", "description", "enum",
+        "examples", "items",
+        "dependentRequired", "markdownDescription", "maxItems", "maxLength", "maxProperties", "maximum", "minItems",
+        "minLength", "minProperties", "minimum",
         "pattern", "properties", "propertyNames", "required", "title", "type", "uniqueItems",
     }  # fmt: skip
     named = ("/properties", "/$defs", "/default", "/dependentRequired")
@@ -82,14 +84,19 @@ def test_every_protocol_is_described() -> None:
     """What each name means, where one is chosen."""
     field = schema()["$defs"]["RouteEntry"]["properties"]["protocol"]
 
-    assert all(f"- {name}: {protocol.summary}" in field["markdownDescription"] for name, protocol in protocols().items())
+    assert all(
+        f"- {name}: {protocol.summary}" in field["markdownDescription"] for name, protocol in protocols().items()
+    )
 
 
 def test_examples_and_defaults_fit() -> None:
     """What an editor offers is right."""
     whole = schema()
     for path, part in _objects(whole):
-        for example in [*part.get("examples", []), *([part["default"]] if "default" in part and path.count("/") else [])]:
+        for example in [
+            *part.get("examples", []),
+            *([part["default"]] if "default" in part and path.count("/") else []),
+        ]:
             if isinstance(part.get("examples", []), list) and not path.endswith("/properties"):
                 assert Draft202012Validator({**part, "$defs": whole["$defs"]}).is_valid(example), f"{path}: {example}"
 
@@ -117,13 +124,20 @@ def test_the_starter_fits() -> None:
 
 BEYOND = {
     # What is said in two places of the file, or about what a text means, JSON Schema cannot compare.
-    "affinity-by-an-odd-cookie", "affinity-by-ip-with-a-name", "affinity-without-a-name", "cache-on-a-stream", "chain-contradicts-targets",
-    "cidr-with-host-bits", "bad-cidr", "cloudflare-inside-a-chain", "collision", "collision-by-a-trailing-slash", "collision-on-one-host-of-several",
-    "default-that-fits-no-stream", "duration-beyond-a-year", "grpc-over-http1", "grpc-to-a-socket", "grpc-to-an-http-origin", "grpc-without-post",
-    "header-of-the-connection", "header-twice", "header-with-a-space", "http3-without-tls", "idle-timeout-within-the-heartbeat", "long-line", "missing-upstream",
-    "mixed-schemes", "origin-star-and-more", "path-with-a-newline", "path-with-an-encoded-nul", "path-with-an-encoded-slash", "path-with-dots",
-    "regex-that-is-none", "regex-that-looks-ahead", "regex-that-overflows", "regex-too-deep", "regex-with-a-huge-repeat", "sse-to-a-grpc-origin",
-    "streamed-upload-on-sse", "strip-prefix-elsewhere", "strip-prefix-of-a-regex", "unknown-upstream", "url-with-a-bad-port",
+    "affinity-by-an-odd-cookie", "affinity-by-ip-with-a-name", "affinity-without-a-name", "cache-on-a-stream",
+    "chain-contradicts-targets",
+    "cidr-with-host-bits", "bad-cidr", "cloudflare-inside-a-chain", "collision", "collision-by-a-trailing-slash",
+    "collision-on-one-host-of-several",
+    "default-that-fits-no-stream", "duration-beyond-a-year", "grpc-over-http1", "grpc-to-a-socket",
+    "grpc-to-an-http-origin", "grpc-without-post",
+    "header-of-the-connection", "header-twice", "header-with-a-space", "http3-without-tls",
+    "idle-timeout-within-the-heartbeat", "long-line", "missing-upstream",
+    "mixed-schemes", "origin-star-and-more", "path-with-a-newline", "path-with-an-encoded-nul",
+    "path-with-an-encoded-slash", "path-with-dots",
+    "regex-that-is-none", "regex-that-looks-ahead", "regex-that-overflows", "regex-too-deep",
+    "regex-with-a-huge-repeat", "sse-to-a-grpc-origin",
+    "streamed-upload-on-sse", "strip-prefix-elsewhere", "strip-prefix-of-a-regex", "unknown-upstream",
+    "url-with-a-bad-port",
     "url-with-half-a-bracket", "url-with-port-0", "websocket-to-http2", "websocket-without-get",
 }  # fmt: skip
 
@@ -136,7 +150,15 @@ def test_bad_specs_do_not_fit(case: str) -> None:
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, RecursionError):
         # It is not YAML: no validator comes to see it.
         return
-    if case in {"key-twice", "alias-laughs", "nested-too-deep", "not-yaml-but-nginx", "merge-key", "no-is-text", "port-in-hexadecimal"}:
+    if case in {
+        "key-twice",
+        "alias-laughs",
+        "nested-too-deep",
+        "not-yaml-but-nginx",
+        "merge-key",
+        "no-is-text",
+        "port-in-hexadecimal",
+    }:
         # PyYAML's own constructor reads on where our reader stops, or reads otherwise.
         return
 
@@ -153,10 +175,14 @@ def test_what_is_beyond_a_schema_is_known(case: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "listen: {http: [1.1, 2]}", 'listen: {http: ["1.1", "2"]}', "chain: [nginx, {envoy: {}}]", "chain:\n- nginx:", "targets: {nginx: }",
-        "defaults: {heartbeat: 15s}", "defaults: {heartbeat: 15}", "defaults: {limits: {rate: 90/m}}", "defaults: {limits: {rate: 0.5}}",
-        "defaults: {upload: {max_bytes: 16 MiB}}", "defaults: {upload: {max_bytes: 1}}", "defaults: {retry: true}", "defaults: {retry: {attempts: 3}}",
-        "defaults: {strip_prefix: /a}", "defaults: {strip_prefix: true}", "defaults: {headers: {request: {X-A: }}}", "version: 1", "hosts: ['*']",
+        "listen: {http: [1.1, 2]}", 'listen: {http: ["1.1", "2"]}', "chain: [nginx, {envoy: {}}]", "chain:\n- nginx:",
+        "targets: {nginx: }",
+        "defaults: {heartbeat: 15s}", "defaults: {heartbeat: 15}", "defaults: {limits: {rate: 90/m}}",
+        "defaults: {limits: {rate: 0.5}}",
+        "defaults: {upload: {max_bytes: 16 MiB}}", "defaults: {upload: {max_bytes: 1}}", "defaults: {retry: true}",
+        "defaults: {retry: {attempts: 3}}",
+        "defaults: {strip_prefix: /a}", "defaults: {strip_prefix: true}", "defaults: {headers: {request: {X-A: }}}",
+        "version: 1", "hosts: ['*']",
     ],
 )  # fmt: skip
 def test_whatever_is_taken_fits(text: str) -> None:
@@ -170,8 +196,10 @@ def test_whatever_is_taken_fits(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "defaults: {heartbeat: 15 seconds}", "defaults: {heartbeat: 0}", "defaults: {heartbeat: 1.5h}", "defaults: {limits: {rate: 10/h}}",
-        "defaults: {upload: {max_bytes: 1.5GB}}", "defaults: {path: /a}", "listen: {http: [1.0]}", "chain: [haproxy]", "chain: [{nginx: {}, envoy: {}}]",
+        "defaults: {heartbeat: 15 seconds}", "defaults: {heartbeat: 0}", "defaults: {heartbeat: 1.5h}",
+        "defaults: {limits: {rate: 10/h}}",
+        "defaults: {upload: {max_bytes: 1.5GB}}", "defaults: {path: /a}", "listen: {http: [1.0]}", "chain: [haproxy]",
+        "chain: [{nginx: {}, envoy: {}}]",
         'targets: {nginx: {version: "1"}}', "targets: {nginx: {version: 1.30}}", "version: 2", "listn: {}",
     ],
 )  # fmt: skip

@@ -22,22 +22,35 @@ def _titles(routes: tuple[Route, ...]) -> list[str]:
 
 def test_routes_are_tried_from_the_most_telling() -> None:
     """Exact paths, then expressions in the order of the file, then prefixes from the longest to the shortest."""
-    spec = _spec("path: /", "regex: /b.*", "path: /a/b/c", "exact: /z", "path: /a", "regex: /a.*", "exact: /a", "path: /a/b/")
+    spec = _spec(
+        "path: /", "regex: /b.*", "path: /a/b/c", "exact: /z", "path: /a", "regex: /a.*", "exact: /a", "path: /a/b/"
+    )
 
-    assert ["exact /z", "exact /a", "regex /b.*", "regex /a.*", "/a/b/c", "/a/b/", "/a", "/"] == _titles(spec.routes_for("any.example"))
+    assert ["exact /z", "exact /a", "regex /b.*", "regex /a.*", "/a/b/c", "/a/b/", "/a", "/"] == _titles(
+        spec.routes_for("any.example")
+    )
 
 
 @pytest.mark.parametrize(
     ("host", "answering"),
     [
-        ("a.example.com", ["exact host"]), ("b.example.com", ["narrow wildcard"]), ("x.b.example.com", ["narrow wildcard"]), ("b.example.org", ["wide wildcard"]),
-        ("example.org", ["wide wildcard"]), ("example.net", ["any host"]), ("other", ["any host"]), ("*.example.com", ["narrow wildcard"]), ("*", ["any host"]),
+        ("a.example.com", ["exact host"]), ("b.example.com", ["narrow wildcard"]),
+        ("x.b.example.com", ["narrow wildcard"]), ("b.example.org", ["wide wildcard"]),
+        ("example.org", ["wide wildcard"]), ("example.net", ["any host"]), ("other", ["any host"]),
+        ("*.example.com", ["narrow wildcard"]), ("*", ["any host"]),
     ],
 )  # fmt: skip
 def test_the_more_specific_host_wins(host: str, answering: list[str]) -> None:
     """Of routes that match alike: its own name, then the longer wildcard, then any host."""
-    names = {"exact host": "a.example.com", "narrow wildcard": "*.example.com", "wide wildcard": "*.org", "any host": "*"}
-    spec = _spec(*(f"path: /a, hosts: ['{pattern}'], heartbeat: {15 + index}s" for index, pattern in enumerate(names.values())))
+    names = {
+        "exact host": "a.example.com",
+        "narrow wildcard": "*.example.com",
+        "wide wildcard": "*.org",
+        "any host": "*",
+    }
+    spec = _spec(
+        *(f"path: /a, hosts: ['{pattern}'], heartbeat: {15 + index}s" for index, pattern in enumerate(names.values()))
+    )
     found = [list(names)[int((route.heartbeat or 0) - 15)] for route in spec.routes_for(host)]
 
     assert answering == found
@@ -60,11 +73,18 @@ def test_a_wildcard_does_not_answer_for_its_own_domain() -> None:
 def test_hosts_that_share_their_routes_share_a_server() -> None:
     """One virtual server for each set of routes, in the order of the file; none for a host without routes."""
     spec = _spec(
-        "path: /", "path: /a, hosts: [x.example, y.example]", "path: /b, hosts: [z.example]", hosts="[w.example, v.example]"
+        "path: /",
+        "path: /a, hosts: [x.example, y.example]",
+        "path: /b, hosts: [z.example]",
+        hosts="[w.example, v.example]",
     )
     found = [(hosts, _titles(routes)) for hosts, routes in spec.servers]
 
-    assert [(("w.example", "v.example"), ["/"]), (("x.example", "y.example"), ["/a"]), (("z.example",), ["/b"])] == found
+    assert [
+        (("w.example", "v.example"), ["/"]),
+        (("x.example", "y.example"), ["/a"]),
+        (("z.example",), ["/b"]),
+    ] == found
 
 
 def test_a_host_that_no_route_names_has_no_server() -> None:
@@ -77,7 +97,8 @@ def test_a_host_that_no_route_names_has_no_server() -> None:
 @pytest.mark.parametrize(
     ("host", "patterns"),
     [
-        ("a.b.c", ("a.b.c", "*.b.c", "*.c", "*")), ("a", ("a", "*")), ("*", ("*",)), ("*.b", ("*.b", "*")), ("*.b.c", ("*.b.c", "*.c", "*")),
+        ("a.b.c", ("a.b.c", "*.b.c", "*.c", "*")), ("a", ("a", "*")), ("*", ("*",)), ("*.b", ("*.b", "*")),
+        ("*.b.c", ("*.b.c", "*.c", "*")),
     ],
 )  # fmt: skip
 def test_what_covers_a_host_goes_from_the_most_specific_to_any(host: str, patterns: tuple[str, ...]) -> None:
@@ -126,7 +147,8 @@ def test_a_spec_is_secure_if_its_listener_is() -> None:
 @pytest.mark.parametrize(
     ("text", "secure", "grpc", "sni"),
     [
-        ("http://a:1", False, False, "a"), ("https://a", True, False, "a"), ("{servers: [https://a, https://b], tls: {sni: C.example}}", True, False, "c.example"),
+        ("http://a:1", False, False, "a"), ("https://a", True, False, "a"),
+        ("{servers: [https://a, https://b], tls: {sni: C.example}}", True, False, "c.example"),
         ("'unix:/a'", False, False, ""),
     ],
 )  # fmt: skip

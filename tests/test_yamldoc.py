@@ -42,9 +42,12 @@ def _slice(text: str, span: Span) -> str:
     [
         ("", None), ("~", None), ("null", None), ("Null", None), ("true", True), ("True", True), ("FALSE", False),
         ("0", 0), ("010", 10), ("-5", -5), ("+5", 5), ("1.5", 1.5), ("1e3", 1000.0), (".5", 0.5), ("1.", 1.0),
-        ("yes", "yes"), ("no", "no"), ("on", "on"), ("off", "off"), ("y", "y"), ("1:30", "1:30"), ("0x1F", "0x1F"), ("0o17", "0o17"),
-        ("1_000", "1_000"), (".inf", ".inf"), (".nan", ".nan"), ("nan", "nan"), ("2026-01-01", "2026-01-01"), ("=", "="),
-        ("'5'", "5"), ('"true"', "true"), ("''", ""), ("! 5", "5"), ("!!str 5", "5"), ('"\\u00e9"', "é"), ("1e999", float("inf")),
+        ("yes", "yes"), ("no", "no"), ("on", "on"), ("off", "off"), ("y", "y"), ("1:30", "1:30"), ("0x1F", "0x1F"),
+        ("0o17", "0o17"),
+        ("1_000", "1_000"), (".inf", ".inf"), (".nan", ".nan"), ("nan", "nan"), ("2026-01-01", "2026-01-01"),
+        ("=", "="),
+        ("'5'", "5"), ('"true"', "true"), ("''", ""), ("! 5", "5"), ("!!str 5", "5"), ('"\\u00e9"', "é"),
+        ("1e999", float("inf")),
         ("9" * 300, int("9" * 300)), ("9" * 301, "9" * 301),
     ],
 )  # fmt: skip
@@ -53,16 +56,20 @@ def test_a_scalar_is_what_it_looks_like(text: str, value: object) -> None:
     found = _parse(f"key: {text}\n").data
 
     assert {"key": value} == found
-    assert type(value) is type(found["key"])  # type: ignore[index,call-overload]
+    assert type(value) is type(found["key"])
 
 
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("a: |\n  one\n  two\n", {"a": "one\ntwo\n"}), ("a: >\n  one\n  two\n", {"a": "one two\n"}), ("- a\n- - b\n  - c\n", ["a", ["b", "c"]]),
-        ("{a: [1, {b: c}]}\n", {"a": [1, {"b": "c"}]}), ("a:\n  b:\n", {"a": {"b": None}}), ("- a: 1\n  b: 2\n", [{"a": 1, "b": 2}]),
-        ("---\na: 1\n...\n", {"a": 1}), ("%YAML 1.2\n---\na: 1\n", {"a": 1}), ("200: a\ntrue: b\n~: c\n", {"200": "a", "true": "b", "~": "c"}),
-        ("? a\n: b\n", {"a": "b"}), ("[a: 1]\n", [{"a": 1}]), ("", None), ("# only a comment\n", None), ("word\n", "word"),
+        ("a: |\n  one\n  two\n", {"a": "one\ntwo\n"}), ("a: >\n  one\n  two\n", {"a": "one two\n"}),
+        ("- a\n- - b\n  - c\n", ["a", ["b", "c"]]),
+        ("{a: [1, {b: c}]}\n", {"a": [1, {"b": "c"}]}), ("a:\n  b:\n", {"a": {"b": None}}),
+        ("- a: 1\n  b: 2\n", [{"a": 1, "b": 2}]),
+        ("---\na: 1\n...\n", {"a": 1}), ("%YAML 1.2\n---\na: 1\n", {"a": 1}),
+        ("200: a\ntrue: b\n~: c\n", {"200": "a", "true": "b", "~": "c"}),
+        ("? a\n: b\n", {"a": "b"}), ("[a: 1]\n", [{"a": 1}]), ("", None), ("# only a comment\n", None),
+        ("word\n", "word"),
         ("&k 200: a\n*k : b\n".replace("\n*k : b", ""), {"200": "a"}), ('{"a": 1,\n\t"b": [2]}\n', {"a": 1, "b": [2]}),
     ],
 )  # fmt: skip
@@ -78,8 +85,13 @@ def test_line_ends_and_byte_order_marks_do_not_matter(text: str) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc é", min_size=1, max_size=4), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18), 10**18)
+    | st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text("abc é", min_size=1, max_size=4), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -121,7 +133,15 @@ def test_every_key_and_value_has_its_place(text: str, path: yamldoc.Path, key: s
 
 @pytest.mark.parametrize(
     ("path", "place"),
-    [((), "1:1"), (("a",), "2:3"), (("a", "z"), "2:3"), (("a", "b", "c", 7), "2:6"), (("z",), "1:1"), (("a", 0), "2:3"), (("l", -1), "3:4")],
+    [
+        ((), "1:1"),
+        (("a",), "2:3"),
+        (("a", "z"), "2:3"),
+        (("a", "b", "c", 7), "2:6"),
+        (("z",), "1:1"),
+        (("a", 0), "2:3"),
+        (("l", -1), "3:4"),
+    ],
 )
 def test_what_is_not_there_is_placed_at_its_nearest_parent(path: yamldoc.Path, place: str) -> None:
     """A missing field is reported where it should stand."""
@@ -186,6 +206,12 @@ def test_a_problem_shows_its_line() -> None:
         ("a: [*]\n", "f.yaml:1:5: not valid YAML: a value cannot start with a bare * or &"),
         ("a: @b\n", "f.yaml:1:4: not valid YAML: a value cannot start with @"),
         ("a: `b`\n", "f.yaml:1:4: not valid YAML: a value cannot start with `"),
+        ("a: 'b\n---\nc'\n", "f.yaml:1:4: not valid YAML: the quote that opens here is never closed"),
+        ("%YAML 3.0\n---\na\n", "f.yaml:1:1: not valid YAML: no such version of YAML"),
+        ("%FOO\n", "f.yaml:1:1: not valid YAML: a line cannot start with a bare %"),
+        ("a: !<x\n", "f.yaml:1:4: not valid YAML: a value cannot start with a bare !"),
+        ("a: !e!x 1\n", "f.yaml:1:4: not valid YAML: a value cannot start with a bare !"),
+        ("a: >b\n", "f.yaml:1:5: not valid YAML: text after | or > belongs on the next line"),
         ("a: 'b\n", "f.yaml:1:4: not valid YAML: the quote that opens here is never closed"),
         ('a: "b\nc: d\n', "f.yaml:1:4: not valid YAML: the quote that opens here is never closed"),
         ('a: "\\d"\n', "f.yaml:1:5: not valid YAML: no such escape in double quotes"),
@@ -241,7 +267,12 @@ def test_aliases_are_followed() -> None:
 
 def test_aliases_that_multiply_are_refused_at_once() -> None:
     """The billion laughs cost neither time nor memory: sizes are counted, not built."""
-    laughs = "a0: &a0 [" + "x," * 9 + "x]\n" + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 30))
+    laughs = (
+        "a0: &a0 ["
+        + "x," * 9
+        + "x]\n"
+        + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 30))
+    )
     tracemalloc.start()
     said = _problems(laughs)
     peak = tracemalloc.get_traced_memory()[1]
@@ -303,7 +334,8 @@ def test_any_unicode_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "nothing"), (True, "true"), (5, "the number 5"), (1.5, "the number 1.5"), ("x", "the text `x`"), ([], "a list"), ({}, "a mapping"),
+        (None, "nothing"), (True, "true"), (5, "the number 5"), (1.5, "the number 1.5"), ("x", "the text `x`"),
+        ([], "a list"), ({}, "a mapping"),
         ("y" * 100, f"the text `{'y' * 60}…`"),
     ],
 )  # fmt: skip

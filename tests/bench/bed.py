@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.bench.processes import PYTHON, MeasurementFailed
 from tests.clients.tls import Authority, make_authority
 from tests.containers.stage import generated
-from tests.engines import Engine, EngineAbsent, Proxies, StartProxy, free_port, in_container, need
+from tests.engines import Engine, EngineAbsent, Proxies, StartProxy, free_port, in_container, need, required
 from tests.engines.docker_cli import docker, last_line
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,7 +34,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to the origin: its ports, and the folder whose name its processes carry in their command lines."""
+    """One way to the origin: its ports, and a path that stands in the command lines of its processes and nowhere else."""
 
     name: str
     port: int
@@ -65,13 +65,13 @@ def bed(folder: Path) -> Iterator[Bed]:
         try:
             engines[name] = need(name)
         except EngineAbsent as reason:
+            if required():
+                raise MeasurementFailed(f"PROXYCFG_REQUIRE_ENGINES is set, but {reason}") from None
             absent.append(str(reason))
     with contextlib.ExitStack() as stack:
         port, tls_port = stack.enter_context(_origin(authority))
         start = stack.enter_context(_proxies(folder, list(engines.values())))
-        ways = [
-            Way("direct", port, tls_port, f"proxycfg.origin\0--port\0000\0--tls-port\0000\0--cert\0{authority.cert}")
-        ]
+        ways = [Way("direct", port, tls_port, str(authority.cert))]
         ways += [_proxied(engine, folder, port, authority, start) for engine in engines.values()]
         yield Bed(tuple(ways), tuple(absent), authority.ca)
 
@@ -142,7 +142,7 @@ def _processes(mark: str) -> set[int]:
         with contextlib.suppress(OSError):
             name, fields = _stat(int(path.name))
             parents[int(path.name)] = int(fields[1])
-            if name in {"nginx", "envoy", "python", "python3"} and mark.encode() in (path / "cmdline").read_bytes():
+            if name.startswith(("nginx", "envoy", "python")) and mark.encode() in (path / "cmdline").read_bytes():
                 found.add(int(path.name))
     return found | {pid for pid, parent in parents.items() if parent in found}
 

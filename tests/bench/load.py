@@ -40,25 +40,14 @@ def measure(folder: Path, *, quick: bool) -> Part:
     for at, way in enumerate(stage.ways):
         runs = [row[at] for row in rounds]
         figures = {key: median(getattr(run.seen, key) for run in runs) for key in FIGURES}
-        part.data[way.name] = figures | {"cpu": median(run.cpu for run in runs)}
         lags = [milliseconds(figures[key]) for key in FIGURES if key.startswith("lag")]
         lost, disordered = (sum(getattr(run.seen, key) for run in runs) for key in ("lost", "disordered"))
-        share = f"{median(run.cpu for run in runs):.0%}"
-        rows.append([way.name, f"{figures['rate']:,.0f}", f"{lost}", f"{disordered}", *lags, share])
+        cpu = median(run.cpu for run in runs)
+        part.data[way.name] = {**figures, "lost": lost, "disordered": disordered, "cpu": cpu}
+        rows.append([way.name, f"{figures['rate']:,.0f}", f"{lost}", f"{disordered}", *lags, f"{cpu:.0%}"])
         part.bounds += _bounds(way.name, [run.seen for run in runs])
-    header = [
-        "way",
-        "events/s",
-        "lost",
-        "disordered",
-        "lag p50",
-        "p99",
-        "max",
-        "first second",
-        "last second",
-        "processor",
-    ]
-    part.table(header, rows)
+    lags_of = ("lag p50", "p99", "max", "first second", "last second")
+    part.table(["way", "events/s", "lost", "disordered", *lags_of, "processor"], rows)
     part.note("processor: share of one core, the origin's for the direct way and the proxy's for the others")
     return part
 

@@ -38,12 +38,14 @@ class Bench:
     written into the tree.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """``folder`` is a temporary one."""
+    def __init__(self, folder: Path, *, quick: bool) -> None:
+        """``folder`` is a temporary one; ``quick`` takes the byte code that there is, since compiling all of it takes seconds."""
         self.folder = folder
-        self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        self._compiled = False
-        self._environment["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+        self._compiled = quick
+        self._environment = dict(os.environ)
+        if not quick:
+            self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
+            self._environment["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
 
     def costs(self, commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Cost]]:
         """What each command took in each round: round by round, all in turn, so that a busy minute spares none of them."""

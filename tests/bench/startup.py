@@ -18,7 +18,7 @@ BOUND = ("proxycfg --version", "proxycfg --help")
 
 def measure(folder: Path, *, quick: bool) -> Part:
     """Run the commands in turn; a ratio is between two runs of one round, and the median of those is told."""
-    bench = Bench(folder)
+    bench = Bench(folder, quick=quick)
     spec = bench.folder / "tiny.yaml"
     spec.write_text(specs.plain(1))
     commands = {
@@ -30,7 +30,7 @@ def measure(folder: Path, *, quick: bool) -> Part:
         "proxycfg generate, 1 route, envoy": [TOOL, "generate", str(spec), "--target", "envoy", "--out", "-"],
     }
     part = Part("start-up: whole process, medians; the ratio is that of runs side by side")
-    costs = bench.costs(commands, 3 if quick else ROUNDS)
+    costs = bench.costs(commands, 1 if quick else ROUNDS)
     rows = []
     for name, runs in costs.items():
         wall = median(run.wall for run in runs)

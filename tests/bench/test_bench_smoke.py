@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.bench.__main__ import main
+from tests.bench.client import Stream
 from tests.bench.report import Bound, Part
 
 if TYPE_CHECKING:
@@ -26,6 +28,21 @@ def test_the_quick_benchmark_tells_every_figure(tmp_path: Path, capsys: pytest.C
         "proxycfg --help",
     ]
     assert "proxycfg --version" in capsys.readouterr().out
+
+
+def test_the_client_reads_what_is_torn_and_sees_what_is_missing() -> None:
+    """Chunks end in the middle of events, and pieces in the middle of chunks; an event that was left out is told."""
+    events = [f"id: {number}\ndata: {1000 + number:017.6f}...\n\n".encode() for number in (1, 2, 4)]
+    body = b"".join(events)
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (body[:20], body[20:70], body[70:], b""))
+    stream = Stream(socket.socket(), begun=1000.0)
+    with stream.sock:
+        for byte in b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks:
+            stream.feed(bytes([byte]), 1005.0)
+
+    assert list(stream.sent) == [1001.0, 1002.0, 1004.0]
+    assert list(stream.lags) == [4.0, 3.0, 1.0]
+    assert (stream.first, stream.disordered, stream.ended) == (5.0, 1, True)
 
 
 def test_a_figure_that_is_no_number_holds_nothing() -> None:

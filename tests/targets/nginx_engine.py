@@ -18,7 +18,7 @@ from tests.engines import NGINX, EngineAbsent, need, required
 VERSIONS = tuple(name.removeprefix("nginx-") for name in NGINX)
 """What can be run; the generator knows older ones, too."""
 
-_WRITABLE = ("/var/log/nginx", "/var/cache", "/var/lib/nginx", "/run", "/tmp")  # noqa: S108
+_WRITABLE = ("/var/log/nginx", "/var/cache", "/var/lib/nginx", "/run", "/tmp")
 _CHECK = 'for file in "$0"/*.conf; do echo "== ${file##*/}"; nginx -q -t -e stderr -c "$file" 2>&1; done'
 
 
@@ -40,7 +40,7 @@ def check(version: str, configs: Mapping[str, str], folder: Path, *mounts: Path)
     folder.mkdir()
     for name, text in configs.items():
         (folder / f"{name}.conf").write_text(text, encoding="utf-8")
-    command = _run(version, "none", folder, *mounts)
+    command = _run("none", folder, *mounts)
     done = subprocess.run(
         [*command, image(version), "sh", "-c", _CHECK, str(folder)],
         capture_output=True,
@@ -56,12 +56,12 @@ def check(version: str, configs: Mapping[str, str], folder: Path, *mounts: Path)
     return said
 
 
-def _run(version: str, network: str, *mounts: Path) -> list[str]:
-    command = ["docker", "run", "--rm", f"--network={network}", "--read-only"]
+def _run(network: str, *mounts: Path, user: int = 0) -> list[str]:
+    command = ["docker", "run", "--rm", f"--network={network}", "--read-only", f"--user={user}:{user}"]
     for path in _WRITABLE:
-        command += ["--tmpfs", path]
-    for path in mounts:
-        command += ["--volume", f"{path}:{path}:ro"]
+        command += ["--tmpfs", f"{path}:uid={user}"]
+    for mount in mounts:
+        command += ["--volume", f"{mount}:{mount}:ro"]
     return command
 
 
@@ -96,13 +96,13 @@ class Nginx:
 
 
 @contextlib.contextmanager
-def running(version: str, text: str, folder: Path, port: int, *mounts: Path, user: str = "0:0") -> Iterator[Nginx]:
+def running(version: str, text: str, folder: Path, port: int, *mounts: Path, user: int = 0) -> Iterator[Nginx]:
     """An nginx on host networking, for as long as the block lasts. A site file gets a main file around it by the caller."""
     folder.mkdir(exist_ok=True)
     config = folder / "nginx.conf"
     config.write_text(text, encoding="utf-8")
     name = f"proxycfg-nginx-{uuid.uuid4().hex[:12]}"
-    command = [*_run(version, "host", folder, *mounts), "--name", name, "--user", user, image(version)]
+    command = [*_run("host", folder, *mounts, user=user), "--name", name, image(version)]
     program = ["nginx", "-e", "stderr", "-g", "daemon off;", "-c", str(config)]
     with subprocess.Popen([*command, *program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:

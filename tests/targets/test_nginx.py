@@ -9,7 +9,6 @@ import cProfile
 import pstats
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,7 +164,7 @@ def test_the_text_says_what_is_aimed_at(version: str, listen: str, layout: str) 
             # grpc_pass carries other protocols, too, which are no gRPC.
             seen["grpc"] = False
         assert {name: _plain(getattr(aim, name).low) for name in seen} == seen, route.title
-        assert getattr(aim, "max_streams").low >= min(made.spec.streams, 10_000_000)
+        assert aim.max_streams.low >= min(made.spec.streams, 10_000_000)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -279,7 +278,7 @@ def test_many_prefixes_beside_a_regex_stay_patterns() -> None:
 
 
 def test_groups_lose_their_names() -> None:
-    """nginx would make a variable of each, even of `args`, which it uses itself; in brackets there is no group."""
+    """Nginx would make a variable of each, even of `args`, which it uses itself; in brackets there is no group."""
     assert option("regex").location("/a/v1;x.y").args[1] == r"^(?:/([^/]+)/v[0-9]{1,3};x\.y)\z"
     assert quote.without_names(r"(?P<a>x)[(?P<b>]\(?P<c>(?:d)") == r"(x)[(?P<b>]\(?P<c>(?:d)"
 
@@ -388,14 +387,14 @@ def test_no_keepalive_means_none(version: str, expected: str | None) -> None:
 
 @pytest.mark.parametrize(("name", "expected"), [("minimal", 4), ("grpcs", 55)])
 def test_idle_origin_connections_close_before_the_origin_closes_them(name: str, expected: int) -> None:
-    """uvicorn and Node hang up after five seconds; a request on its way then would get a 502."""
+    """Uvicorn and Node hang up after five seconds; a request on its way then would get a 502."""
     upstream = option(name).config.http.all("upstream")[0]
 
     assert seconds(upstream.all("keepalive_timeout")[0].args[0]) == expected
 
 
 def test_names_of_upstreams_never_meet_names_of_ours_or_each_other() -> None:
-    """nginx compares upstreams without case, and has one space of names for all shared zones."""
+    """Nginx compares upstreams without case, and has one space of names for all shared zones."""
     for name in ("alike-names", "names-of-ours"):
         made = option(name)
         upstreams = made.config.http.all("upstream")
@@ -417,7 +416,7 @@ def test_a_site_keeps_its_names_to_itself() -> None:
 
 
 def test_an_address_stands_in_brackets_and_any_host_depends_on_the_layout() -> None:
-    """nginx compares names with the Host header, where IPv6 addresses have brackets."""
+    """Nginx compares names with the Host header, where IPv6 addresses have brackets."""
     names = option("address-hosts").config.servers[0].all("server_name")[0].args
     assert names == ("127.0.0.1", "[::1]", "[::2]")
     assert option("minimal").config.servers[0].all("server_name")[0].args == ("_",)
@@ -492,7 +491,7 @@ def test_a_value_that_nginx_cannot_read_is_told_with_its_place(route: str, upstr
 
 
 def test_a_path_is_never_taken_for_a_key_engine() -> None:
-    """nginx loads code for `engine:…`, and reads `data:…` itself."""
+    """Nginx loads code for `engine:…`, and reads `data:…` itself."""
     text = "listen: {port: 8443, tls: {certificate: 'data:x', key: 'engine:dynamic:x'}}\nupstreams: {a: http://127.0.0.1:1}\n"
     server = make(text + "routes: [{path: /, upstream: a}]\n").config.servers[0]
 

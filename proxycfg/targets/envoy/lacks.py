@@ -86,12 +86,13 @@ def _of_upstream(upstream: Upstream, spec: Spec) -> Iterator[Finding]:
             "for one, although others are free",
             "raise max_connections, or give up affinity",
         )  # fmt: skip
-    if upstream.keepalive not in (0, DEFAULT_KEEPALIVE):
+    one = upstream.http_version == "1.1"
+    if upstream.keepalive != DEFAULT_KEEPALIVE and not (one and upstream.keepalive == 0):
+        after = f"{facts.ORIGIN_KEEPALIVE:g} s" if one else "an hour"
         yield _finding(
             "idle-connections-not-counted", Category.KEEPALIVE, Severity.INFO, spec.span_of("upstreams", name, "keepalive"),
-            f"Envoy cannot count idle connections: those of upstream `{name}` close after {facts.ORIGIN_KEEPALIVE:g} s, "
-            "however many they are",
-            "leave keepalive out, or write 0 to close every one at once",
+            f"Envoy cannot count idle connections: those of upstream `{name}` close after {after}, however many they are",
+            "leave keepalive out" + (", or write 0 to close every one at once" if one else ""),
         )  # fmt: skip
 
 

@@ -108,3 +108,8 @@ def parse(version: str) -> tuple[int, ...]:
 def has(version: str, feature: str) -> bool:
     """Whether that version of nginx has the feature."""
     return parse(version) >= SINCE[feature]
+
+
+def streams_held(slots: int, listeners: int) -> int:
+    """Streams that a worker with so many connection slots can hold, by HTTP/1.1: each listener takes one, and the channel to the master."""
+    return max(0, slots - listeners - 1) // SLOTS_PER_STREAM

@@ -37,16 +37,30 @@ class Level:
     ``own`` maps a name to the directives of that name in this block, in the order of the file, includes in place.
     """
 
-    __slots__ = ("above", "directive", "kind", "own")
+    __slots__ = ("_in_force", "above", "children", "directive", "kind", "own")
 
     def __init__(self, kind: str, directive: Directive | None, children: list[Directive], above: Level | None) -> None:
         """``kind`` is ``main``, ``http``, ``server``, ``location``, ``if`` or ``limit_except``."""
         self.kind = kind
         self.directive = directive
         self.above = above
+        self.children = children
         self.own: dict[str, list[Directive]] = {}
         for child in children:
             self.own.setdefault(child.name, []).append(child)
+        self._in_force: dict[str, list[Directive]] | None = None
+
+    @property
+    def in_force(self) -> dict[str, list[Directive]]:
+        """Every directive that counts here, by name: for each the list of the nearest level that has any of it.
+
+        The plain merge of all levels above, made once a level; reading many locations is a matter of lookups then. What belongs to one
+        level only (``STAY``) is not in it, nor what stands in ``main``, which no location inherits.
+        """
+        if self._in_force is None:
+            above = self.above.in_force if self.above is not None and self.above.kind != "main" else {}
+            self._in_force = above | {name: found for name, found in self.own.items() if name not in STAY}
+        return self._in_force
 
     def levels(self) -> Iterator[Level]:
         """This one and those around it, from the inside out."""
@@ -70,11 +84,16 @@ class Level:
         return [], 0
 
     def handler(self) -> Found | None:
-        """The directive that hands requests to an origin, written here; in ``if`` and ``limit_except`` also the location's."""
+        """The directive that hands requests to an origin, written here; in ``if`` and ``limit_except`` also the location's.
+
+        Of several on one level the last one counts, as each sets the same pointer in nginx.
+        """
         for up, level in enumerate(self.levels()):
-            for name in HANDLERS:
-                if found := level.own.get(name):
-                    return Found(found[0], up)
+            found = [name for name in HANDLERS if name in level.own]
+            if len(found) == 1:
+                return Found(level.own[found[0]][0], up)
+            if found:
+                return Found(next(child for child in reversed(level.children) if child.name in found), up)
             if level.kind not in {"if", "limit_except"}:
                 break
         return None

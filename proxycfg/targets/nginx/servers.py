@@ -128,6 +128,8 @@ class Http:
     level: Level
     servers: list[Server]
     upstreams: dict[str, Level]
+    config: Config
+    """Where it was read from: it knows what stands in blocks that include files."""
 
 
 def read_http(config: Config) -> list[Http]:
@@ -138,7 +140,7 @@ def read_http(config: Config) -> list[Http]:
     if config.context == "http":
         return [_http(config, Level("http", None, config.top, main))]
     # A fragment of a server, or of a location: a server around it that says nothing.
-    http = Http(Level("http", None, [], main), [], {})
+    http = Http(Level("http", None, [], main), [], {}, config)
     level = Level("server", None, config.top, http.level)
     stand_in = config.top[0] if config.top else None
     if stand_in is None:
@@ -165,7 +167,7 @@ def _http(config: Config, level: Level) -> Http:
         for block in level.own.get("upstream", [])
         if block.args and block.block is not None
     }
-    return Http(level, servers, upstreams)
+    return Http(level, servers, upstreams, config)
 
 
 def _server(config: Config, directive: Directive, level: Level, index: int) -> Server:

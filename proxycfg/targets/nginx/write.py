@@ -249,10 +249,9 @@ class _Writing:
         headers = [name for route in self.spec.routes for name in (*route.rewrites.request, *route.rewrites.response)]
         keys = [str(key) for made in maps if made.kind == "map" for key, _ in made.lines if not key.startswith('"~')]
         http = {
-            **_table("server_names_hash", len(hosts)),
-            **_bucket("server_names_hash", hosts),
-            **(_bucket("map_hash", keys) if self.alone else {}),
-            **_table("variables_hash", len(maps)),
+            **_hash("server_names_hash", hosts, len(hosts)),
+            **(_hash("map_hash", keys) if self.alone else {}),
+            **_hash("variables_hash", (), len(maps)),
         }
         most = max(
             (len(route.rewrites.request) + len(route.rewrites.response) for route in self.spec.routes), default=0
@@ -260,7 +259,7 @@ class _Writing:
         return Hashes(
             http=http,
             server={
-                **_bucket("proxy_headers_hash", headers),
+                **_hash("proxy_headers_hash", headers),
                 **({"proxy_headers_hash_max_size": 4096} if most > facts.HEADERS else {}),
             },
         )
@@ -492,19 +491,17 @@ def _megabytes(streams: int, each: int, most: int) -> int:
     return min(most, max(1, math.ceil(streams / each)))
 
 
-def _bucket(table: str, names: Iterable[str]) -> dict[str, int]:
-    """A bucket with room for the longest of the names, where the default has not."""
+def _hash(table: str, names: Iterable[str], count: int = 0) -> dict[str, int]:
+    """The sizes of a hash table, where the default has no room for its longest name, or for so many of them."""
     longest = max((len(name.encode()) for name in names), default=0)
-    if longest <= facts.LONGEST_NAME:
-        return {}
-    return {f"{table}_bucket_size": 1 << (longest + 32).bit_length()}
-
-
-def _table(table: str, count: int) -> dict[str, int]:
-    """A table for that many names, where the default is too small; in its buckets, too, there is room for only one long name."""
-    if count <= facts.HASHED:
-        return {}
-    return {f"{table}_max_size": 1 << (4 * count).bit_length(), f"{table}_bucket_size": 256}
+    # In a default bucket there is room for one long name only.
+    bucket = 256 if count > facts.HASHED else 0
+    if longest > facts.LONGEST_NAME:
+        bucket = max(bucket, 1 << (longest + 32).bit_length())
+    return {
+        **({f"{table}_max_size": 1 << (4 * count).bit_length()} if count > facts.HASHED else {}),
+        **({f"{table}_bucket_size": bucket} if bucket else {}),
+    }
 
 
 def _rate(rate: float) -> Quoted:

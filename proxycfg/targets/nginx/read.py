@@ -1,0 +1,1185 @@
+"""A configuration → what each of its routes does, property by property, and the directive or default that decides it.
+
+One function a property, in the order of :mod:`proxycfg.behavior`, each with the evidence for its answer. What a location does is a matter of the
+directives in force there (:attr:`~proxycfg.targets.nginx.scope.Level.in_force`), of the server's sockets, of the group that requests go to, and of
+the version's defaults; nginx's sources and the measurements in ``tests/containers`` say how they play together.
+
+What the configuration leaves open is a range: what hangs on a variable that cannot be folded, on the protocol of the route where two differ,
+on an ``if`` block, on a main file that is not at hand.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from proxycfg.behavior import (
+    ANYTHING,
+    EITHER,
+    FOREVER,
+    NO,
+    TRANSPORTS,
+    YES,
+    Behavior,
+    Between,
+    Transports,
+    exactly,
+)
+from proxycfg.collector import held_off
+from proxycfg.protocols import protocols
+from proxycfg.reading import Evidence, EvidenceKind, Reading, ReadRoute
+from proxycfg.source import Span
+from proxycfg.targets.nginx import _interim as defaults
+from proxycfg.targets.nginx import facts
+from proxycfg.targets.nginx.access_log import AccessLogs
+from proxycfg.targets.nginx.clients import Clients, Sockets
+from proxycfg.targets.nginx.config import Config
+from proxycfg.targets.nginx.scope import Level, level_of
+from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
+from proxycfg.targets.nginx.syntax import Directive
+from proxycfg.targets.nginx.understood import not_understood
+from proxycfg.targets.nginx.upstreams import Group, Target, Upstreams, keeps_connections
+from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, Values, Variables, World
+
+Found = tuple[Between[Any], Evidence]
+"""A property's value, and what decides it."""
+
+ProtocolOf = Callable[[Location], str | None]
+"""What is known of a location's protocol from elsewhere: a spec, a comment, a guess."""
+
+
+def _unknown(_: Location) -> None:
+    return None
+
+
+@held_off()
+def read(config: Config, version: str, *, protocol_of: ProtocolOf = _unknown) -> list[ReadRoute]:
+    """Every location that hands requests to an origin, in the order of the file's servers.
+
+    A location with an unconditional ``return`` never does, nor one below a server's; those are no routes.
+    """
+    routes: list[ReadRoute] = []
+    for http in read_http(config):
+        reader = _Reader(http, version)
+        for server in http.servers:
+            host = host_of(server)
+            closed = _returns(server.level)
+            for location in server.locations.all():
+                if closed and location.kind != "named":
+                    continue
+                levels = _proxying(location, http)
+                if not levels or _returns(location.level):
+                    continue
+                protocol = protocol_of(location)
+                routes.append(
+                    ReadRoute(
+                        host=host,
+                        path=location.name,
+                        kind=location.kind,
+                        span=location.directive.span,
+                        reading=reader.reading(location, levels, protocol=protocol),
+                        protocol=protocol,
+                        not_understood=reader.not_understood(location, levels),
+                    )
+                )
+    return routes
+
+
+def read_location(
+    location: Location, http: Http, version: str, *, listener: Listen | None = None, protocol: str | None = None
+) -> Reading:
+    """What one location does.
+
+    :param listener: the one that clients come through; None for all of the server's.
+    :param protocol: what the route carries, where that is known: it decides content types, and which silence of a client is meant.
+    """
+    levels = _proxying(location, http) or [location.level]
+    return _Reader(http, version).reading(location, levels, listener=listener, protocol=protocol)
+
+
+_ANY_HOST = re.compile(r"~\*?\^?(?:\(?\.[*+]\)?)?\$?")
+
+
+def host_of(server: Server) -> str | None:
+    """The name that a server is known by: its first one, None where it answers for any host."""
+    name = next((name for name in server.names if name not in {"", "_"}), "")
+    return None if not name or _ANY_HOST.fullmatch(name) else name
+
+
+def _returns(level: Level) -> bool:
+    """Whether every request is answered right there, whatever else the block says."""
+    return "return" in level.own
+
+
+_REWRITES = frozenset({"set", "return", "rewrite", "break", "if", "rewrite_log", "uninitialized_variable_warn"})
+_ACCESS = frozenset({"allow", "deny", "auth_basic", "auth_basic_user_file", "satisfy", "auth_request", "auth_delay"})
+
+
+def _proxying(location: Location, http: Http) -> list[Level]:
+    """The levels whose settings a proxied request can end with: the location's own, and those of blocks inside it that change any.
+
+    A true ``if`` replaces the location's settings by its own copy, ``limit_except`` does so for the methods that it does not name.
+    """
+    levels = [location.level] if location.level.handler() else []
+    if "if" not in location.level.own and "limit_except" not in location.level.own:
+        return levels
+    for child in location.level.children:
+        if child.name not in {"if", "limit_except"} or child.block is None:
+            continue
+        inner = level_of(http.config, child.name, child, location.level)
+        harmless = _REWRITES if child.name == "if" else _ACCESS
+        ends = _returns(inner) or any(line.args[2:] and line.args[2] != "break" for line in inner.own.get("rewrite", []))
+        if not ends and not inner.own.keys() <= harmless and inner.handler():
+            levels.append(inner)
+    return levels
+
+
+# ---- numbers as nginx writes them ----
+
+_TIME = re.compile(r"(\d+)(ms|[smhdwMy])?")
+_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "M": 30 * 86400.0, "y": 365 * 86400.0}
+_SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+
+
+@lru_cache(4096)
+def seconds(text: str) -> float | None:
+    """A duration such as ``60``, ``1500ms`` or ``1h 30m``; None if it is none."""
+    words = text.replace(" ", "")
+    parts = [(match[1], match[2] or "") for match in _TIME.finditer(words)]
+    if not parts or "".join(number + unit for number, unit in parts) != words:
+        return None
+    millis = sum(round(int(number) * _UNITS[unit] * 1000) for number, unit in parts)
+    return millis / 1000
+
+
+@lru_cache(4096)
+def size(text: str) -> int | None:
+    """A size such as ``512``, ``8k`` or ``1g``; None if it is none."""
+    match = re.fullmatch(r"(\d+)([kKmMgG]?)", text)
+    return int(match[1]) * _SIZES[match[2].lower()] if match else None
+
+
+_ANY_NUMBER = Between(0.0, FOREVER)
+_ANY_TEXT = Between("", ANYTHING)
+
+
+def _switch(text: str) -> Between[bool]:
+    """``on`` or ``off``; anything else is nothing that nginx would start with."""
+    return YES if text.lower() == "on" else NO if text.lower() == "off" else EITHER
+
+
+def _hull(name: str, values: Iterable[Between[Any]]) -> Between[Any]:
+    """The range around several: any of them may be it."""
+    ranges = list(values)
+    low, high = ranges[0].low, ranges[0].high
+    for other in ranges[1:]:
+        if isinstance(low, frozenset):
+            low, high = low & other.low, high | other.high
+        else:
+            low, high = min(low, other.low), max(high, other.high)
+    # Words have no order: either it is one, or it may be any.
+    if name in {"upstream_connection_header", "session_affinity"} and low != high:
+        return _ANY_TEXT
+    return Between(low, high)
+
+
+def _any_of(one: Between[bool], other: Between[bool]) -> Between[bool]:
+    """Whether one or the other, or both, are so."""
+    return Between(one.low or other.low, one.high or other.high)
+
+
+# ---- what is worked out once for a whole configuration ----
+
+
+class _Workers(NamedTuple):
+    """How many streams the workers hold together, at least and at most, and how many workers there are."""
+
+    streams: Between[float]
+    processes: Between[float]
+    evidence: Evidence
+
+
+class _Reader:
+    """One http block and one version, and what reading its locations takes that is the same for many of them."""
+
+    def __init__(self, http: Http, version: str) -> None:
+        """Little happens here; the rest when it is first needed."""
+        self.http = http
+        self.version = version
+        self.variables = Variables(http)
+        self.sockets = Sockets(http, version)
+        self.upstreams = Upstreams(http, self.variables)
+        self.logs = AccessLogs(http, self.variables)
+        self._own_evidence: dict[int, Evidence] = {}
+        self._inherited_evidence: dict[int, Evidence] = {}
+        self._defaults: dict[str, Evidence] = {}
+        self._not_understood: dict[int, tuple[Span, ...]] = {}
+        self._targets: dict[str, Target] = {}
+        self._workers: _Workers | None = None
+        self._zones: dict[str, Directive] | None = None
+
+    def reading(
+        self, location: Location, levels: Sequence[Level], *, listener: Listen | None = None, protocol: str | None = None
+    ) -> Reading:
+        """The reading of a location, over all the levels that its requests can end with."""
+        clients = self.sockets.of(location.server, listener)
+
+        def found(*, telling: bool) -> dict[str, Found]:
+            return self.properties([_Place(self, location, level, clients, protocol, telling=telling) for level in levels])
+
+        behavior = Behavior(**{name: value for name, (value, _) in found(telling=False).items()})
+        return Reading(behavior, _Told(lambda: {name: why for name, (_, why) in found(telling=True).items()}))
+
+    def properties(self, places: Sequence[_Place]) -> dict[str, Found]:
+        """Every property of a place; where there are several, the range around them, and what makes it one."""
+        first = places[0]
+        found = {name: read_property(first) for name, read_property in PROPERTIES}
+        for place in places[1:]:
+            for name, read_property in PROPERTIES:
+                value, why = read_property(place)
+                if value != found[name][0]:
+                    found[name] = _hull(name, (found[name][0], value)), why
+        return found
+
+    def evidence(self, directive: Directive, *, own: bool) -> Evidence:
+        """A directive as evidence: its text, its place, and whether it stands in the route's own block."""
+        known = self._own_evidence if own else self._inherited_evidence
+        found = known.get(id(directive))
+        if found is None:
+            found = known[id(directive)] = Evidence("config" if own else "inherited", _text_of(directive), directive.span)
+        return found
+
+    def default(self, text: str) -> Evidence:
+        """Silence as evidence: what the version does by itself."""
+        found = self._defaults.get(text)
+        if found is None:
+            found = self._defaults[text] = Evidence("default", f"{text} (default of {self.version})")
+        return found
+
+    def stated(self, text: str) -> Evidence:
+        """Silence as evidence, where there is nothing to set."""
+        found = self._defaults.get(text)
+        if found is None:
+            found = self._defaults[text] = Evidence("default", text)
+        return found
+
+    def not_understood(self, location: Location, levels: Sequence[Level]) -> tuple[Span, ...]:
+        """What stands in or above a location that matters and is not modelled, from the outside in."""
+        spans: dict[Span, None] = {}
+        for level in (location.level, *levels):
+            spans |= dict.fromkeys(self._level_not_understood(level))
+        for group in self.target(location).groups:
+            if group.directive is not None:
+                spans |= dict.fromkeys(self._level_not_understood(self.http.upstreams[group.directive.args[0]], upstream=True))
+        return tuple(spans)
+
+    def _level_not_understood(self, level: Level, *, upstream: bool = False) -> tuple[Span, ...]:
+        found = self._not_understood.get(id(level))
+        if found is None:
+            above = self._level_not_understood(level.above) if level.above is not None and not upstream else ()
+            context = "upstream" if upstream else level.kind
+            own = tuple(child.span for child in level.children if not_understood(child, context))
+            found = self._not_understood[id(level)] = above + own if own else above
+        return found
+
+    # ---- where requests go ----
+
+    def target(self, location: Location, level: Level | None = None) -> Target:
+        """The groups of servers that a location's requests can go to."""
+        found = (level or location.level).handler()
+        if found is None or not found.directive.args:
+            return Target((), certain=False)
+        text = found.directive.args[0]
+        if "$" not in text:
+            target = self._targets.get(text)
+            if target is None:
+                target = self._targets[text] = Target((self.upstreams.named(text),), certain=True)
+            return target
+        values = self.variables.values(text, PLAIN, location)
+        if values is None:
+            # The part before the first variable may still name the group: `http://backend$request_uri`.
+            head = text.partition("$")[0]
+            if re.fullmatch(r"[a-z]+://[^/$]+/.*", head):
+                return Target((self.upstreams.named(head),), certain=True)
+            known = re.fullmatch(r"([a-z]+://[^/$]+)\$\{?(?:request_uri|uri|document_uri|is_args)\b.*", text)
+            if known is not None or re.fullmatch(r"[a-z]+://[^/$]+\$\{?\w+\}?", text) and head.partition("://")[2].lower() in self._names:
+                return Target((self.upstreams.named(head),), certain=True)
+            return Target((), certain=False)
+        return Target(tuple(self.upstreams.named(value) for value in sorted(values)), certain=True)
+
+    @property
+    def _names(self) -> set[str]:
+        return {name.lower() for name in self.http.upstreams}
+
+    # ---- what the main context says ----
+
+    @property
+    def workers(self) -> _Workers:
+        """Streams that all workers together have slots for: a client and an origin connection each, beside the listeners."""
+        if self._workers is None:
+            self._workers = self._read_workers()
+        return self._workers
+
+    def _read_workers(self) -> _Workers:
+        main = self.http.level.above
+        if main is None or self.http.config.context != "main":
+            return _Workers(_ANY_NUMBER, Between(1.0, FOREVER), self.stated("worker_connections of the main file, which is not at hand"))
+        events = [line for block in main.own.get("events", []) for line in self.http.config.block(block)]
+        connections = next((line for line in events if line.name == "worker_connections" and line.args), None)
+        text = connections.args[0] if connections else defaults.default("worker_connections", self.version)
+        slots = float(text) if text and text.isdigit() else math.nan
+        evidence = self.evidence(connections, own=False) if connections else self.default(f"worker_connections {text}")
+        files = main.own.get("worker_rlimit_nofile", [])
+        if files and files[0].args and files[0].args[0].isdigit() and int(files[0].args[0]) < slots:
+            slots, evidence = float(files[0].args[0]), self.evidence(files[0], own=False)
+        processes = self._processes(main)
+        if math.isnan(slots):
+            return _Workers(_ANY_NUMBER, processes, evidence)
+        held = facts.streams_held(int(slots), self.sockets.count + self._other_sockets(main))
+        return _Workers(Between(held * processes.low, held * processes.high), processes, evidence)
+
+    def _processes(self, main: Level) -> Between[float]:
+        stated = main.own.get("worker_processes", [])
+        text = stated[0].args[0] if stated and stated[0].args else "1"
+        # As many as there are cores, which only the machine knows.
+        return exactly(float(text)) if text.isdigit() and int(text) > 0 else Between(1.0, FOREVER)
+
+    def _other_sockets(self, main: Level) -> int:
+        found: set[tuple[str, ...]] = set()
+        todo = [*main.own.get("stream", []), *main.own.get("mail", [])]
+        while todo:
+            block = todo.pop()
+            for line in self.http.config.block(block):
+                if line.name == "listen" and line.args:
+                    found.add((line.args[0], *(word for word in line.args[1:] if word == "udp")))
+                elif line.name == "server" and line.block is not None:
+                    todo.append(line)
+        return len(found)
+
+    def zone(self, name: str) -> Directive | None:
+        """The ``limit_conn_zone`` of that name."""
+        if self._zones is None:
+            self._zones = {}
+            for line in self.http.level.own.get("limit_conn_zone", []):
+                zone = next((word[5:].partition(":")[0] for word in line.args if word.startswith("zone=")), "")
+                self._zones[zone] = line
+        return self._zones.get(name)
+
+
+def _text_of(directive: Directive) -> str:
+    text = directive.source
+    return text if "\n" not in text else " ".join(text.split())
+
+
+class _Told(Mapping[str, Evidence]):
+    """Evidence that is put together when somebody asks for it: of thousands of routes, few are ever explained."""
+
+    __slots__ = ("_tell", "_told")
+
+    def __init__(self, tell: Callable[[], dict[str, Evidence]]) -> None:
+        self._tell = tell
+        self._told: dict[str, Evidence] | None = None
+
+    @property
+    def _all(self) -> dict[str, Evidence]:
+        if self._told is None:
+            self._told = self._tell()
+        return self._told
+
+    def __getitem__(self, name: str) -> Evidence:
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __repr__(self) -> str:
+        return repr(self._all)
+
+
+_UNTOLD = Evidence("default", "")
+"""In place of evidence where only values are wanted."""
+
+
+# ---- one location ----
+
+
+class _Place:
+    """One location as a request may find it: the settings in force, the module that carries it, and who its clients are."""
+
+    __slots__ = ("_headers", "clients", "force", "handler", "level", "location", "module", "protocol", "reader", "version")
+
+    def __init__(self, reader: _Reader, location: Location, level: Level, clients: Clients, protocol: str | None) -> None:
+        """``level`` is the location's own, or that of a block inside it that replaces it."""
+        self.reader = reader
+        self.version = reader.version
+        self.location = location
+        self.level = level
+        self.force = level.in_force
+        self.clients = clients
+        self.protocol = protocol
+        found = level.handler()
+        self.handler = found.directive if found else None
+        self.module = self.handler.name.removesuffix("_pass") if self.handler else "proxy"
+        self._headers: dict[str, list[tuple[str, Directive]]] | None = None
+
+    def line(self, name: str) -> Directive | None:
+        """The plain directive in force."""
+        found = self.force.get(name)
+        return found[0] if found else None
+
+    def lines(self, name: str) -> Sequence[Directive]:
+        """The list in force."""
+        return self.force.get(name, ())
+
+    def why(self, directive: Directive) -> Evidence:
+        """A directive as evidence."""
+        own = self.level.own.get(directive.name)
+        if own is None and self.level is not self.location.level:
+            own = self.location.level.own.get(directive.name)
+        return self.reader.evidence(directive, own=own is not None and any(directive is each for each in own))
+
+    def default(self, name: str) -> tuple[str, Evidence]:
+        """The value that the version has for silence, and that as evidence."""
+        text = _default(name, self.version)
+        return text, self.reader.default(f"{name} {text}")
+
+    def plain(self, name: str) -> tuple[str, Evidence]:
+        """The first argument of a plain directive, or the version's default."""
+        line = self.line(name)
+        if line is None or not line.args:
+            return self.default(name)
+        return line.args[0], self.why(line)
+
+    def flag(self, name: str) -> Found:
+        """A plain ``on`` or ``off``."""
+        text, why = self.plain(name)
+        return _switch(text), why
+
+    def seconds(self, name: str) -> Found:
+        """A plain duration."""
+        line = self.line(name)
+        if line is None:
+            text, why = self.default(name)
+        else:
+            text, why = " ".join(line.args), self.why(line)
+        value = seconds(text)
+        return (_ANY_NUMBER if value is None else exactly(value)), why
+
+    # ---- what the module sends to the origin ----
+
+    @property
+    def headers(self) -> dict[str, list[tuple[str, Directive]]]:
+        """The request headers that are set, by name in lower case; one may be set several times."""
+        if self._headers is None:
+            self._headers = {}
+            if self.module in {"proxy", "grpc"}:
+                for line in self.lines(f"{self.module}_set_header"):
+                    if len(line.args) > 1:
+                        self._headers.setdefault(line.args[0].lower(), []).append((line.args[1], line))
+            else:
+                for line in self.lines(f"{self.module}_param"):
+                    if len(line.args) > 1 and line.args[0].startswith("HTTP_"):
+                        name = line.args[0][5:].lower().replace("_", "-")
+                        self._headers.setdefault(name, []).append((line.args[1], line))
+        return self._headers
+
+    def header(self, name: str, world: World) -> tuple[Values, Directive] | None:
+        """What the origin sees as that header, where the configuration sets it; an empty value is none."""
+        found = self.headers.get(name)
+        if not found:
+            return None
+        values: Values = frozenset({""})
+        for text, _ in found:
+            one = self.reader.variables.values(text, world, self.location)
+            if one is None or values is None:
+                values = None
+                continue
+            # Set twice, it is sent twice, which means the same as a list.
+            values = frozenset(", ".join(filter(None, (before, value))) for before in values for value in one)
+        return values, found[-1][1]
+
+    @property
+    def http_version(self) -> Found:
+        """What is spoken to the origin."""
+        if self.module == "proxy":
+            text, why = self.plain("proxy_http_version")
+            return (exactly(text) if text in {"1.0", "1.1", "2"} else Between("1.0", "2")), why
+        why = self.why(self.handler) if self.handler else self.reader.stated("no *_pass")
+        return (exactly("2") if self.module == "grpc" else Between("1.0", "1.1")), why
+
+    @property
+    def target(self) -> Target:
+        """The groups that requests can go to."""
+        return self.reader.target(self.location, self.level)
+
+    @property
+    def content_types(self) -> tuple[str, ...]:
+        """Of the stream: event streams, unless something else is known."""
+        protocol = self.protocol or ("grpc" if self.module == "grpc" else "sse")
+        return _content_types(protocol)
+
+    def typed(self, directive: str) -> Between[bool]:
+        """Whether a filter with that list of types takes the stream's; ``text/html`` is always in the list."""
+        wanted = {word.lower() for line in self.lines(directive) for word in line.args}
+        if "*" in wanted:
+            return YES
+        types = self.content_types
+        if not types:
+            # Ordinary answers may be of any type.
+            return EITHER
+        found = [each in wanted for each in types]
+        return Between(all(found), any(found))
+
+
+@cache
+def _content_types(protocol: str) -> tuple[str, ...]:
+    known = protocols().get(protocol)
+    return known.content_types if known else ()
+
+
+@lru_cache(4096)
+def _default(name: str, version: str) -> str:
+    return defaults.default(name, version) or ""
+
+
+_BUFFERED_MODULES = frozenset({"proxy", "fastcgi", "uwsgi", "scgi"})
+"""Those that can collect what they read from an origin; the others never do."""
+
+
+def _hard_wired(place: _Place) -> Evidence:
+    assert place.handler is not None
+    return place.why(place.handler)
+
+
+# ---- the properties ----
+
+
+def response_buffering(place: _Place) -> Found:
+    """``proxy_buffering`` and its kind; gRPC is never buffered."""
+    if place.module not in _BUFFERED_MODULES:
+        return NO, _hard_wired(place)
+    return place.flag(f"{place.module}_buffering")
+
+
+def stalls_on(place: _Place) -> Found:
+    """Where small events wait: in a buffer for an origin that does not chunk, in a compressor, in the TLS layer of an HTTP/1.1 client.
+
+    Unbuffered, each read is flushed through everything; only filters that look for text, or for whole documents, still hold some back.
+    """
+    served = place.clients.transports
+    buffered, why = response_buffering(place)
+    surely: Transports = frozenset()
+    perhaps: Transports = frozenset()
+    if buffered.high:
+        surely, perhaps, why = _held_when_buffered(place, why)
+        if not buffered.low:
+            surely = frozenset()
+    low, high, filtered_by = _held_by_filters(place)
+    if filtered_by is not None:
+        surely, perhaps, why = surely | low, perhaps | high, place.why(filtered_by)
+    return Between(surely & served.low, perhaps & served.high), why
+
+
+def _held_when_buffered(place: _Place, why: Evidence) -> tuple[Transports, Transports, Evidence]:
+    compressed, compressed_by = compression(place)
+    if compressed.low or place.module != "proxy":
+        return TRANSPORTS, TRANSPORTS, compressed_by if compressed.low else why
+    version, version_by = place.http_version
+    tls = frozenset({"http/1.1+tls"})
+    surely, perhaps = (TRANSPORTS if version.high == "1.0" else tls), (TRANSPORTS if version.low == "1.0" else tls)
+    if version.low == "1.0" and why.kind == "default":
+        why = version_by
+    if compressed.high:
+        perhaps, why = TRANSPORTS, compressed_by
+    limit = place.line("limit_rate") or place.line("proxy_limit_rate")
+    if limit is not None and perhaps != TRANSPORTS and _throttles(limit):
+        perhaps, why = TRANSPORTS, place.why(limit)
+    return surely, perhaps, why
+
+
+def _throttles(limit: Directive) -> bool:
+    """Whether a rate is so low that small events may wait for it."""
+    rate = size(limit.args[0]) if limit.args else 0
+    return rate is None or 0 < rate < 4096  # noqa: PLR2004 - some ten small events a second
+
+
+def _held_by_filters(place: _Place) -> tuple[Transports, Transports, Directive | None]:
+    """What holds a stream back although it is not buffered, surely and perhaps."""
+    none: Transports = frozenset()
+    for line in place.lines("sub_filter"):
+        typed = place.typed("sub_filter_types")
+        if not typed.high or not line.args:
+            continue
+        # The end of an event is kept while it might be the beginning of what is looked for.
+        if line.args[0][:1] in {"\n", "\r"}:
+            return (TRANSPORTS if typed.low else none), TRANSPORTS, line
+        if "\n" in line.args[0] or "$" in line.args[0]:
+            return none, TRANSPORTS, line
+    for name, off, types in _WHOLE_BODY:
+        line = place.line(name)
+        if line is None or not line.args or line.args[0] in off:
+            continue
+        typed = place.typed(types) if types else YES
+        if typed.high:
+            return (TRANSPORTS if typed.low else none), TRANSPORTS, line
+    for name in place.force.keys() & _PERHAPS_WHOLE_BODY:
+        line = place.force[name][0]
+        if not line.args or line.args[0].lower() not in {"off", "unplug"}:
+            return none, TRANSPORTS, line
+    return none, none, None
+
+
+_WHOLE_BODY = (
+    ("image_filter", {"off"}, ""),
+    ("xslt_stylesheet", set[str](), "xslt_types"),
+    ("add_before_body", {""}, "addition_types"),
+)
+"""Filters that hold back whole bodies: name, arguments that switch it off, the list of its types."""
+
+_PERHAPS_WHOLE_BODY = frozenset(
+    ("body_filter_by_lua", "body_filter_by_lua_block", "body_filter_by_lua_file", "js_body_filter", "modsecurity", "ModSecurityEnabled",
+     "coraza", "pagespeed", "subs_filter", "replace_filter", "security_headers_body", "perl_body_filter")
+)  # fmt: skip
+"""Filters of third parties, and programs, that may."""
+
+
+def request_buffering(place: _Place) -> Found:
+    """``proxy_request_buffering``; off, a body of unknown length, as a stream's is, still waits where the origin could not take its chunks."""
+    mirrored = place.line("mirror")
+    if mirrored is not None and mirrored.args != ("off",):
+        copied, _ = place.flag("mirror_request_body")
+        if copied.high:
+            return Between(copied.low, high=True), place.why(mirrored)
+    early = place.line("client_body_early_read")
+    if early is not None and place.module != "grpc":
+        values = place.reader.variables.values(early.args[0] if early.args else "", PLAIN, place.location)
+        if values is None or values - {"", "0"}:
+            return (YES if values is not None and not values & {"", "0"} else EITHER), place.why(early)
+    if place.module not in _BUFFERED_MODULES:
+        return NO, _hard_wired(place)
+    on, why = place.flag(f"{place.module}_request_buffering")
+    if on.low:
+        return on, why
+    for name, text in (("proxy_set_body", ""), (f"{place.module}_pass_request_body", "off")):
+        line = place.line(name)
+        if line is not None and (not text or text in line.args) and name.startswith(place.module):
+            return YES, place.why(line)
+    if place.module in {"uwsgi", "scgi"}:
+        return YES, _hard_wired(place)
+    if place.module == "proxy":
+        version, version_by = place.http_version
+        if version.low == "1.0":
+            return Between(version.high == "1.0" or on.low, high=True), version_by
+    for name in ("modsecurity", "ModSecurityEnabled", "coraza"):
+        line = place.line(name)
+        if line is not None and "off" not in line.args:
+            return EITHER, place.why(line)
+    return on, why
+
+
+def compression(place: _Place) -> Found:
+    """``gzip`` where its types take in the stream's; a compressor of third parties likewise."""
+    on, why = place.flag("gzip")
+    if on.high:
+        typed = place.typed("gzip_types")
+        compressed = Between(on.low and typed.low, on.high and typed.high)
+        if compressed.high:
+            disabled = _no_browser(place)
+            types = place.line("gzip_types")
+            why = place.why(types) if types else why
+            if disabled.high:
+                return Between(compressed.low and not disabled.high, not disabled.low), place.why(place.lines("gzip_disable")[0])
+            return compressed, why
+        types = place.line("gzip_types")
+        why = place.why(types) if types else place.default("gzip_types")[1]
+    for name in ("brotli", "zstd"):
+        line = place.line(name)
+        if line is None or not line.args or line.args[0].lower() != "on":
+            continue
+        typed = place.typed(f"{name}_types")
+        if typed.high:
+            return typed, place.why(line)
+    return (NO, why) if on.high else (on, why)
+
+
+_BROWSERS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+)
+
+
+def _no_browser(place: _Place) -> Between[bool]:
+    """Whether ``gzip_disable`` keeps today's browsers out."""
+    patterns = [word for line in place.lines("gzip_disable") for word in line.args if word not in {"msie6", "degradation"}]
+    if not patterns:
+        return NO
+    out = [any(re.search(pattern, browser, re.IGNORECASE) for pattern in map(_or_all, patterns)) for browser in _BROWSERS]
+    return Between(all(out), any(out))
+
+
+def _or_all(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return ""
+    return pattern
+
+
+def caching(place: _Place) -> Found:
+    """``proxy_cache`` or ``proxy_store``; an unbuffered answer is never stored in a cache."""
+    line = _store_line(place)
+    if line is None:
+        cache = place.line(f"{place.module}_cache") or place.line(f"{place.module}_store")
+        if cache is not None:
+            return NO, place.why(cache)
+        if place.module not in _BUFFERED_MODULES:
+            return NO, _hard_wired(place)
+        return NO, place.default(f"{place.module}_cache")[1]
+    if line.name.endswith("_store"):
+        return YES, place.why(line)
+    buffered, buffered_by = response_buffering(place)
+    if not buffered.high:
+        return NO, buffered_by
+    stored = _zone(place, line)
+    if not stored.high:
+        return NO, place.why(line)
+    never = next((each for each in place.lines(f"{place.module}_no_cache") if any(_is_true(word) for word in each.args)), None)
+    if never is not None:
+        return NO, place.why(never)
+    ignored = {word.lower() for each in place.lines(f"{place.module}_ignore_headers") for word in each.args}
+    if not place.lines(f"{place.module}_cache_valid") and {"cache-control", "expires", "x-accel-expires"} <= ignored:
+        return NO, place.why(place.lines(f"{place.module}_ignore_headers")[0])
+    return Between(stored.low and buffered.low, high=True), place.why(line)
+
+
+def _store_line(place: _Place) -> Directive | None:
+    """The ``*_cache`` or ``*_store`` that is switched on; of both, the one of the inner level, which switches the other off."""
+    if place.module not in _BUFFERED_MODULES:
+        return None
+    for level in place.level.levels():
+        for name in (f"{place.module}_cache", f"{place.module}_store"):
+            found = level.own.get(name)
+            if found and found[0].args and found[0] is place.line(name) and found[0].args[0] != "off":
+                return found[0]
+    return None
+
+
+def _zone(place: _Place, line: Directive) -> Between[bool]:
+    """Whether a ``*_cache`` names a zone: a variable may also say ``off``."""
+    values = place.reader.variables.values(line.args[0], PLAIN, place.location)
+    if values is None:
+        return EITHER
+    off = values & {"", "off"}
+    return Between(low=not off, high=bool(values - off))
+
+
+def _is_true(text: str) -> bool:
+    return "$" not in text and text not in {"", "0"}
+
+
+def upstream_http_version(place: _Place) -> Found:
+    """``proxy_http_version``; ``grpc_pass`` speaks HTTP/2. FastCGI, uwsgi and SCGI are no HTTP: what they can do lies between 1.0 and 1.1."""
+    return place.http_version
+
+
+def upgrade(place: _Place) -> Found:
+    """A WebSocket handshake passes if both its headers are set, in HTTP/1.1, and nothing that it needs is dropped."""
+    if place.module not in {"proxy", "uwsgi", "scgi"}:
+        return NO, _hard_wired(place)
+    passed, why = _handshake_passes(place)
+    if passed.high:
+        clients = place.clients.versions
+        if "1.1" not in clients.high:
+            return NO, _listening(place)
+        if "1.1" not in clients.low:
+            return Between(low=False, high=True), _listening(place)
+    return passed, why
+
+
+def _handshake_passes(place: _Place) -> Found:
+    passed = YES
+    why = _hard_wired(place) if place.handler else place.reader.stated("")
+    if place.module == "proxy":
+        version, why = place.http_version
+        if version.high in {"1.0", "2"} and version.exact:
+            return NO, why
+        passed = YES if version.exact else EITHER
+    for name, token in (("connection", "upgrade"), ("upgrade", "websocket")):
+        has, by = _carries(place, name, token)
+        if not has.high:
+            return NO, by
+        if not has.low or passed.low:
+            why = by
+        passed = Between(passed.low and has.low, high=True)
+    for dropped in (*_needed_headers(place), *_hidden_headers(place), *_other_method(place)):
+        return NO, dropped
+    limit = place.line("limit_rate")
+    if limit is not None and response_buffering(place)[0].high and (size(limit.args[0]) is None or 0 < (size(limit.args[0]) or 0) < 1024):  # noqa: PLR2004
+        return Between(low=False, high=True), place.why(limit)
+    return passed, why
+
+
+def _carries(place: _Place, name: str, token: str) -> Found:
+    """Whether a handshake reaches the origin with that token in a header."""
+    found = place.header(name, HANDSHAKE)
+    if found is None:
+        if place.module == "proxy":
+            return NO, place.reader.default(f'proxy_set_header {name.title()} {_default_connection(place) if name == "connection" else ""}'.rstrip())
+        return _passes_headers(place)
+    values, line = found
+    if values is None:
+        return EITHER, place.why(line)
+    has = [token in {word.strip().lower() for word in value.split(",")} for value in values]
+    return Between(all(has), any(has)), place.why(line)
+
+
+def _passes_headers(place: _Place) -> Found:
+    """Whether the client's own headers reach the origin."""
+    return place.flag(f"{place.module}_pass_request_headers")
+
+
+def _needed_headers(place: _Place) -> Iterable[Evidence]:
+    """What takes the key or the version from a handshake."""
+    passes, why = _passes_headers(place)
+    for name in ("sec-websocket-key", "sec-websocket-version"):
+        found = place.header(name, HANDSHAKE)
+        if found is None and not passes.low:
+            yield why
+        elif found is not None and found[0] == frozenset({""}):
+            yield place.why(found[1])
+
+
+def _hidden_headers(place: _Place) -> Iterable[Evidence]:
+    """What takes the answer's Upgrade or Accept header away, without which a client does not take it for a 101."""
+    passed = _names(place, f"{place.module}_pass_header")
+    for line in place.lines(f"{place.module}_hide_header"):
+        if line.args and line.args[0].lower() in {"upgrade", "sec-websocket-accept"} - passed:
+            yield place.why(line)
+
+
+def _other_method(place: _Place) -> Iterable[Evidence]:
+    line = place.line(f"{place.module}_method")
+    if line is not None and line.args and "$" not in line.args[0] and line.args[0].upper() != "GET":
+        yield place.why(line)
+
+
+def _names(place: _Place, directive: str) -> set[str]:
+    return {line.args[0].lower() for line in place.lines(directive) if line.args}
+
+
+def _default_connection(place: _Place) -> str:
+    """What the proxy module sends as ``Connection`` if nothing is set: ``close`` before 1.29.7, in HTTP/1.x."""
+    version, _ = place.http_version
+    return "" if facts.has(place.version, "keepalive_by_default") or version.low == "2" else "close"
+
+
+def upstream_connection_header(place: _Place) -> Found:
+    """What is set as ``Connection``, for a request without ``Upgrade``; maps are folded."""
+    found = place.header("connection", PLAIN)
+    if found is not None:
+        values, line = found
+        if values is None or len(values) > 1:
+            return _ANY_TEXT, place.why(line)
+        return exactly(next(iter(values))), place.why(line)
+    if place.module in {"proxy", "grpc"}:
+        text = _default_connection(place) if place.module == "proxy" else ""
+        return exactly(text), place.reader.default(f"{place.module}_set_header Connection {text or _EMPTY}")
+    passes, why = _passes_headers(place) if place.module in _BUFFERED_MODULES else (NO, _hard_wired(place))
+    return (_ANY_TEXT if passes.high else exactly("")), why
+
+
+_EMPTY = '""'
+
+
+def connect_timeout(place: _Place) -> Found:
+    """``proxy_connect_timeout`` and its kind; 0 is at once, not never."""
+    return place.seconds(f"{place.module}_connect_timeout")
+
+
+def upstream_idle_timeout(place: _Place) -> Found:
+    """``proxy_read_timeout`` and its kind. Over QUIC a stream also ends with its connection, whose silence ``keepalive_timeout`` limits
+    unless the client keeps it awake."""
+    value, why = place.seconds(f"{place.module}_read_timeout")
+    if place.clients.quic:
+        # HTTP/3 reads the server's, whatever the location says.
+        line = next(iter(place.location.server.level.in_force.get("keepalive_timeout", ())), None)
+        idle = seconds(line.args[0] if line and line.args else _default("keepalive_timeout", place.version).split()[0])
+        if idle is not None and idle < value.high:
+            said = place.reader.evidence(line, own=False) if line else place.default("keepalive_timeout")[1]
+            return Between(min(idle, value.low), value.high), said
+    return value, why
+
+
+def client_idle_timeout(place: _Place) -> Found:
+    """``client_body_timeout``, for bodies; a WebSocket's silence is a matter of the read timeout, which traffic of either side restarts.
+
+    Where a handshake would pass and nobody says what the route carries, it can be either.
+    """
+    body = place.seconds("client_body_timeout")
+    if place.protocol not in {None, "websocket"}:
+        return body
+    upgraded, _ = upgrade(place)
+    if not upgraded.high:
+        return body
+    socket = place.seconds(f"{place.module}_read_timeout")
+    if place.protocol == "websocket" and upgraded.low:
+        return socket
+    value = _hull("", (body[0], socket[0]))
+    return value, (body[1] if body[0] == value else socket[1])
+
+
+def send_timeout(place: _Place) -> Found:
+    """``send_timeout``: it runs only while the client takes nothing."""
+    return place.seconds("send_timeout")
+
+
+def total_timeout(place: _Place) -> Found:
+    """nginx has none."""
+    return exactly(FOREVER), place.reader.stated("nginx has no limit on a whole exchange")
+
+
+def request_body_limit(place: _Place) -> Found:
+    """``client_max_body_size``; 0 is no limit."""
+    text, why = place.plain("client_max_body_size")
+    value = size(text)
+    return (_ANY_NUMBER if value is None else exactly(float(value) if value else FOREVER)), why
+
+
+def retries(place: _Place) -> Found:
+    """``proxy_next_upstream`` where there is another server to try, or a kept connection that may turn out broken."""
+    wanted, why = _tried_on(place)
+    if not wanted:
+        return NO, why
+    tries, tries_by = place.plain(f"{place.module}_next_upstream_tries")
+    if tries == "1":
+        return NO, tries_by
+    target = place.target
+    if not target.groups:
+        return EITHER, why
+    least, most = min(group.servers.low for group in target.groups), max(group.servers.high for group in target.groups)
+    if least > 1:
+        return YES, why
+    decided_by = next((group.directive for group in target.groups if group.directive), None) or place.handler
+    if most <= 1 and not any(keeps_connections(group, place.version) for group in target.groups) or not _reuses(place) and most <= 1:
+        return NO, place.why(decided_by) if decided_by else why
+    # A name may have several addresses; and a request on a kept connection that the origin closes goes out once more.
+    return EITHER, place.why(decided_by) if decided_by else why
+
+
+def _tried_on(place: _Place) -> tuple[frozenset[str], Evidence]:
+    """The conditions for another try, none where it is switched off."""
+    name = f"{place.module}_next_upstream"
+    line = place.line(name)
+    words = frozenset(line.args) if line else frozenset(_default(name, place.version).split())
+    why = place.why(line) if line else place.default(name)[1]
+    return (frozenset() if "off" in words or not words - {"non_idempotent"} else words), why
+
+
+def _reuses(place: _Place) -> bool:
+    """Whether requests let the origin keep the connection."""
+    version, _ = place.http_version
+    connection, _ = upstream_connection_header(place)
+    return version.high != "1.0" and "close" not in connection.low.lower()
+
+
+def retries_non_idempotent(place: _Place) -> Found:
+    """A POST that was sent is sent again only with ``non_idempotent``."""
+    again, why = retries(place)
+    if not again.high:
+        return NO, why
+    wanted, why = _tried_on(place)
+    return (again if "non_idempotent" in wanted else NO), why
+
+
+def error_interception(place: _Place) -> Found:
+    """``proxy_intercept_errors`` with an ``error_page`` for any error code."""
+    if place.module in {"memcached", "tunnel"}:
+        return NO, _hard_wired(place)
+    on, why = place.flag(f"{place.module}_intercept_errors")
+    if not on.high:
+        return on, why
+    for line in place.lines("error_page"):
+        if any(word.isdigit() and int(word) >= 400 for word in line.args[:-1]):  # noqa: PLR2004 - the first code that is an error
+            return on, place.why(line) if why.kind == "default" else why
+    return NO, place.reader.stated("error_page: none for an error") if not place.lines("error_page") else place.why(place.lines("error_page")[0])
+
+
+def honors_x_accel_buffering(place: _Place) -> Found:
+    """Unless ``proxy_ignore_headers`` names it; gRPC never looks at it."""
+    if place.module not in _BUFFERED_MODULES:
+        return NO, _hard_wired(place)
+    for line in place.lines(f"{place.module}_ignore_headers"):
+        if any(word.lower() == "x-accel-buffering" for word in line.args):
+            return NO, place.why(line)
+    lines = place.lines(f"{place.module}_ignore_headers")
+    return YES, place.why(lines[0]) if lines else place.reader.default(f"{place.module}_ignore_headers: none")
+
+
+def forwards_x_accel_buffering(place: _Place) -> Found:
+    """Only with ``proxy_pass_header``, which wins over ``proxy_hide_header``."""
+    for line in place.lines(f"{place.module}_pass_header"):
+        if line.args and line.args[0].lower() == "x-accel-buffering":
+            return YES, place.why(line)
+    return NO, place.reader.default(f"{place.module}_pass_header: X-Accel-Buffering is hidden")
+
+
+def accept_encoding_forwarded(place: _Place) -> Found:
+    """The client's, unless another is set."""
+    found = place.headers.get("accept-encoding")
+    if found:
+        text, line = found[-1]
+        if "$http_accept_encoding" in text or "${http_accept_encoding}" in text:
+            return YES, place.why(line)
+        names = place.reader.variables.values(text, PLAIN, place.location)
+        return (EITHER if names is None else NO), place.why(line)
+    if place.module not in {*_BUFFERED_MODULES, "grpc"}:
+        return NO, _hard_wired(place)
+    if place.module == "grpc":
+        return YES, place.reader.default("grpc_set_header: Accept-Encoding passes")
+    passes, why = _passes_headers(place)
+    return passes, place.reader.default(f"{place.module}_set_header: Accept-Encoding passes") if why.kind == "default" else why
+
+
+def client_http_versions(place: _Place) -> Found:
+    """What the server's listeners speak."""
+    return place.clients.versions, _listening(place)
+
+
+def _listening(place: _Place) -> Evidence:
+    clients = place.clients
+    if clients.decided_by is not None:
+        return place.reader.evidence(clients.decided_by, own=False)
+    if not clients.versions.exact:
+        return place.reader.stated("listen of the server around this fragment, which is not at hand")
+    return place.reader.default("listen 80")
+
+
+def grpc(place: _Place) -> Found:
+    """HTTP/2 on both sides and trailers: ``grpc_pass``, or ``proxy_pass`` over HTTP/2 that asks for trailers and passes them."""
+    clients = place.clients.versions
+    speaks = Between("2" in clients.low, "2" in clients.high)
+    if place.module == "grpc":
+        return (YES, _hard_wired(place)) if speaks.low else (speaks, _listening(place))
+    if place.module != "proxy":
+        return NO, _hard_wired(place)
+    version, why = place.http_version
+    if version.high != "2":
+        return NO, why
+    trailers, trailers_by = place.flag("proxy_pass_trailers")
+    if not trailers.high:
+        return NO, trailers_by
+    found = place.header("te", CALL)
+    if found is None:
+        return NO, place.reader.default('proxy_set_header TE ""')
+    values, line = found
+    if values is not None and "trailers" not in values:
+        return NO, place.why(line)
+    sure = version.low == "2" and trailers.low and values == frozenset({"trailers"})
+    passes = Between(sure and speaks.low, speaks.high)
+    return passes, why if passes.exact and passes.low else _listening(place)
+
+
+def session_affinity(place: _Place) -> Found:
+    """The group's ``hash``, ``ip_hash`` or ``sticky``."""
+    groups = place.target.groups
+    if not groups:
+        return _ANY_TEXT, place.why(place.handler) if place.handler else place.reader.stated("no *_pass")
+    value = _hull("session_affinity", [group.affinity for group in groups])
+    decided_by = next((group.chosen_by for group in groups if group.chosen_by), None)
+    if decided_by is not None:
+        return value, place.reader.evidence(decided_by, own=True)
+    return value, place.reader.default("upstream: round robin")
+
+
+def query_logged(place: _Place) -> Found:
+    """Whether a log in force has a format that holds the query."""
+    kept, decided_by = place.reader.logs.keeps(list(place.lines("access_log")), place.location)
+    return kept, place.why(decided_by) if decided_by else place.reader.default("access_log logs/access.log combined")
+
+
+def abort_propagates(place: _Place) -> Found:
+    """Unless ``proxy_ignore_client_abort`` says otherwise; a cache, or a store, reads an answer to its end."""
+    if place.module not in _BUFFERED_MODULES:
+        return YES, _hard_wired(place)
+    ignored, why = place.flag(f"{place.module}_ignore_client_abort")
+    if ignored.low:
+        return NO, why
+    line = _store_line(place)
+    if line is not None:
+        stored, stored_by = caching(place)
+        if stored.low:
+            return NO, stored_by
+        if line.name.endswith("_cache") and _zone(place, line).high:
+            return EITHER, place.why(line)
+    return Between(not ignored.high, high=True), why
+
+
+def max_streams(place: _Place) -> Found:
+    """The smallest of the workers' slots, of ``limit_conn`` with a key that all clients share, and of ``max_conns``."""
+    workers = place.reader.workers
+    low, high, why = workers.streams.low, workers.streams.high, workers.evidence
+    for cap, decided_by in (*_limits(place), *_connections(place, workers)):
+        if cap.low < low or cap.high < high:
+            why = decided_by
+        low, high = min(low, cap.low), min(high, cap.high)
+    return Between(low, high), why
+
+
+def _limits(place: _Place) -> Iterable[tuple[Between[float], Evidence]]:
+    if place.flag("limit_conn_dry_run")[0].low:
+        return
+    for line in place.lines("limit_conn"):
+        zone = place.reader.zone(line.args[0]) if line.args else None
+        if len(line.args) < 2 or not line.args[1].isdigit() or zone is None or not zone.args:  # noqa: PLR2004 - zone and number
+            continue
+        key, most = zone.args[0], float(line.args[1])
+        if place.reader.upstreams.is_per_client(key):
+            continue
+        values = place.reader.variables.values(key, _SERVER, place.location)
+        if values == frozenset({""}):
+            # Requests with an empty key are not counted.
+            continue
+        shared = values is not None and len(values) == 1
+        yield Between(most, most if shared else FOREVER), place.why(line)
+
+
+_SERVER: World = {"server_name": "it", "server_port": "80", "server_addr": "it", "hostname": "it", "nginx_version": "it", "pid": "it"}
+"""What is the same for all requests of a server."""
+
+
+def _connections(place: _Place, workers: _Workers) -> Iterable[tuple[Between[float], Evidence]]:
+    target = place.target
+    caps = [_cap(group, workers) for group in target.groups]
+    if not caps or not target.certain:
+        return
+    limited_by = next((group.limited_by for group in target.groups if group.limited_by), None)
+    if limited_by is not None:
+        yield Between(min(cap.low for cap in caps), max(cap.high for cap in caps)), place.reader.evidence(limited_by, own=True)
+
+
+def _cap(group: Group, workers: _Workers) -> Between[float]:
+    if group.shared or group.most == FOREVER:
+        return exactly(group.most)
+    # Each worker counts for itself.
+    return Between(group.most, group.most * workers.processes.high)
+
+
+PROPERTIES: tuple[tuple[str, Callable[[_Place], Found]], ...] = tuple(
+    (function.__name__, function)
+    for function in (
+        response_buffering, stalls_on, request_buffering, compression, caching, upstream_http_version, upgrade, upstream_connection_header,
+        connect_timeout, upstream_idle_timeout, client_idle_timeout, send_timeout, total_timeout, request_body_limit, retries,
+        retries_non_idempotent, error_interception, honors_x_accel_buffering, forwards_x_accel_buffering, accept_encoding_forwarded,
+        client_http_versions, grpc, session_affinity, query_logged, abort_propagates, max_streams,
+    )
+)  # fmt: skip
+"""Every property's reader, in the order of :class:`~proxycfg.behavior.Behavior`."""
+
+__all__ = ["PROPERTIES", "EvidenceKind", "Mapping", "read", "read_location"]
