@@ -24,6 +24,7 @@ from proxycfg.errors import MAX_PROBLEMS, BadUsage, CannotRun, InvalidInput, Pro
 from proxycfg.source import Source, Span
 
 if TYPE_CHECKING:
+    from proxycfg.explain import Explanation
     from proxycfg.finding import Finding
     from proxycfg.generate import Generated
     from proxycfg.spec import Spec
@@ -226,6 +227,85 @@ def _schema(
     else:
         outdir.write(Path(output).parent, {Path(output).name: text})
     return Exit.OK
+
+
+@app.command("explain", help=COMMANDS["explain"], epilog="Example: proxycfg explain /etc/nginx --url https://chat.example.com/v1/chat")
+def _explain(  # noqa: PLR0913, PLR0917 - one parameter an option
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="An nginx config: a file, a folder, or - for standard input.", show_default=False)
+    ],
+    url: Annotated[
+        list[str] | None, typer.Option("--url", metavar="URL", help="Only the route that this URL ends in; repeatable.")
+    ] = None,
+    host: Annotated[str, typer.Option("--host", metavar="H", help="With --path: the host that is asked for.", show_default=False)] = "",
+    path: Annotated[str, typer.Option("--path", metavar="P", help="Only the route that this path ends in.", show_default=False)] = "",
+    protocol: Annotated[
+        str, typer.Option("--protocol", metavar="X", help="Hold each route against the need of this protocol.", show_default=False)
+    ] = "",
+    nginx_version: Annotated[
+        str, typer.Option("--nginx-version", metavar="X.Y.Z", help="The version that runs it; default the newest stable.", show_default=False)
+    ] = "",
+    root: Annotated[
+        Path | None, typer.Option("--root", metavar="DIR", help="Files outside this folder are not opened; default the config's own.")
+    ] = None,
+    allow_outside: Annotated[bool, typer.Option("--allow-outside", help="Follow includes anywhere on this machine.")] = False,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")] = "text",
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="File to write; default standard output.")] = "-",
+) -> int:
+    from proxycfg import outdir  # noqa: PLC0415
+
+    _one_of("--format", form, ("text", "json"))
+    if protocol:
+        from proxycfg.protocols import protocols  # noqa: PLC0415
+
+        _one_of("--protocol", protocol, tuple(protocols()))
+    if path and not path.startswith("/"):
+        raise BadUsage(f"--path {path}: must start with /")
+    urls = list(url or ())
+    if host:
+        # Where the listener speaks TLS alone, the request is taken to reach it all the same.
+        urls.append(f"{'ws' if protocol == 'websocket' else 'http'}://{host}{path or '/'}")
+        path = ""
+    explanation = _read_nginx(config, urls, protocol or None, nginx_version, root, path=path, allow_outside=allow_outside)
+    if form == "json":
+        text = json.dumps(explanation.to_json(), indent=2, ensure_ascii=False) + "\n"
+    else:
+        from proxycfg.reports.explain_text import explanation_to_text  # noqa: PLC0415
+
+        text = explanation_to_text(explanation, tables=bool(urls or path or protocol))
+    for problem in explanation.problems:
+        _say(str(problem))
+    if output == "-":
+        sys.stdout.write(text)
+    else:
+        outdir.write(Path(output).parent, {Path(output).name: text})
+    return Exit.OK
+
+
+def _read_nginx(  # noqa: PLR0913 - what the command line can ask
+    config: str, urls: list[str], protocol: str | None, version: str, root: Path | None, *, path: str, allow_outside: bool
+) -> Explanation:
+    from proxycfg.confdir import OnDisk, decode, find_main  # noqa: PLC0415
+    from proxycfg.explain import explain  # noqa: PLC0415
+    from proxycfg.targets.nginx import facts  # noqa: PLC0415
+    from proxycfg.targets.nginx.config import load, load_texts, split_dump  # noqa: PLC0415
+    from proxycfg.targets.nginx.directives import is_directive  # noqa: PLC0415
+    from proxycfg.targets.nginx.explain import explain_config  # noqa: PLC0415
+
+    main = Source("<stdin>", decode(sys.stdin.buffer.read())) if config == "-" else find_main(config)
+    version = version or facts.NEWEST_STABLE
+    if not all(part.isdigit() for part in version.split(".")):
+        raise BadUsage(f"--nginx-version {version}: write a version such as 1.26.2")
+    lookup = OnDisk(root or (Path(config) if Path(config).is_dir() else Path(main.name).parent), allow_outside)
+    texts = split_dump(main)
+    read = load_texts(texts, is_directive=is_directive) if texts else load(main, lookup, is_directive=is_directive)
+    try:
+        routes = explain_config(read, version, urls, protocol, path=path)
+    except ValueError as error:
+        raise BadUsage(f"--url: {error}") from None
+    return explain(
+        "nginx", version, routes, protocol=protocol, assumed=[*read.assumed, *lookup.assumed], problems=read.problems
+    )
 
 
 @app.command("demo", help=COMMANDS["demo"], epilog="Example: proxycfg demo --engine envoy --runner local")

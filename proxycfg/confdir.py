@@ -40,13 +40,14 @@ class OnDisk:
 
     def read(self, path: str) -> str:
         """The text of a file below the root; bytes that are not UTF-8 come as Latin-1, one character a byte."""
-        found = self._place(path)
         try:
-            text = read_text(found)
-        except OSError as error:
-            if path.removeprefix(HOME + "/") in STANDARD or os.path.basename(path) in STANDARD:
-                self._assume(f"{path} is not here: taken to be the one that nginx's packages bring along")
+            text = read_text(self._place(path))
+        except (OSError, Unreadable) as error:
+            if os.path.basename(path) in STANDARD or "/modules-enabled/" in path:
+                self._assume(f"{path} is not read: taken to be the one that nginx's packages bring along")
                 return ""
+            if isinstance(error, Unreadable):
+                raise
             raise Unreadable(error.strerror or "unreadable") from None
         self._total += len(text)
         if self._total > MAX_TOTAL_BYTES:
@@ -61,7 +62,8 @@ class OnDisk:
 
     def _place(self, path: str, *, must_exist: bool = True) -> Path:
         place = Path(path)
-        if place.is_absolute() and not self._inside(place) and path.startswith(HOME + "/") and not self.allow_outside:
+        elsewhere = os.path.realpath(self.root) != HOME
+        if elsewhere and not self.allow_outside and path.startswith(HOME + "/") and not self._inside(place):
             moved = self.root / path.removeprefix(HOME + "/")
             if not must_exist or moved.exists() or path.removeprefix(HOME + "/") in STANDARD:
                 self._assume(f"{HOME} is taken to be {self.root}")

@@ -43,7 +43,7 @@ LEAST_IDLE = 60.0
 def load(source: Source) -> Spec:
     """Read, check and settle a spec.
 
-    :raises InvalidInput: with every problem of the file.
+    :raises InvalidInput: with every problem of the file, or the first :data:`~proxycfg.errors.MAX_PROBLEMS`.
     """
     document = yamldoc.parse(source)
     if not isinstance(document.data, dict):

@@ -90,7 +90,7 @@ def _host(text: str) -> str:
 
 def _exact_host(text: str) -> str:
     if "*" in text:
-        raise ValueError("must name one host, not a wildcard")
+        raise Wrong("must name one host, not a wildcard", "write the name that is in the certificate")
     return _host(text)
 
 
@@ -288,7 +288,7 @@ Host = Annotated[
     *_text(_host, rf"^(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[?{_HEX}(:{_HEX}){{2,}}\]?)$"),
     Field(min_length=1),
 ]
-ExactHost = Annotated[str, AfterValidator(_exact_host), Field(min_length=1)]
+ExactHost = Annotated[str, *_text(_exact_host, "^[^*]*$"), Field(min_length=1)]
 UrlPath = Annotated[str, *_text(_path, "^/[^?#]*$", 2048), Field(min_length=1)]
 Regex = Annotated[str, *_text(_regex, most=1024), Field(min_length=1)]
 Token = Annotated[str, *_text(_token, f"^{_TCHARS}$", 128), Field(min_length=1)]
@@ -352,7 +352,9 @@ class UpstreamTls(_Model):
 
     verify: bool = Field(True, description="check the origin's certificate; off only for a private network you trust")
     ca: FilePath | None = Field(None, description="PEM file with the CAs to trust; default the system's")
-    sni: ExactHost | None = Field(None, description="name to ask for and to check; default the host of the first server")
+    sni: ExactHost | None = Field(
+        None, description="name to ask for and to check; default the host of the first server"
+    )
 
 
 class Affinity(_Model):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from proxycfg.errors import MAX_PROBLEMS, Problem
 from proxycfg.specmodel import RouteDefaults, RouteEntry, SpecFile
@@ -65,13 +65,17 @@ def problems(document: Document, error: ValidationError) -> list[Problem]:
 def place(document: Document, item: ErrorDetails) -> Path:
     """Pydantic's location without what stands nowhere in the YAML, such as the names of a union's members."""
     path: list[int | str] = []
-    data: Any = document.data
+    data: Any = cast("Any", document.data)
     for step in item["loc"]:
-        known = data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
-        if step in known:
+        if step in _steps(data):
             data = data[step]
             path.append(step)
     return tuple(path)
+
+
+def _steps(data: Any) -> Container[Any]:
+    """The keys or indices that lead further into the data."""
+    return data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
@@ -86,7 +90,7 @@ def suggest(word: str, known: Sequence[str]) -> str:
 
 def _refused(document: Document, path: Path, item: ErrorDetails) -> Problem:
     """What a validator of :mod:`~proxycfg.specmodel` or :mod:`~proxycfg.units` has against a value."""
-    error = item["ctx"]["error"]
+    error = item.get("ctx", {})["error"]
     message, instead, at = str(error), getattr(error, "instead", ""), getattr(error, "at", ())
     if not instead:
         message, _, instead = message.partition(": ")
@@ -120,7 +124,9 @@ def _worded(document: Document, path: Path, item: ErrorDetails) -> Problem:
             message = f"{subject} must not be empty"
             instead = "remove it for its default" if _optional(path) else "write at least one"
         case "too_long" | "string_too_long":
-            what, instead = ("characters", "make it shorter") if isinstance(value, str) else ("entries", "make them fewer")
+            what, instead = (
+                ("characters", "make it shorter") if isinstance(value, str) else ("entries", "make them fewer")
+            )
             message = f"{subject} must hold at most {context['max_length']} {what}"
         case _:
             message = f"{subject}: {item['msg']}"

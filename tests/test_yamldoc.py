@@ -7,6 +7,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -234,6 +235,29 @@ def test_a_problem_shows_its_line() -> None:
 def test_what_is_no_plain_document_is_refused(text: str, said: str) -> None:
     """With the place and, where PyYAML speaks of scanners and flow nodes, in words for people."""
     assert [said] == _problems(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [b\n",
+        "a: [b\nc: d\n",
+        "a: {b: 1",
+        "a: @b\n",
+        "a: 'b\n",
+        "- a\nb: c\n",
+        "a: 'b' c\n",
+        "a: b: c\n",
+        "a: - b\n",
+        "a:\n\tb: 1\n",
+    ],
+)
+def test_a_pyyaml_without_libyaml_will_do(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its scanner in Python says the same in other words: the user reads the same words of ours."""
+    expected = _problems(text)
+    monkeypatch.setattr(yamldoc, "_Loader", yaml.SafeLoader)
+
+    assert expected == _problems(text)
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -37,7 +37,7 @@ def measure(folder: Path, *, quick: bool) -> Part:
         "generate: whole processes, medians; growth and ratio of the least processor time beyond that of one route"
     )
     sizes = (10, 1_000) if quick else SIZES
-    found = {size: _costs(bench, specs.plain, size, rounds=1 if quick else 3 if size >= 5_000 else 7) for size in sizes}
+    found = {size: _costs(bench, specs.plain, size, rounds=1 if quick else 3 if size >= 5_000 else 5) for size in sizes}
     rows = []
     for target in TARGETS:
         for size, costs in found.items():
@@ -67,7 +67,7 @@ def _shapes(bench: Bench, part: Part, sizes: Sequence[int]) -> None:
     """The same growth where something else than the number of routes is large."""
     rows = []
     for name, spec in specs.SHAPES.items():
-        small, large = _costs(bench, spec, sizes[0], rounds=5), _costs(bench, spec, sizes[1], rounds=2)
+        small, large = _costs(bench, spec, sizes[0], rounds=3), _costs(bench, spec, sizes[1], rounds=2)
         for target in TARGETS:
             exponent = _exponent(small[target].net_cpu, large[target].net_cpu, sizes[1] / sizes[0])
             seconds = [small[target].whole.cpu, large[target].whole.cpu]

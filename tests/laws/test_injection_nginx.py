@@ -1,7 +1,7 @@
 """The law: no value of a spec adds a directive to an nginx config, takes one away, or arrives as another value.
 
-Either the spec is refused, or the config has the very shape that it has with a harmless value in the same place (crossplane is the
-judge, and nginx itself for a sample), and the value stands where it belongs, unchanged.
+Either the spec is refused, or the config has the very shape that it has with a harmless value in the same place (crossplane
+is the judge, and nginx itself for a sample), and the value stands where it belongs, unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from proxycfg.errors import InvalidInput
@@ -40,7 +40,7 @@ BASE: dict[str, Any] = {
         "tls": {"servers": ["https://127.0.0.1:3"], "tls": {"ca": "/etc/tls/ca.crt", "sni": "o.example"}},
     },
     "routes": [
-        {"path": "/prefix", "upstream": "plain", "strip_prefix": True},
+        {"path": "/prefix", "upstream": "plain", "strip_prefix": True, "protocol": "http"},
         {"exact": "/exact", "upstream": "other", "methods": ["GET"]},
         {"regex": "/regex", "upstream": "third"},
         {"path": "/headers", "upstream": "socket", "headers": {"request": {"X-In": "v"}, "response": {"X-Out": "v"}}},
@@ -57,29 +57,55 @@ PREFIX, EXACT, REGEX, HEADERS, CORS, SOCKET, POLL = range(7)
 # ---- fields ----
 
 
+Twin = Callable[[str], str]
+
+
+def _unlike_dollars(value: str) -> str:
+    """As long, and with the dollar signs in place: these need a variable of their own."""
+    return re.sub(r"[^$]", "x", value)
+
+
 @dataclass(frozen=True)
 class Field:
     """A field that takes text.
 
-    ``value`` makes something like a value of it out of any text, ``twin`` a harmless value of the same length; ``place`` is where it
-    goes, ``arrives`` says what of the config stands for it, and ``wanted`` what that must be.
+    ``place`` is where a value goes; ``value`` makes something like a value of any text, ``twin`` a harmless value like that one;
+    ``arrives`` says what of the config stands for it, and ``wanted`` what that must be, by the settled spec.
     """
 
     place: tuple[str | int, ...]
     value: Callable[[str], str] = str
-    twin: Callable[[str], str] = lambda value: re.sub(r"[^$]", "x", value)
+    twin: Twin = _unlike_dollars
     arrives: Callable[[Config], object] | None = None
-    wanted: Callable[[Spec], object] | None = None
+    wanted: Callable[[Any], object] | None = None
     as_key: bool = False
 
 
-def _route(number: int) -> Callable[[Spec], Any]:
-    return lambda spec: spec.routes[number]
+def _always(value: str) -> Twin:
+    return lambda _: value
+
+
+def _same_length(prefix: str) -> Twin:
+    """A host of the value's length behind a prefix: long names make larger hash tables."""
+    return lambda value: prefix + ".".join("x" * len(part) for part in re.findall("(?s).{1,60}", value[len(prefix) :]))
+
+
+def _plain_host(value: str) -> str:
+    """Wildcards and addresses are what they are; they hold nothing else."""
+    plain = re.fullmatch(r"[*:0-9a-fA-F.\[\]]+|\*\.[A-Za-z0-9._-]+", value)
+    return value if plain else _same_length("")(value)
+
+
+def _plain_path(value: str) -> str:
+    """As long as the path is when it is decoded, since longer prefixes come first."""
+    path = unquote(value)
+    bare = path.rstrip("/")
+    return path if not bare else f"/{'x' * (len(bare) - 1)}{path[len(bare) :]}"
 
 
 def _locations(config: Config) -> list[Node]:
     """Those of the spec's host that are passed on."""
-    return [node for node in config.server("a.example").all("location") if node.all("proxy_pass")]
+    return [node for node in config.servers[0].all("location") if node.all("proxy_pass")]
 
 
 def _location(config: Config, number: int) -> Node:
@@ -87,7 +113,7 @@ def _location(config: Config, number: int) -> Node:
     found = _locations(config)
     if number in (EXACT, REGEX):
         return found[number - EXACT]
-    marks = {
+    marks: dict[int, Callable[[Node], Any]] = {
         PREFIX: lambda node: any("$proxycfg_rest_" in line.args[0] for line in node.all("proxy_pass")),
         HEADERS: lambda node: node.all("proxy_pass")[0].args == ("http://socket",),
         CORS: lambda node: node.all("proxy_ssl_name"),
@@ -156,127 +182,14 @@ def _near(path: str) -> tuple[list[str], list[str]]:
     return [bare, f"{bare}/", f"{bare}/x"], [f"{bare}x", f"x{bare}", f"{bare}\n", bare[:-1] + "\x01"]
 
 
-def _same_length(prefix: str) -> Callable[[str], str]:
-    """A host of the value's length behind a prefix: long names make larger hash tables."""
-    return lambda value: (
-        prefix + ".".join("x" * len(part) for part in re.findall(".{1,60}", value[len(prefix) :], re.DOTALL))
-    )
-
-
-def _plain_host(value: str) -> str:
-    """Wildcards and addresses are what they are; they hold nothing else."""
-    return value if re.fullmatch(r"[*:0-9a-fA-F.\[\]]+|\*\.[A-Za-z0-9._-]+", value) else _same_length("")(value)
-
-
-def _plain_path(value: str) -> str:
-    """As long as the path is when it is decoded, since longer prefixes come first."""
-    path = unquote(value)
-    bare = path.rstrip("/")
-    return path if not bare else f"/{'x' * (len(bare) - 1)}{path[len(bare) :]}"
-
-
-def _is(spec_value: Callable[[Spec], Any]) -> Callable[[Spec], object]:
-    return lambda spec: (spec_value(spec),)
+_OURS = {
+    "Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "Forwarded",
+    "X-Request-ID", "Connection",
+}  # fmt: skip
 
 
 def _hosts(spec: Spec) -> object:
-    return tuple(f"[{host}]" if ":" in host else host.replace("*", "_") if host == "*" else host for host in spec.hosts)
-
-
-_OURS = {
-    "Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "Forwarded", "X-Request-ID",
-    "Connection",
-}  # fmt: skip
-
-FIELDS: dict[str, Field] = {
-    "host": Field(("hosts", 0), twin=_plain_host, arrives=_first("server_name", _server), wanted=_hosts),
-    "certificate": Field(
-        ("listen", "tls", "certificate"), arrives=_first("ssl_certificate", _server),
-        wanted=_is(lambda spec: _file(spec.listen.tls.certificate)),
-    ),
-    "key": Field(
-        ("listen", "tls", "key"), arrives=_first("ssl_certificate_key", _server), wanted=_is(lambda spec: _file(spec.listen.tls.key))
-    ),
-    "network": Field(
-        ("trusted_proxies", 0), twin=lambda value: "10.0.0.0/8", arrives=_first("set_real_ip_from", _server), wanted=lambda spec: spec.trusted_proxies
-    ),
-    "upstream": Field(
-        ("upstreams", "socket"), arrives=lambda config: _upstream(3)(config).args, wanted=lambda spec: (spec.routes[HEADERS].upstream.name,),
-        as_key=True,
-    ),
-    "server": Field(
-        ("upstreams", "plain", "servers", 0), lambda text: f"http://{text}", lambda value: "http://127.0.0.1:9",
-        _first("server", _upstream(0)), lambda spec: (spec.upstreams["plain"].servers[0].address,),
-    ),
-    "unix": Field(
-        ("upstreams", "socket", "servers", 0), lambda text: f"unix:/{text}", lambda value: "unix:/x",
-        _first("server", _upstream(3)), lambda spec: (spec.upstreams["socket"].servers[0].address,),
-    ),
-    "cookie": Field(
-        ("upstreams", "plain", "affinity", "name"), arrives=_source("$proxycfg_affinity_plain"),
-        wanted=lambda spec: f"$cookie_{spec.upstreams['plain'].affinity.name}",
-    ),
-    "header": Field(
-        ("upstreams", "other", "affinity", "name"), arrives=_source("$proxycfg_affinity_other"),
-        wanted=lambda spec: f"$http_{spec.upstreams['other'].affinity.name.lower().replace('-', '_')}",
-    ),
-    "argument": Field(
-        ("upstreams", "third", "affinity", "name"), arrives=_source("$proxycfg_affinity_third"),
-        wanted=lambda spec: f"$arg_{spec.upstreams['third'].affinity.name}",
-    ),
-    "ca": Field(
-        ("upstreams", "tls", "tls", "ca"), arrives=_first("proxy_ssl_trusted_certificate", lambda config: _location(config, CORS)),
-        wanted=_is(lambda spec: _file(spec.upstreams["tls"].tls.ca)),
-    ),
-    "sni": Field(
-        ("upstreams", "tls", "tls", "sni"), twin=lambda value: "o.example", arrives=_first("proxy_ssl_name", lambda config: _location(config, CORS)),
-        wanted=_is(lambda spec: spec.upstreams["tls"].tls.sni),
-    ),
-    "path": Field(
-        ("routes", PREFIX, "path"), lambda text: f"/{text}", _plain_path
-    ),
-    "strip": Field(("routes", PREFIX, "strip_prefix"), lambda text: f"/{text}", lambda value: "/prefix"),
-    "exact": Field(
-        ("routes", EXACT, "exact"), lambda text: f"/{text}", lambda value: "/" + "x" * (len(value) - 1),
-        lambda config: _location(config, EXACT).args, lambda spec: ("=", spec.routes[EXACT].path),
-    ),
-    "method": Field(("routes", EXACT, "methods", 0), twin=lambda value: value),
-    "regex": Field(
-        ("routes", REGEX, "regex"), lambda text: f"/{text}", lambda value: "/x",
-        arrives=lambda config: _location(config, REGEX).args[1], wanted=lambda spec: rf"^(?:{_unnamed(spec.routes[REGEX].path)})\z",
-    ),
-    "request value": Field(
-        ("routes", HEADERS, "headers", "request", "X-In"), arrives=_header("proxy_set_header", "X-In"),
-        wanted=lambda spec: spec.routes[HEADERS].rewrites.request["X-In"],
-    ),
-    "response value": Field(
-        ("routes", HEADERS, "headers", "response", "X-Out"), arrives=_header("add_header", "X-Out"),
-        wanted=lambda spec: spec.routes[HEADERS].rewrites.response["X-Out"] or None,
-    ),
-    "request name": Field(
-        ("routes", HEADERS, "headers", "request", "X-In"), arrives=_names("proxy_set_header", _OURS),
-        wanted=lambda spec: set(spec.routes[HEADERS].rewrites.request), as_key=True,
-    ),
-    "response name": Field(
-        ("routes", HEADERS, "headers", "response", "X-Out"), arrives=_names("add_header", set()),
-        wanted=lambda spec: set(spec.routes[HEADERS].rewrites.response), as_key=True,
-    ),
-    "web origin": Field(
-        ("routes", CORS, "cors", "origins", 0), lambda text: f"https://{text}", _same_length("https://"),
-        arrives=_keys("$proxycfg_origin_"), wanted=lambda spec: set(spec.routes[CORS].cors),
-    ),
-    "socket origin": Field(
-        ("routes", SOCKET, "cors", "origins", 0), lambda text: f"https://{text}", _same_length("https://"),
-        arrives=_keys("$proxycfg_foreign_"), wanted=lambda spec: set(spec.routes[SOCKET].cors),
-    ),
-    "credential": Field(
-        ("routes", POLL, "auth", "name"), arrives=_keys("$proxycfg_private_"),
-        wanted=lambda spec: {rf"~*^:(?!(?:.*&)?{spec.routes[POLL].auth.name}=.)"},
-    ),
-    "version": Field(("targets", "nginx", "version"), twin=lambda value: "1.30"),
-    "protocol": Field(("routes", PREFIX, "protocol"), twin=lambda value: "http"),
-    "route's upstream": Field(("routes", PREFIX, "upstream"), twin=lambda value: "plain"),
-}  # fmt: skip
+    return tuple("_" if host == "*" else f"[{host}]" if ":" in host else host for host in spec.hosts)
 
 
 def _file(path: str) -> str:
@@ -301,6 +214,148 @@ def _unnamed(regex: str) -> str:
     return made
 
 
+def _affinity(upstream: str, prefix: str) -> Callable[[Any], object]:
+    def name(spec: Any) -> object:
+        own = spec.upstreams[upstream].affinity.name
+        return prefix + (own.lower().replace("-", "_") if prefix == "$http_" else own)
+
+    return name
+
+
+def _tls(config: Config) -> Node:
+    return _location(config, CORS)
+
+
+FIELDS: dict[str, Field] = {
+    "host": Field(("hosts", 0), str, _plain_host, _first("server_name", _server), _hosts),
+    "certificate": Field(
+        ("listen", "tls", "certificate"),
+        arrives=_first("ssl_certificate", _server),
+        wanted=lambda spec: (_file(spec.listen.tls.certificate),),
+    ),
+    "key": Field(
+        ("listen", "tls", "key"),
+        arrives=_first("ssl_certificate_key", _server),
+        wanted=lambda spec: (_file(spec.listen.tls.key),),
+    ),
+    "network": Field(
+        ("trusted_proxies", 0),
+        str,
+        _always("10.0.0.0/8"),
+        _first("set_real_ip_from", _server),
+        lambda spec: spec.trusted_proxies,
+    ),
+    "upstream": Field(
+        ("upstreams", "socket"),
+        arrives=lambda config: _upstream(3)(config).args,
+        wanted=lambda spec: (spec.routes[HEADERS].upstream.name,),
+        as_key=True,
+    ),
+    "server": Field(
+        ("upstreams", "plain", "servers", 0),
+        "http://{}".format,
+        _always("http://127.0.0.1:9"),
+        _first("server", _upstream(0)),
+        lambda spec: (spec.upstreams["plain"].servers[0].address,),
+    ),
+    "unix": Field(
+        ("upstreams", "socket", "servers", 0),
+        "unix:/{}".format,
+        _always("unix:/x"),
+        _first("server", _upstream(3)),
+        lambda spec: (spec.upstreams["socket"].servers[0].address,),
+    ),
+    "cookie": Field(
+        ("upstreams", "plain", "affinity", "name"),
+        arrives=_source("$proxycfg_affinity_plain"),
+        wanted=_affinity("plain", "$cookie_"),
+    ),
+    "header": Field(
+        ("upstreams", "other", "affinity", "name"),
+        arrives=_source("$proxycfg_affinity_other"),
+        wanted=_affinity("other", "$http_"),
+    ),
+    "argument": Field(
+        ("upstreams", "third", "affinity", "name"),
+        arrives=_source("$proxycfg_affinity_third"),
+        wanted=_affinity("third", "$arg_"),
+    ),
+    "ca": Field(
+        ("upstreams", "tls", "tls", "ca"),
+        arrives=_first("proxy_ssl_trusted_certificate", _tls),
+        wanted=lambda spec: (_file(spec.upstreams["tls"].tls.ca),),
+    ),
+    "sni": Field(
+        ("upstreams", "tls", "tls", "sni"),
+        str,
+        _always("o.example"),
+        _first("proxy_ssl_name", _tls),
+        lambda spec: (spec.upstreams["tls"].tls.sni,),
+    ),
+    "path": Field(("routes", PREFIX, "path"), "/{}".format, _plain_path),
+    "strip": Field(("routes", PREFIX, "strip_prefix"), "/{}".format, _always("/prefix")),
+    "exact": Field(
+        ("routes", EXACT, "exact"),
+        "/{}".format,
+        _plain_path,
+        lambda config: _location(config, EXACT).args,
+        lambda spec: ("=", spec.routes[EXACT].path),
+    ),
+    "method": Field(("routes", EXACT, "methods", 0), twin=str),
+    "regex": Field(
+        ("routes", REGEX, "regex"),
+        "/{}".format,
+        _always("/x"),
+        lambda config: _location(config, REGEX).args[1],
+        lambda spec: rf"^(?:{_unnamed(spec.routes[REGEX].path)})\z",
+    ),
+    "request value": Field(
+        ("routes", HEADERS, "headers", "request", "X-In"),
+        arrives=_header("proxy_set_header", "X-In"),
+        wanted=lambda spec: spec.routes[HEADERS].rewrites.request["X-In"],
+    ),
+    "response value": Field(
+        ("routes", HEADERS, "headers", "response", "X-Out"),
+        arrives=_header("add_header", "X-Out"),
+        wanted=lambda spec: spec.routes[HEADERS].rewrites.response["X-Out"] or None,
+    ),
+    "request name": Field(
+        ("routes", HEADERS, "headers", "request", "X-In"),
+        arrives=_names("proxy_set_header", _OURS),
+        wanted=lambda spec: set(spec.routes[HEADERS].rewrites.request),
+        as_key=True,
+    ),
+    "response name": Field(
+        ("routes", HEADERS, "headers", "response", "X-Out"),
+        arrives=_names("add_header", set()),
+        wanted=lambda spec: set(spec.routes[HEADERS].rewrites.response),
+        as_key=True,
+    ),
+    "web origin": Field(
+        ("routes", CORS, "cors", "origins", 0),
+        "https://{}".format,
+        _same_length("https://"),
+        _keys("$proxycfg_origin_"),
+        lambda spec: set(spec.routes[CORS].cors),
+    ),
+    "socket origin": Field(
+        ("routes", SOCKET, "cors", "origins", 0),
+        "https://{}".format,
+        _same_length("https://"),
+        _keys("$proxycfg_foreign_"),
+        lambda spec: set(spec.routes[SOCKET].cors),
+    ),
+    "credential": Field(
+        ("routes", POLL, "auth", "name"),
+        arrives=_keys("$proxycfg_private_"),
+        wanted=lambda spec: {rf"~*^:(?!(?:.*&)?{spec.routes[POLL].auth.name}=.)"},
+    ),
+    "version": Field(("targets", "nginx", "version"), twin=_always("1.30")),
+    "protocol": Field(("routes", PREFIX, "protocol"), twin=_always("http")),
+    "route's upstream": Field(("routes", PREFIX, "upstream"), twin=_always("plain")),
+}
+
+
 # ---- the law ----
 
 
@@ -311,7 +366,9 @@ def _with(field: Field, value: str, spec: dict[str, Any]) -> None:
     for step in way:
         inner = inner[step]
     if field.as_key:
-        inner[value] = inner.pop(last)
+        renamed = {value if key == last else key: kept for key, kept in inner.items()}
+        inner.clear()
+        inner.update(renamed)
         for route in spec["routes"]:
             if way == ["upstreams"] and route["upstream"] == last:
                 route["upstream"] = value
@@ -354,14 +411,41 @@ def _check(values: dict[str, str], name: str = "routes.yaml") -> bool:
     return True
 
 
+PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
+"""Without the search for explanations, which takes minutes."""
 PIECES = st.sampled_from(
     [
-        ";", "{", "}", "#", '"', "'", "\\", "\\\\", "\\n", '\\"', "$", "$host", "${", "${host}", "$$", "`", "|", "*", "~", "^", "=", ":", "/",
-        "%", "%0A", "%22", "%7B", "\n", "\r", "\t", "\x00", "\x0b", "\x7f", "\x85", "\u2028", "\ufeff", " ", "é", "漢", "🚀", "x", "Ab-1_.",
-        " ; } server { listen 1; } #", "\" ; include /etc/passwd; \"", "default", "include x", "hostnames", "volatile", "~*", "(?P<args>.)",
-        "[", "]", "(", ")", "data:", "engine:", "\n}", "1; } evil { y", "fe80::1%;", "x" * 300,
+        *";{}#'\"\\$`|*~^=:/% []()",
+        *(
+            "\\\\",
+            "\\n",
+            '\\"',
+            "$host",
+            "${",
+            "${host}",
+            "$$",
+            "%0A",
+            "%22",
+            "%7B",
+            "é",
+            "漢",
+            "🚀",
+            "x",
+            "Ab-1_.",
+            "x" * 300,
+        ),
+        *("\n", "\r", "\t", "\x00", "\x0b", "\x7f", "\x85", "\u2028", "\ufeff", "\n}"),
+        *(
+            " ; } server { listen 1; } #",
+            '" ; include /etc/passwd; "',
+            "1; } evil { y",
+            "fe80::1%;",
+            "data:",
+            "engine:",
+        ),
+        *("default", "include x", "hostnames", "volatile", "~*", "(?P<args>.)"),
     ]
-)  # fmt: skip
+)
 TEXTS = st.one_of(
     st.lists(PIECES, min_size=1, max_size=5).map("".join),
     st.text(max_size=12),
@@ -387,14 +471,14 @@ def hostile(draw: st.DrawFn) -> dict[str, str]:
 
 
 @given(hostile())
-@settings(max_examples=300, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, database=None, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 def test_no_value_of_a_spec_becomes_config(values: dict[str, str]) -> None:
     """Whatever stands in a field, the tree of directives is the harmless one, and the value is where it belongs."""
     _check(values)
 
 
 @given(st.one_of(TEXTS, TEXTS.map(lambda text: f"{text}.yaml")))
-@settings(max_examples=50, deadline=None, database=None)
+@settings(max_examples=50, deadline=None, database=None, phases=PHASES)
 def test_the_name_of_the_spec_stays_in_its_comment(name: str) -> None:
     """It stands in the first lines of the file; not even a line feed in it ends them."""
     _check({}, name)
@@ -402,26 +486,30 @@ def test_the_name_of_the_spec_stays_in_its_comment(name: str) -> None:
 
 @pytest.mark.parametrize("field", sorted(FIELDS))
 def test_the_base_has_every_field_and_the_law_sees_it(field: str) -> None:
-    """So that no line of the table is dead: a harmless value of each is taken, and found where it arrives."""
+    """So that no line of the table is dead: the base's own value of each is taken, and found where it arrives."""
     place = FIELDS[field]
-    inner: Any = BASE
-    for step in place.place[:-1]:
-        inner = inner[step]
-    own = place.place[-1] if place.as_key else inner[place.place[-1]]
-    value = "/prefix" if own is True else own if isinstance(own, str) else {"protocol": "sse"}.get(field, "")
-    if field == "protocol":
-        inner = {**inner, "protocol": "http"}
-        value = "http"
+    own: Any = BASE
+    for step in place.place:
+        own = step if place.as_key and step == place.place[-1] else own[step]
 
-    assert _check({field: str(value)})
+    assert _check({field: own})
 
 
 def _hostile_values() -> Iterator[dict[str, str]]:
     """A fixed sample for the real nginx: values that the spec takes."""
-    texts = [
-        '" ; } server { listen 1; } #', "'", "\\", "a\\", '\\"', "$host ${host} $", "# x", "é漢🚀", "a b", "{1,2}", "`|~^*", "x" * 900,
-        "\\n\\t\\\\", "default", "include", "~x", "[;]", "a;b", "(?P<args>.)",
-    ]  # fmt: skip
+    texts = (
+        *(
+            '" ; } server { listen 1; } #',
+            "a\\",
+            '\\"',
+            "$host ${host} $",
+            "é漢🚀 {1,2}",
+            "`|~^*",
+            "x" * 900,
+            "\\n\\t\\\\",
+        ),
+        *("default", "(?P<args>.)"),
+    )
     for field, place in FIELDS.items():
         # Files and hosts of that name do not exist.
         if field in ("certificate", "key", "ca", "server"):
@@ -443,5 +531,5 @@ def test_nginx_itself_reads_hostile_values(tmp_path: Path) -> None:
             taken[f"c{number}"] = values
     said = nginx_engine.check(nginx_engine.VERSIONS[-1], configs, tmp_path / "configs")
 
-    assert len(said) == len(configs) > 100
+    assert len(said) == len(configs) >= 50
     assert {str(taken[name]): text for name, text in said.items() if text} == {}

@@ -91,6 +91,7 @@ def _one(route: str, upstream: str = "http://127.0.0.1:8000", more: str = "") ->
 _TWO = '{servers: ["http://127.0.0.1:8000", "http://127.0.0.2:8000"], '
 _HTTPS = '{servers: ["https://127.0.0.1:8443"], tls: '
 _LONG_NAME = "X-" + "n" * 126
+_LONG_UPSTREAM = "a-." * 20 + "x"
 _VALUES = r"""
     X-Dollar: "$host ${host} $$ $1 $"
     X-Quotes: "\"double\" 'single' \\ \\\\ \\n \\\""
@@ -133,7 +134,9 @@ OPTIONS = {
         "path: /x, headers: {request: {host: other.example, Accept-Encoding: gzip, X-Forwarded-For: null}, "
         "response: {X-Accel-Buffering: 'no', access-control-max-age: '5', Vary: X, Set-Cookie: a=b}}, " + _ORIGINS
     ),
-    "header-names": _one(f"path: /x, headers: {{request: {{\"!#$%&'*+.^_`|~\": v, {_LONG_NAME}: v}}, response: {{{_LONG_NAME}: v}}}}"),
+    "header-names": _one(
+        f"path: /x, headers: {{request: {{\"!#$%&'*+.^_`|~\": v, {_LONG_NAME}: v}}, response: {{{_LONG_NAME}: v}}}}"
+    ),
     "methods": _one("path: /x, methods: [GET, POST, DELETE]"),
     "methods-cors": _one(f"path: /x, methods: [POST], {_ORIGINS}"),
     "auth-cookie": _one("path: /x, protocol: sse, auth: {by: cookie, name: session}"),
@@ -170,7 +173,7 @@ OPTIONS = {
     "max-connections": _one("path: /x, protocol: sse", _TWO + "max_connections: 10}"),
     "keepalive-none": _one("path: /x", "{servers: ['http://127.0.0.1:1'], keepalive: 0}"),
     "keepalive-many": _one("path: /x", "{servers: ['http://127.0.0.1:1'], keepalive: 100000}"),
-    "many-servers": _one("path: /x", "{servers: [" + ", ".join(f"'http://10.0.{i // 250}.{i % 250 + 1}:80'" for i in range(1000)) + "]}"),
+    "many-servers": _one("path: /x", f"{{servers: [{', '.join(f'http://10.0.{i // 250}.{i % 250 + 1}' for i in range(1000))}]}}"),
     "trusted": _one("path: /x", more="trusted_proxies: [10.0.0.0/8, '::1/128', 'fd00::/8']\n"),
     "scale-1": _one("path: /x, protocol: sse", more="scale: {streams: 1}\n"),
     "scale-50001": _one("path: /x, protocol: sse", more="scale: {streams: 50001}\n"),
@@ -180,15 +183,14 @@ OPTIONS = {
     "names-of-ours": "upstreams: {poll: 'http://127.0.0.1:1', tls: 'http://127.0.0.1:2', streams: 'http://127.0.0.1:3'}\nroutes:\n"
     "  - {path: /a, upstream: poll, protocol: poll}\n  - {path: /b, upstream: tls}\n"
     "  - {path: /c, upstream: streams, limits: {per_client: 3}}\n",
-    "long-names": "".join(
-        f"{head}{'a-.' * 20}x{tail}"
-        for head, tail in (("upstreams: {", f": {_TWO}affinity: {{by: cookie, name: {'c' * 120}}}}}}}\n"), ("routes: [{path: /x, upstream: ", "}]\n"))
-    ),
+    "long-names": f"upstreams: {{{_LONG_UPSTREAM}: {_TWO}affinity: {{by: cookie, name: {'c' * 120}}}}}}}\n"
+    f"routes: [{{path: /x, upstream: {_LONG_UPSTREAM}}}]\n",
     "many-cors": "upstreams: {a: http://127.0.0.1:1}\nroutes:\n"
     + "".join(f"  - {{path: /a-long-path-{i}, upstream: a, cors: {{origins: ['https://{i}.example']}}}}\n" for i in range(300)),
     "many-routes": "upstreams: {a: http://127.0.0.1:1}\nroutes:\n"
     + "".join(f"  - {{path: /svc{i}, upstream: a, protocol: sse}}\n" for i in range(250)),
-    "defaults": "defaults: {protocol: sse, upstream: a, heartbeat: 10s}\nupstreams: {a: http://127.0.0.1:1}\nroutes: [{path: /x}, {path: /y}]\n",
+    "defaults": "defaults: {protocol: sse, upstream: a, heartbeat: 10s}\nupstreams: {a: http://127.0.0.1:1}\n"
+    "routes: [{path: /x}, {path: /y}]\n",
 }  # fmt: skip
 
 

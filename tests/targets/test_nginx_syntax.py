@@ -155,20 +155,3 @@ def _placed(directive: Directive, text: str) -> bool:
     return 0 <= directive.start <= directive.end <= len(text) and (
         not words or words[0].value == directive.name or directive.name == ""
     )
-
-
-def test_reading_stays_linear() -> None:
-    """A file of 10 MB of one directive, and one of 10,000 locations, are read in steps that grow with their size alone."""
-    import time  # noqa: PLC0415
-
-    def cost(count: int) -> float:
-        text = "server {\n" + "  location /a { proxy_pass http://x; }\n" * count + "}\n"
-        best = 1e9
-        for _ in range(3):
-            start = time.process_time()
-            parse("x.conf", text)
-            best = min(best, time.process_time() - start)
-        return best
-
-    # Four times the text: between a third and three times of four times the work; quadratic would be sixteen.
-    assert cost(20_000) / cost(5_000) < 10

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxycfg.behavior import FOREVER, NO, Behavior, Between, exactly
@@ -76,12 +77,18 @@ def workers(spec: Spec) -> tuple[int | None, int]:
     return (None if processes == 1 else processes), slots
 
 
-def max_streams(route: Route, spec: Spec) -> float:
-    """Concurrent streams of the route that the config can hold."""
-    processes, slots = workers(spec)
-    held = (processes or 1) * slots // facts.SLOTS_PER_STREAM
-    limit = route.upstream.max_connections
-    return min(held, limit * len(route.upstream.servers) if limit else held)
+def slots(spec: Spec) -> int:
+    """Connection slots of a worker: for its streams, for idle origin connections, and for the rest."""
+    _, for_streams = workers(spec)
+    return for_streams + idle_connections(spec) + facts.SPARE_SLOTS
+
+
+def max_streams(route: Route, spec: Spec, listens: frozenset[str]) -> Between[float]:
+    """Concurrent streams of the route that the config can hold; with a worker for each core, that is at least what one holds."""
+    processes, _ = workers(spec)
+    held = (processes or 1) * facts.streams_held(slots(spec), 2 if "3" in listens else 1)
+    most = route.upstream.max_connections * len(route.upstream.servers) if route.upstream.max_connections else FOREVER
+    return Between(min(held, most), most if processes is None else min(held, most))
 
 
 def retries(route: Route) -> bool:
@@ -100,6 +107,7 @@ def aim_of(route: Route, spec: Spec, version: str) -> tuple[Behavior, dict[str, 
     name = route.protocol.name
     buffered = name in ("http", "poll") and module == "proxy"
     listens = offered(spec, version)
+    streams = max_streams(route, spec, listens)
     wish: dict[str, Any] = {
         "response_buffering": buffered,
         # Buffered answers of known length or in chunks wait in the TLS layer for HTTP/1.1 clients only.
@@ -124,11 +132,11 @@ def aim_of(route: Route, spec: Spec, version: str) -> tuple[Behavior, dict[str, 
         "accept_encoding_forwarded": name in ("http", "grpc", "websocket")
         and not names(route.rewrites.request, "Accept-Encoding"),
         "client_http_versions": listens,
-        "grpc": name == "grpc" and "2" in listens,
+        "grpc": module == "grpc" and "2" in listens,
         "session_affinity": route.upstream.affinity.by if route.upstream.affinity else "none",
         "query_logged": False,
         "abort_propagates": not route.cache or module != "proxy",
-        "max_streams": max_streams(route, spec),
+        "max_streams": streams.low,
     }
     timer = Between(0.0, facts.LONGEST_TIMER)
     can: dict[str, Between[Any]] = {
@@ -136,10 +144,13 @@ def aim_of(route: Route, spec: Spec, version: str) -> tuple[Behavior, dict[str, 
         "client_idle_timeout": timer,
         "total_timeout": exactly(FOREVER),
         "client_http_versions": exactly(listens),
-        "max_streams": exactly(wish["max_streams"]),
+        "max_streams": exactly(streams.low),
     }
     if module == "grpc":
         can |= {"response_buffering": NO, "request_buffering": NO, "caching": NO, "honors_x_accel_buffering": NO}
     if "2" not in listens:
         can["grpc"] = NO
-    return choose_aim(need_of(route), can, wish)
+    if "1.1" not in listens:
+        can["upgrade"] = NO
+    aim, missed = choose_aim(need_of(route), can, wish)
+    return replace(aim, max_streams=streams), missed

@@ -21,17 +21,36 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
 """What a client of the protocol says, for configs that branch on it."""
 
 
-def explain_config(config: Config, version: str, urls: Sequence[str], protocol: str | None) -> list[Explained]:
-    """Every route, or the one that each URL ends in, in the order given.
+def explain_config(config: Config, version: str, urls: Sequence[str], protocol: str | None, *, path: str = "") -> list[Explained]:
+    """Every route, or the one that each URL ends in, in the order given; last, the one that ``path`` ends in on the first host on which
+    an origin answers it.
 
     :raises ValueError: if one of them is no URL.
     """
     routes = read(config, version)
-    if not urls:
+    if not urls and not path:
         return [Explained(None, route) for route in routes]
     by_place = {route.span: route for route in routes}
     https = read_http(config)
-    return [_ended(config, https, url, protocol, by_place) for url in urls]
+    ended = [_ended(config, https, url, protocol, by_place) for url in urls]
+    if path:
+        ended.append(_somewhere(config, https, path, protocol, by_place))
+    return ended
+
+
+def _somewhere(config: Config, https: list[Http], path: str, protocol: str | None, by_place: Mapping[Span, ReadRoute]) -> Explained:
+    """A path without a host: the first server, in the order of the file, that hands it to an origin."""
+    found: Explained | None = None
+    for http in https:
+        for server in http.servers:
+            named = next((name for name in server.names if name and name[0] not in "~_*."), "any.invalid")
+            listen = server.listens[0]
+            url = f"{'https' if listen.ssl else 'http'}://{named}:{listen.port or 80}{path}"
+            ended = _ended(config, [http], url, protocol, by_place)
+            if ended.route is not None:
+                return ended
+            found = found or ended
+    return found or Explained(path, None, "no server at all")
 
 
 def _ended(config: Config, https: list[Http], url: str, protocol: str | None, by_place: Mapping[Span, ReadRoute]) -> Explained:

@@ -78,6 +78,9 @@ with the listener and the channel to the master)."""
 HEADROOM = 1.3
 """Over the slots that are needed: workers share unevenly, and short requests run beside the streams."""
 
+SPARE_SLOTS = 512
+"""Of each worker, for short requests, listeners and the channel to the master: nginx's default for everything."""
+
 STREAMS_PER_WORKER = 50_000
 """Beyond this a worker's slots take more than about 50 MB, so the number of workers is fixed and each takes its share."""
 

@@ -166,9 +166,14 @@ _ANY_NUMBER = Between(0.0, FOREVER)
 _ANY_TEXT = Between("", ANYTHING)
 
 
-def _switch(text: str) -> Between[bool]:
-    """``on`` or ``off``; anything else is nothing that nginx would start with."""
-    return YES if text.lower() == "on" else NO if text.lower() == "off" else EITHER
+_SWITCHES = {"on": YES, "off": NO}
+"""Anything else is nothing that nginx would start with."""
+
+
+@lru_cache(4096)
+def _duration(text: str) -> Between[float]:
+    value = seconds(text)
+    return _ANY_NUMBER if value is None else exactly(value)
 
 
 def _hull(name: str, values: Iterable[Between[Any]]) -> Between[Any]:
@@ -216,6 +221,7 @@ class _Reader:
         self._own_evidence: dict[int, Evidence] = {}
         self._inherited_evidence: dict[int, Evidence] = {}
         self._defaults: dict[str, Evidence] = {}
+        self._silences: dict[str, tuple[str, Evidence]] = {}
         self._not_understood: dict[int, tuple[Span, ...]] = {}
         self._targets: dict[str, Target] = {}
         self._workers: _Workers | None = None
@@ -252,6 +258,14 @@ class _Reader:
             found = known[id(directive)] = Evidence("config" if own else "inherited", _text_of(directive), directive.span)
         return found
 
+    def silence(self, name: str) -> tuple[str, Evidence]:
+        """The version's default for a directive that is not there, and that as evidence."""
+        found = self._silences.get(name)
+        if found is None:
+            text = defaults.default(name, self.version) or ""
+            found = self._silences[name] = text, self.default(f"{name} {text}")
+        return found
+
     def default(self, text: str) -> Evidence:
         """Silence as evidence: what the version does by itself."""
         found = self._defaults.get(text)
@@ -268,13 +282,14 @@ class _Reader:
 
     def not_understood(self, location: Location, levels: Sequence[Level]) -> tuple[Span, ...]:
         """What stands in or above a location that matters and is not modelled, from the outside in."""
-        spans: dict[Span, None] = {}
-        for level in (location.level, *levels):
-            spans |= dict.fromkeys(self._level_not_understood(level))
-        for group in self.target(location).groups:
-            if group.directive is not None:
-                spans |= dict.fromkeys(self._level_not_understood(self.http.upstreams[group.directive.args[0]], upstream=True))
-        return tuple(spans)
+        found = [self._level_not_understood(location.level)]
+        found += [self._level_not_understood(level) for level in levels if level is not location.level]
+        for level in levels:
+            handler = level.handler()
+            for group in self.target(location, handler.directive if handler else None).groups:
+                if group.directive is not None:
+                    found.append(self._level_not_understood(self.http.upstreams[group.directive.args[0]], upstream=True))
+        return tuple(dict.fromkeys(span for spans in found for span in spans)) if any(found) else ()
 
     def _level_not_understood(self, level: Level, *, upstream: bool = False) -> tuple[Span, ...]:
         found = self._not_understood.get(id(level))
@@ -287,12 +302,11 @@ class _Reader:
 
     # ---- where requests go ----
 
-    def target(self, location: Location, level: Level | None = None) -> Target:
+    def target(self, location: Location, handler: Directive | None) -> Target:
         """The groups of servers that a location's requests can go to."""
-        found = (level or location.level).handler()
-        if found is None or not found.directive.args:
+        if handler is None or not handler.args:
             return Target((), certain=False)
-        text = found.directive.args[0]
+        text = handler.args[0]
         if "$" not in text:
             target = self._targets.get(text)
             if target is None:
@@ -412,10 +426,15 @@ _UNTOLD = Evidence("default", "")
 class _Place:
     """One location as a request may find it: the settings in force, the module that carries it, and who its clients are."""
 
-    __slots__ = ("_headers", "clients", "force", "handler", "level", "location", "module", "protocol", "reader", "version")
+    __slots__ = (
+        "_buffered", "_handshake", "_headers", "_http_version", "_retried", "_target", "clients", "force", "handler", "level", "location", "module", "protocol", "reader",
+        "telling", "version",
+    )  # fmt: skip
 
-    def __init__(self, reader: _Reader, location: Location, level: Level, clients: Clients, protocol: str | None) -> None:
-        """``level`` is the location's own, or that of a block inside it that replaces it."""
+    def __init__(  # noqa: PLR0913 - all that a property can hang on
+        self, reader: _Reader, location: Location, level: Level, clients: Clients, protocol: str | None, *, telling: bool
+    ) -> None:
+        """``level`` is the location's own, or that of a block inside it that replaces it; without ``telling`` no evidence is put together."""
         self.reader = reader
         self.version = reader.version
         self.location = location
@@ -423,10 +442,16 @@ class _Place:
         self.force = level.in_force
         self.clients = clients
         self.protocol = protocol
+        self.telling = telling
         found = level.handler()
         self.handler = found.directive if found else None
         self.module = self.handler.name.removesuffix("_pass") if self.handler else "proxy"
         self._headers: dict[str, list[tuple[str, Directive]]] | None = None
+        self._buffered: Found | None = None
+        self._handshake: Found | None = None
+        self._retried: Found | None = None
+        self._http_version: Found | None = None
+        self._target: Target | None = None
 
     def line(self, name: str) -> Directive | None:
         """The plain directive in force."""
@@ -439,37 +464,43 @@ class _Place:
 
     def why(self, directive: Directive) -> Evidence:
         """A directive as evidence."""
+        if not self.telling:
+            return _UNTOLD
         own = self.level.own.get(directive.name)
         if own is None and self.level is not self.location.level:
             own = self.location.level.own.get(directive.name)
         return self.reader.evidence(directive, own=own is not None and any(directive is each for each in own))
 
-    def default(self, name: str) -> tuple[str, Evidence]:
-        """The value that the version has for silence, and that as evidence."""
-        text = _default(name, self.version)
-        return text, self.reader.default(f"{name} {text}")
+    def around(self, directive: Directive, *, own: bool = False) -> Evidence:
+        """A directive outside of the location as evidence."""
+        return self.reader.evidence(directive, own=own) if self.telling else _UNTOLD
+
+    def default(self, text: str) -> Evidence:
+        """What the version does by itself as evidence."""
+        return self.reader.default(text) if self.telling else _UNTOLD
 
     def plain(self, name: str) -> tuple[str, Evidence]:
         """The first argument of a plain directive, or the version's default."""
-        line = self.line(name)
-        if line is None or not line.args:
-            return self.default(name)
-        return line.args[0], self.why(line)
+        found = self.force.get(name)
+        if found is None:
+            return self.reader.silence(name)
+        line = found[0]
+        return (line.args[0] if line.args else "", self.why(line) if self.telling else _UNTOLD)
 
     def flag(self, name: str) -> Found:
         """A plain ``on`` or ``off``."""
         text, why = self.plain(name)
-        return _switch(text), why
+        return _SWITCHES.get(text.lower(), EITHER), why
 
     def seconds(self, name: str) -> Found:
         """A plain duration."""
-        line = self.line(name)
-        if line is None:
-            text, why = self.default(name)
+        found = self.force.get(name)
+        if found is None:
+            text, why = self.reader.silence(name)
         else:
-            text, why = " ".join(line.args), self.why(line)
-        value = seconds(text)
-        return (_ANY_NUMBER if value is None else exactly(value)), why
+            args = found[0].args
+            text, why = args[0] if len(args) == 1 else "", self.why(found[0])
+        return _duration(text), why
 
     # ---- what the module sends to the origin ----
 
@@ -477,16 +508,15 @@ class _Place:
     def headers(self) -> dict[str, list[tuple[str, Directive]]]:
         """The request headers that are set, by name in lower case; one may be set several times."""
         if self._headers is None:
-            self._headers = {}
-            if self.module in {"proxy", "grpc"}:
+            self._headers = made = {}
+            if self.module in _SETS_HEADERS:
                 for line in self.lines(f"{self.module}_set_header"):
                     if len(line.args) > 1:
-                        self._headers.setdefault(line.args[0].lower(), []).append((line.args[1], line))
+                        made.setdefault(line.args[0].lower(), []).append((line.args[1], line))
             else:
                 for line in self.lines(f"{self.module}_param"):
                     if len(line.args) > 1 and line.args[0].startswith("HTTP_"):
-                        name = line.args[0][5:].lower().replace("_", "-")
-                        self._headers.setdefault(name, []).append((line.args[1], line))
+                        made.setdefault(line.args[0][5:].lower().replace("_", "-"), []).append((line.args[1], line))
         return self._headers
 
     def header(self, name: str, world: World) -> tuple[Values, Directive] | None:
@@ -494,6 +524,9 @@ class _Place:
         found = self.headers.get(name)
         if not found:
             return None
+        if len(found) == 1:
+            text, line = found[0]
+            return self.reader.variables.values(text, world, self.location), line
         values: Values = frozenset({""})
         for text, _ in found:
             one = self.reader.variables.values(text, world, self.location)
@@ -505,24 +538,55 @@ class _Place:
         return values, found[-1][1]
 
     @property
+    def buffered(self) -> Found:
+        """Whether answers are collected."""
+        if self._buffered is None:
+            self._buffered = (
+                self.flag(f"{self.module}_buffering") if self.module in _BUFFERED_MODULES else (NO, self.hard_wired)
+            )
+        return self._buffered
+
+    @property
+    def handshake(self) -> Found:
+        """Whether a WebSocket handshake passes."""
+        if self._handshake is None:
+            self._handshake = _upgrade(self)
+        return self._handshake
+
+    @property
+    def retried(self) -> Found:
+        """Whether requests are tried again."""
+        if self._retried is None:
+            self._retried = _retries(self)
+        return self._retried
+
+    @property
     def http_version(self) -> Found:
         """What is spoken to the origin."""
-        if self.module == "proxy":
-            text, why = self.plain("proxy_http_version")
-            return (exactly(text) if text in {"1.0", "1.1", "2"} else Between("1.0", "2")), why
-        why = self.why(self.handler) if self.handler else self.reader.stated("no *_pass")
-        return (exactly("2") if self.module == "grpc" else Between("1.0", "1.1")), why
+        if self._http_version is None:
+            if self.module == "proxy":
+                text, why = self.plain("proxy_http_version")
+                self._http_version = (_VERSIONS.get(text) or Between("1.0", "2")), why
+            else:
+                self._http_version = (exactly("2") if self.module == "grpc" else Between("1.0", "1.1")), self.hard_wired
+        return self._http_version
 
     @property
     def target(self) -> Target:
         """The groups that requests can go to."""
-        return self.reader.target(self.location, self.level)
+        if self._target is None:
+            self._target = self.reader.target(self.location, self.handler)
+        return self._target
+
+    @property
+    def hard_wired(self) -> Evidence:
+        """The ``*_pass`` as evidence: its module does so whatever is set."""
+        return self.why(self.handler) if self.handler else self.reader.stated("no *_pass")
 
     @property
     def content_types(self) -> tuple[str, ...]:
         """Of the stream: event streams, unless something else is known."""
-        protocol = self.protocol or ("grpc" if self.module == "grpc" else "sse")
-        return _content_types(protocol)
+        return _content_types(self.protocol or ("grpc" if self.module == "grpc" else "sse"))
 
     def typed(self, directive: str) -> Between[bool]:
         """Whether a filter with that list of types takes the stream's; ``text/html`` is always in the list."""
@@ -537,24 +601,16 @@ class _Place:
         return Between(all(found), any(found))
 
 
-@cache
-def _content_types(protocol: str) -> tuple[str, ...]:
-    known = protocols().get(protocol)
-    return known.content_types if known else ()
-
-
-@lru_cache(4096)
-def _default(name: str, version: str) -> str:
-    return defaults.default(name, version) or ""
-
-
+_VERSIONS = {version: exactly(version) for version in ("1.0", "1.1", "2")}
+_SETS_HEADERS = frozenset({"proxy", "grpc"})
 _BUFFERED_MODULES = frozenset({"proxy", "fastcgi", "uwsgi", "scgi"})
 """Those that can collect what they read from an origin; the others never do."""
 
 
-def _hard_wired(place: _Place) -> Evidence:
-    assert place.handler is not None
-    return place.why(place.handler)
+@cache
+def _content_types(protocol: str) -> tuple[str, ...]:
+    known = protocols().get(protocol)
+    return known.content_types if known else ()
 
 
 # ---- the properties ----
@@ -562,9 +618,7 @@ def _hard_wired(place: _Place) -> Evidence:
 
 def response_buffering(place: _Place) -> Found:
     """``proxy_buffering`` and its kind; gRPC is never buffered."""
-    if place.module not in _BUFFERED_MODULES:
-        return NO, _hard_wired(place)
-    return place.flag(f"{place.module}_buffering")
+    return place.buffered
 
 
 def stalls_on(place: _Place) -> Found:
@@ -573,7 +627,7 @@ def stalls_on(place: _Place) -> Found:
     Unbuffered, each read is flushed through everything; only filters that look for text, or for whole documents, still hold some back.
     """
     served = place.clients.transports
-    buffered, why = response_buffering(place)
+    buffered, why = place.buffered
     surely: Transports = frozenset()
     perhaps: Transports = frozenset()
     if buffered.high:
@@ -617,9 +671,9 @@ def _held_by_filters(place: _Place) -> tuple[Transports, Transports, Directive |
         if not typed.high or not line.args:
             continue
         # The end of an event is kept while it might be the beginning of what is looked for.
-        if line.args[0][:1] in {"\n", "\r"}:
+        if line.args[0].startswith("\n"):
             return (TRANSPORTS if typed.low else none), TRANSPORTS, line
-        if "\n" in line.args[0] or "$" in line.args[0]:
+        if any(each in line.args[0] for each in "\n\r$"):
             return none, TRANSPORTS, line
     for name, off, types in _WHOLE_BODY:
         line = place.line(name)
@@ -662,7 +716,7 @@ def request_buffering(place: _Place) -> Found:
         if values is None or values - {"", "0"}:
             return (YES if values is not None and not values & {"", "0"} else EITHER), place.why(early)
     if place.module not in _BUFFERED_MODULES:
-        return NO, _hard_wired(place)
+        return NO, place.hard_wired
     on, why = place.flag(f"{place.module}_request_buffering")
     if on.low:
         return on, why
@@ -671,7 +725,7 @@ def request_buffering(place: _Place) -> Found:
         if line is not None and (not text or text in line.args) and name.startswith(place.module):
             return YES, place.why(line)
     if place.module in {"uwsgi", "scgi"}:
-        return YES, _hard_wired(place)
+        return YES, place.hard_wired
     if place.module == "proxy":
         version, version_by = place.http_version
         if version.low == "1.0":
@@ -697,7 +751,7 @@ def compression(place: _Place) -> Found:
                 return Between(compressed.low and not disabled.high, not disabled.low), place.why(place.lines("gzip_disable")[0])
             return compressed, why
         types = place.line("gzip_types")
-        why = place.why(types) if types else place.default("gzip_types")[1]
+        why = place.why(types) if types else place.reader.silence("gzip_types")[1]
     for name in ("brotli", "zstd"):
         line = place.line(name)
         if line is None or not line.args or line.args[0].lower() != "on":
@@ -740,13 +794,13 @@ def caching(place: _Place) -> Found:
         if cache is not None:
             return NO, place.why(cache)
         if place.module not in _BUFFERED_MODULES:
-            return NO, _hard_wired(place)
-        return NO, place.default(f"{place.module}_cache")[1]
-    if line.name.endswith("_store"):
-        return YES, place.why(line)
-    buffered, buffered_by = response_buffering(place)
+            return NO, place.hard_wired
+        return NO, place.reader.silence(f"{place.module}_cache")[1]
+    buffered, buffered_by = place.buffered
     if not buffered.high:
         return NO, buffered_by
+    if line.name.endswith("_store"):
+        return buffered, place.why(line)
     stored = _zone(place, line)
     if not stored.high:
         return NO, place.why(line)
@@ -791,8 +845,12 @@ def upstream_http_version(place: _Place) -> Found:
 
 def upgrade(place: _Place) -> Found:
     """A WebSocket handshake passes if both its headers are set, in HTTP/1.1, and nothing that it needs is dropped."""
+    return place.handshake
+
+
+def _upgrade(place: _Place) -> Found:
     if place.module not in {"proxy", "uwsgi", "scgi"}:
-        return NO, _hard_wired(place)
+        return NO, place.hard_wired
     passed, why = _handshake_passes(place)
     if passed.high:
         clients = place.clients.versions
@@ -804,8 +862,7 @@ def upgrade(place: _Place) -> Found:
 
 
 def _handshake_passes(place: _Place) -> Found:
-    passed = YES
-    why = _hard_wired(place) if place.handler else place.reader.stated("")
+    passed, why = YES, place.hard_wired
     if place.module == "proxy":
         version, why = place.http_version
         if version.high in {"1.0", "2"} and version.exact:
@@ -821,7 +878,7 @@ def _handshake_passes(place: _Place) -> Found:
     for dropped in (*_needed_headers(place), *_hidden_headers(place), *_other_method(place)):
         return NO, dropped
     limit = place.line("limit_rate")
-    if limit is not None and response_buffering(place)[0].high and (size(limit.args[0]) is None or 0 < (size(limit.args[0]) or 0) < 1024):  # noqa: PLR2004
+    if limit is not None and place.buffered[0].high and (size(limit.args[0]) is None or 0 < (size(limit.args[0]) or 0) < 1024):  # noqa: PLR2004
         return Between(low=False, high=True), place.why(limit)
     return passed, why
 
@@ -831,7 +888,7 @@ def _carries(place: _Place, name: str, token: str) -> Found:
     found = place.header(name, HANDSHAKE)
     if found is None:
         if place.module == "proxy":
-            return NO, place.reader.default(f'proxy_set_header {name.title()} {_default_connection(place) if name == "connection" else ""}'.rstrip())
+            return NO, place.default(f'proxy_set_header {name.title()} {_default_connection(place) if name == "connection" else ""}'.rstrip())
         return _passes_headers(place)
     values, line = found
     if values is None:
@@ -890,8 +947,8 @@ def upstream_connection_header(place: _Place) -> Found:
         return exactly(next(iter(values))), place.why(line)
     if place.module in {"proxy", "grpc"}:
         text = _default_connection(place) if place.module == "proxy" else ""
-        return exactly(text), place.reader.default(f"{place.module}_set_header Connection {text or _EMPTY}")
-    passes, why = _passes_headers(place) if place.module in _BUFFERED_MODULES else (NO, _hard_wired(place))
+        return exactly(text), place.default(f"{place.module}_set_header Connection {text or _EMPTY}")
+    passes, why = _passes_headers(place) if place.module in _BUFFERED_MODULES else (NO, place.hard_wired)
     return (_ANY_TEXT if passes.high else exactly("")), why
 
 
@@ -910,9 +967,9 @@ def upstream_idle_timeout(place: _Place) -> Found:
     if place.clients.quic:
         # HTTP/3 reads the server's, whatever the location says.
         line = next(iter(place.location.server.level.in_force.get("keepalive_timeout", ())), None)
-        idle = seconds(line.args[0] if line and line.args else _default("keepalive_timeout", place.version).split()[0])
+        text, said = (line.args[0], place.around(line)) if line and line.args else place.reader.silence("keepalive_timeout")
+        idle = seconds(text.split()[0])
         if idle is not None and idle < value.high:
-            said = place.reader.evidence(line, own=False) if line else place.default("keepalive_timeout")[1]
             return Between(min(idle, value.low), value.high), said
     return value, why
 
@@ -925,7 +982,7 @@ def client_idle_timeout(place: _Place) -> Found:
     body = place.seconds("client_body_timeout")
     if place.protocol not in {None, "websocket"}:
         return body
-    upgraded, _ = upgrade(place)
+    upgraded, _ = place.handshake
     if not upgraded.high:
         return body
     socket = place.seconds(f"{place.module}_read_timeout")
@@ -954,18 +1011,22 @@ def request_body_limit(place: _Place) -> Found:
 
 def retries(place: _Place) -> Found:
     """``proxy_next_upstream`` where there is another server to try, or a kept connection that may turn out broken."""
+    return place.retried
+
+
+def _retries(place: _Place) -> Found:
     wanted, why = _tried_on(place)
     if not wanted:
         return NO, why
     tries, tries_by = place.plain(f"{place.module}_next_upstream_tries")
     if tries == "1":
         return NO, tries_by
-    target = place.target
-    if not target.groups:
+    groups = place.target.groups
+    if not groups:
         return EITHER, why
-    least, most = min(group.servers.low for group in target.groups), max(group.servers.high for group in target.groups)
-    if least > 1:
+    if all(group.servers.low > 1 for group in groups):
         return YES, why
+    target, most = place.target, max(group.servers.high for group in groups)
     decided_by = next((group.directive for group in target.groups if group.directive), None) or place.handler
     if most <= 1 and not any(keeps_connections(group, place.version) for group in target.groups) or not _reuses(place) and most <= 1:
         return NO, place.why(decided_by) if decided_by else why
@@ -977,9 +1038,15 @@ def _tried_on(place: _Place) -> tuple[frozenset[str], Evidence]:
     """The conditions for another try, none where it is switched off."""
     name = f"{place.module}_next_upstream"
     line = place.line(name)
-    words = frozenset(line.args) if line else frozenset(_default(name, place.version).split())
-    why = place.why(line) if line else place.default(name)[1]
-    return (frozenset() if "off" in words or not words - {"non_idempotent"} else words), why
+    if line is not None:
+        return _conditions(line.args), place.why(line)
+    text, why = place.reader.silence(name)
+    return _conditions(tuple(text.split())), why
+
+
+@lru_cache(1024)
+def _conditions(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset() if "off" in words or words == ("non_idempotent",) else frozenset(words)
 
 
 def _reuses(place: _Place) -> bool:
@@ -991,7 +1058,7 @@ def _reuses(place: _Place) -> bool:
 
 def retries_non_idempotent(place: _Place) -> Found:
     """A POST that was sent is sent again only with ``non_idempotent``."""
-    again, why = retries(place)
+    again, why = place.retried
     if not again.high:
         return NO, why
     wanted, why = _tried_on(place)
@@ -1001,7 +1068,7 @@ def retries_non_idempotent(place: _Place) -> Found:
 def error_interception(place: _Place) -> Found:
     """``proxy_intercept_errors`` with an ``error_page`` for any error code."""
     if place.module in {"memcached", "tunnel"}:
-        return NO, _hard_wired(place)
+        return NO, place.hard_wired
     on, why = place.flag(f"{place.module}_intercept_errors")
     if not on.high:
         return on, why
@@ -1014,12 +1081,12 @@ def error_interception(place: _Place) -> Found:
 def honors_x_accel_buffering(place: _Place) -> Found:
     """Unless ``proxy_ignore_headers`` names it; gRPC never looks at it."""
     if place.module not in _BUFFERED_MODULES:
-        return NO, _hard_wired(place)
+        return NO, place.hard_wired
     for line in place.lines(f"{place.module}_ignore_headers"):
         if any(word.lower() == "x-accel-buffering" for word in line.args):
             return NO, place.why(line)
     lines = place.lines(f"{place.module}_ignore_headers")
-    return YES, place.why(lines[0]) if lines else place.reader.default(f"{place.module}_ignore_headers: none")
+    return YES, place.why(lines[0]) if lines else place.default(f"{place.module}_ignore_headers: none")
 
 
 def forwards_x_accel_buffering(place: _Place) -> Found:
@@ -1027,7 +1094,7 @@ def forwards_x_accel_buffering(place: _Place) -> Found:
     for line in place.lines(f"{place.module}_pass_header"):
         if line.args and line.args[0].lower() == "x-accel-buffering":
             return YES, place.why(line)
-    return NO, place.reader.default(f"{place.module}_pass_header: X-Accel-Buffering is hidden")
+    return NO, place.default(f"{place.module}_pass_header: X-Accel-Buffering is hidden")
 
 
 def accept_encoding_forwarded(place: _Place) -> Found:
@@ -1040,11 +1107,11 @@ def accept_encoding_forwarded(place: _Place) -> Found:
         names = place.reader.variables.values(text, PLAIN, place.location)
         return (EITHER if names is None else NO), place.why(line)
     if place.module not in {*_BUFFERED_MODULES, "grpc"}:
-        return NO, _hard_wired(place)
+        return NO, place.hard_wired
     if place.module == "grpc":
-        return YES, place.reader.default("grpc_set_header: Accept-Encoding passes")
+        return YES, place.default("grpc_set_header: Accept-Encoding passes")
     passes, why = _passes_headers(place)
-    return passes, place.reader.default(f"{place.module}_set_header: Accept-Encoding passes") if why.kind == "default" else why
+    return passes, place.default(f"{place.module}_set_header: Accept-Encoding passes") if why.kind == "default" else why
 
 
 def client_http_versions(place: _Place) -> Found:
@@ -1055,10 +1122,10 @@ def client_http_versions(place: _Place) -> Found:
 def _listening(place: _Place) -> Evidence:
     clients = place.clients
     if clients.decided_by is not None:
-        return place.reader.evidence(clients.decided_by, own=False)
+        return place.around(clients.decided_by)
     if not clients.versions.exact:
         return place.reader.stated("listen of the server around this fragment, which is not at hand")
-    return place.reader.default("listen 80")
+    return place.default("listen 80")
 
 
 def grpc(place: _Place) -> Found:
@@ -1066,9 +1133,9 @@ def grpc(place: _Place) -> Found:
     clients = place.clients.versions
     speaks = Between("2" in clients.low, "2" in clients.high)
     if place.module == "grpc":
-        return (YES, _hard_wired(place)) if speaks.low else (speaks, _listening(place))
+        return (YES, place.hard_wired) if speaks.low else (speaks, _listening(place))
     if place.module != "proxy":
-        return NO, _hard_wired(place)
+        return NO, place.hard_wired
     version, why = place.http_version
     if version.high != "2":
         return NO, why
@@ -1077,7 +1144,7 @@ def grpc(place: _Place) -> Found:
         return NO, trailers_by
     found = place.header("te", CALL)
     if found is None:
-        return NO, place.reader.default('proxy_set_header TE ""')
+        return NO, place.default('proxy_set_header TE ""')
     values, line = found
     if values is not None and "trailers" not in values:
         return NO, place.why(line)
@@ -1094,31 +1161,41 @@ def session_affinity(place: _Place) -> Found:
     value = _hull("session_affinity", [group.affinity for group in groups])
     decided_by = next((group.chosen_by for group in groups if group.chosen_by), None)
     if decided_by is not None:
-        return value, place.reader.evidence(decided_by, own=True)
-    return value, place.reader.default("upstream: round robin")
+        return value, place.around(decided_by, own=True)
+    return value, place.default("upstream: round robin")
 
 
 def query_logged(place: _Place) -> Found:
     """Whether a log in force has a format that holds the query."""
     kept, decided_by = place.reader.logs.keeps(list(place.lines("access_log")), place.location)
-    return kept, place.why(decided_by) if decided_by else place.reader.default("access_log logs/access.log combined")
+    return kept, place.why(decided_by) if decided_by else place.default("access_log logs/access.log combined")
 
 
 def abort_propagates(place: _Place) -> Found:
-    """Unless ``proxy_ignore_client_abort`` says otherwise; a cache, or a store, reads an answer to its end."""
+    """Unless ``proxy_ignore_client_abort`` says otherwise; for a store, and for a cache until the answer forbids to keep it, nginx reads on.
+
+    So with a cache it hangs on the answer, even unbuffered, where nothing is stored in the end: measured on 1.22 and 1.30, a silent stream
+    without ``Cache-Control`` runs on, one with ``no-cache`` ends at once. Where ``proxy_cache_valid`` says how long to keep it, an ordinary
+    answer is kept.
+    """
     if place.module not in _BUFFERED_MODULES:
-        return YES, _hard_wired(place)
+        return YES, place.hard_wired
     ignored, why = place.flag(f"{place.module}_ignore_client_abort")
     if ignored.low:
         return NO, why
     line = _store_line(place)
     if line is not None:
-        stored, stored_by = caching(place)
-        if stored.low:
-            return NO, stored_by
-        if line.name.endswith("_cache") and _zone(place, line).high:
+        if line.name.endswith("_store") or (caching(place)[0].low and _keeps_ordinary_answers(place)):
+            return NO, place.why(line)
+        if _zone(place, line).high:
             return EITHER, place.why(line)
     return Between(not ignored.high, high=True), why
+
+
+def _keeps_ordinary_answers(place: _Place) -> bool:
+    """Whether ``proxy_cache_valid`` speaks of a 200: it does by itself, for a time alone."""
+    valid = place.lines(f"{place.module}_cache_valid")
+    return any(len(line.args) == 1 or {"200", "any"} & set(line.args[:-1]) for line in valid)
 
 
 def max_streams(place: _Place) -> Found:
@@ -1161,7 +1238,7 @@ def _connections(place: _Place, workers: _Workers) -> Iterable[tuple[Between[flo
         return
     limited_by = next((group.limited_by for group in target.groups if group.limited_by), None)
     if limited_by is not None:
-        yield Between(min(cap.low for cap in caps), max(cap.high for cap in caps)), place.reader.evidence(limited_by, own=True)
+        yield Between(min(cap.low for cap in caps), max(cap.high for cap in caps)), place.around(limited_by, own=True)
 
 
 def _cap(group: Group, workers: _Workers) -> Between[float]:

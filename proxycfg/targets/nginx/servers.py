@@ -335,5 +335,14 @@ def compile_pattern(pattern: str, *, ignore_case: bool) -> re.Pattern[str] | Non
     return _compiled[key]
 
 
+_TRANSLATED = {r"\z": r"\Z", r"\Z": r"(?=\n?\Z)", r"\h": r"[ \t]", r"\R": r"(?:\r\n|[\n\r])", r"\A": r"\A"}
+"""What PCRE writes otherwise than Python, and means the same."""
+
+
 def _python_names(pattern: str) -> str:
-    return re.sub(r"\(\?<([A-Za-z_]\w*)>", r"(?P<\1>", pattern)
+    """The pattern in Python's spelling."""
+    parts = re.split(r"(\\.|\(\?<[A-Za-z_]\w*>)", pattern, flags=re.DOTALL)
+    return "".join(
+        _TRANSLATED.get(part, part) if part.startswith("\\") else part.replace("(?<", "(?P<", 1) if part.startswith("(?<") else part
+        for part in parts
+    )

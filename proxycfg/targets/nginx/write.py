@@ -15,7 +15,6 @@ from proxycfg.target import Output
 from proxycfg.targets.nginx import facts, lacks, quote
 from proxycfg.targets.nginx.aim import (
     aim_of,
-    idle_connections,
     module_of,
     names,
     offered,
@@ -24,6 +23,7 @@ from proxycfg.targets.nginx.aim import (
     version_of,
     workers,
 )
+from proxycfg.targets.nginx.aim import slots as slots_of
 from proxycfg.targets.nginx.maps import Map, affinity_key, asked_host, maps_of
 from proxycfg.targets.nginx.names import Names, cors_in_browsers, credential, names_of
 from proxycfg.template import Quoted, environment
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 STANDARD_EXPOSED = "grpc-status, grpc-message, grpc-status-details-bin"
 """Response headers that a browser client of gRPC-Web or Connect must be able to read."""
-
-_SPARE_SLOTS = 512
-"""Connection slots for short requests, listeners and the channel to the master: nginx's default for everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +200,8 @@ class _Writing:
     def context(self) -> Mapping[str, object]:
         """What the templates print."""
         spec, version = self.spec, self.version
-        processes, stream_slots = workers(spec)
-        slots = stream_slots + idle_connections(spec) + _SPARE_SLOTS
+        processes, _ = workers(spec)
+        slots = slots_of(spec)
         servers = self.servers()
         maps = maps_of(spec, version, self.names, self.upstreams, alone=self.alone)
         rates = dict.fromkeys(route.rate for route in spec.routes if route.rate)
