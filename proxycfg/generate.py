@@ -1,4 +1,4 @@
-"""A spec in, hardened configs out: the verb behind ``proxycfg generate``. Pure: what to write is decided here, written elsewhere."""
+"""A spec in, hardened configs out: the verb behind ``proxycfg generate``. Pure: what is written is decided here, and not where."""
 
 from __future__ import annotations
 

@@ -124,6 +124,12 @@ class _Settling:
             if len(self.problems) >= MAX_PROBLEMS:
                 break
         self.collisions(routes)
+        if self.model.defaults.cache is not None and routes and not any(route.protocol.name == "poll" for route in routes):
+            self.complain(
+                document.span_of(("defaults", "cache")),
+                "no route here is of protocol poll, so nothing could be cached",
+                "remove it, or write protocol: poll in a route",
+            )
         self.chain()
         return Spec(
             hosts=tuple(dict.fromkeys(model.hosts)),
@@ -160,6 +166,9 @@ class _Settling:
             for name in RouteDefaults.model_fields
         }
         protocol = protocols()[stated["protocol"] or "http"]
+        if entry.cache is None and protocol.name != "poll":
+            # A default is for the routes that can have it.
+            stated["cache"] = None
         upstream = self.find_upstream(where, stated["upstream"], upstreams)
         if upstream is None:
             return None

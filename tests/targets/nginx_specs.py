@@ -121,7 +121,7 @@ OPTIONS = {
         more="hosts: [a.example]\n",
     ),
     "long-host": _one("path: /x}\n  - {upstream: a, path: /y, hosts: [b.example]", more=f"hosts: [{'.'.join(['h' * 62] * 4)}]\n"),
-    "many-hosts": _one("path: /x", more=f"hosts: [{', '.join(f'h{i}.example' for i in range(600))}]\n"),
+    "many-hosts": _one("path: /x", more=f"hosts: [{', '.join(f'h{i}.example' for i in range(300))}]\n"),
     "many-headers": _one("path: /x, headers: {response: {" + ", ".join(f"X-{i}: v" for i in range(300)) + "}}"),
     "strip": _one("path: /api, strip_prefix: true"),
     "strip-part": _one("path: /api/v1/x, strip_prefix: /api/v1"),
@@ -186,7 +186,7 @@ OPTIONS = {
     "long-names": f"upstreams: {{{_LONG_UPSTREAM}: {_TWO}affinity: {{by: cookie, name: {'c' * 120}}}}}}}\n"
     f"routes: [{{path: /x, upstream: {_LONG_UPSTREAM}}}]\n",
     "many-cors": "upstreams: {a: http://127.0.0.1:1}\nroutes:\n"
-    + "".join(f"  - {{path: /a-long-path-{i}, upstream: a, cors: {{origins: ['https://{i}.example']}}}}\n" for i in range(300)),
+    + "".join(f"  - {{path: /a-long-path-{i}, upstream: a, cors: {{origins: ['https://{i}.example']}}}}\n" for i in range(120)),
     "many-routes": "upstreams: {a: http://127.0.0.1:1}\nroutes:\n"
     + "".join(f"  - {{path: /svc{i}, upstream: a, protocol: sse}}\n" for i in range(250)),
     "defaults": "defaults: {protocol: sse, upstream: a, heartbeat: 10s}\nupstreams: {a: http://127.0.0.1:1}\n"

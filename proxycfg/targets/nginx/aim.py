@@ -83,10 +83,10 @@ def slots(spec: Spec) -> int:
     return for_streams + idle_connections(spec) + facts.SPARE_SLOTS
 
 
-def max_streams(route: Route, spec: Spec, listens: frozenset[str]) -> Between[float]:
+def max_streams(route: Route, spec: Spec, listens: frozenset[str], slots: int) -> Between[float]:
     """Concurrent streams of the route that the config can hold; with a worker for each core, that is at least what one holds."""
     processes, _ = workers(spec)
-    held = (processes or 1) * facts.streams_held(slots(spec), 2 if "3" in listens else 1)
+    held = (processes or 1) * facts.streams_held(slots, 2 if "3" in listens else 1)
     most = route.upstream.max_connections * len(route.upstream.servers) if route.upstream.max_connections else FOREVER
     return Between(min(held, most), most if processes is None else min(held, most))
 
@@ -101,13 +101,13 @@ def names(headers: Iterable[str], header: str) -> bool:
     return any(name.lower() == header.lower() for name in headers)
 
 
-def aim_of(route: Route, spec: Spec, version: str) -> tuple[Behavior, dict[str, Between[Any]]]:
-    """The aim of one route, and what of its need nginx cannot give."""
+def aim_of(route: Route, spec: Spec, version: str, slots: int) -> tuple[Behavior, dict[str, Between[Any]]]:
+    """The aim of one route, and what of its need nginx cannot give; ``slots`` are those of a worker."""
     module = module_of(route, version)
     name = route.protocol.name
     buffered = name in ("http", "poll") and module == "proxy"
     listens = offered(spec, version)
-    streams = max_streams(route, spec, listens)
+    streams = max_streams(route, spec, listens, slots)
     wish: dict[str, Any] = {
         "response_buffering": buffered,
         # Buffered answers of known length or in chunks wait in the TLS layer for HTTP/1.1 clients only.

@@ -157,8 +157,9 @@ def write(spec: Spec) -> Output:
         raise InvalidInput(problems)
     aims: dict[str, Behavior] = {}
     findings: list[Finding] = list(lacks.of_spec(spec, version, layout))
+    slots = slots_of(spec)
     for route in spec.routes:
-        aims[route.name], missed = aim_of(route, spec, version)
+        aims[route.name], missed = aim_of(route, spec, version, slots)
         findings += lacks.of_route(route, spec, version, missed)
     context = _Writing(spec, version, aims, alone=layout == "full").context()
     name = "nginx.conf" if layout == "full" else "site.conf"
