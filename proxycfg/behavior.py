@@ -135,13 +135,18 @@ class Behavior:
     """All properties of one route on one hop. No field has a default: silence is always somebody's decision."""
 
     response_buffering: Annotated[
-        _SWITCH, Property("the hop's response buffering is on for this route, before any header from the origin", False, any_hop)
+        _SWITCH,
+        Property(
+            "the hop's response buffering is on for this route, before any header from the origin", False, any_hop
+        ),
     ]
     stalls_on: Annotated[
         Between[Transports],
         Property("client transports that this listener serves and over which small events are held back", frozenset()),
     ]
-    request_buffering: Annotated[_SWITCH, Property("the request body is collected before the origin sees it", False, any_hop)]
+    request_buffering: Annotated[
+        _SWITCH, Property("the request body is collected before the origin sees it", False, any_hop)
+    ]
     compression: Annotated[_SWITCH, Property("this hop may compress the stream's content type", False, any_hop)]
     caching: Annotated[_SWITCH, Property("the response can be stored or answered from store", False, any_hop)]
     upstream_http_version: Annotated[Between[str], Property("what the hop speaks to the next", "1.1")]
@@ -150,18 +155,26 @@ class Behavior:
         Between[str], Property("what the origin sees as Connection on a plain request; the empty string is none", "")
     ]
     connect_timeout: Annotated[_NUMBER, Property("to reach the origin", FOREVER, smallest, "s")]
-    upstream_idle_timeout: Annotated[_NUMBER, Property("silence from the origin that gets the stream cut", FOREVER, smallest, "s")]
+    upstream_idle_timeout: Annotated[
+        _NUMBER, Property("silence from the origin that gets the stream cut", FOREVER, smallest, "s")
+    ]
     client_idle_timeout: Annotated[
         _NUMBER,
-        Property("silence from the client that gets the stream cut (uploads, WebSocket, gRPC bidi)", FOREVER, smallest, "s"),
+        Property(
+            "silence from the client that gets the stream cut (uploads, WebSocket, gRPC bidi)", FOREVER, smallest, "s"
+        ),
     ]
-    send_timeout: Annotated[_NUMBER, Property("a client that stops reading is dropped after this", FOREVER, smallest, "s")]
+    send_timeout: Annotated[
+        _NUMBER, Property("a client that stops reading is dropped after this", FOREVER, smallest, "s")
+    ]
     total_timeout: Annotated[_NUMBER, Property("hard limit on the whole exchange", FOREVER, smallest, "s")]
     request_body_limit: Annotated[
         _NUMBER, Property("larger requests, or whole upload streams, are refused", FOREVER, smallest, "bytes")
     ]
     retries: Annotated[_SWITCH, Property("a request may be sent to an origin twice", False, any_hop)]
-    retries_non_idempotent: Annotated[_SWITCH, Property("a request may be sent twice even if it is a POST", False, any_hop)]
+    retries_non_idempotent: Annotated[
+        _SWITCH, Property("a request may be sent twice even if it is a POST", False, any_hop)
+    ]
     error_interception: Annotated[
         _SWITCH, Property("an origin error body is replaced by this hop's page", False, any_hop)
     ]
@@ -180,7 +193,8 @@ class Behavior:
     query_logged: Annotated[_SWITCH, Property("the access log keeps the query string", False, any_hop)]
     abort_propagates: Annotated[_SWITCH, Property("the origin learns that the client left", True, every_hop)]
     max_streams: Annotated[
-        _NUMBER, Property("concurrent streams this hop can hold for the route, by its own limits", FOREVER, smallest, "streams")
+        _NUMBER,
+        Property("concurrent streams this hop can hold for the route, by its own limits", FOREVER, smallest, "streams"),
     ]
 
     def to_json(self) -> dict[str, object]:

@@ -69,7 +69,9 @@ def run(arguments: Sequence[str]) -> int:
         shown = error.problems[:MAX_PROBLEMS]
         _say("\n".join(map(str, shown)))
         if (count := len(shown)) > 1:
-            _say(f"{count} problems found{' (there may be more)' if count == MAX_PROBLEMS else ''}; nothing was written.")
+            _say(
+                f"{count} problems found{' (there may be more)' if count == MAX_PROBLEMS else ''}; nothing was written."
+            )
         return Exit.USAGE
     except BadUsage as error:
         _say(str(error))
@@ -90,6 +92,11 @@ def run(arguments: Sequence[str]) -> int:
         # The reader went away (`| head`): point stdout elsewhere, or Python complains again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return Exit.OK
+    except OSError as error:
+        # Files are handled where they are known; what is left is standard output itself.
+        _say(f"cannot write the result: {error.strerror}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return Exit.USAGE
     if result == _INTERRUPTED:
         _say("interrupted")
     return int(result or 0)
@@ -118,17 +125,35 @@ def _main(
 _SPEC = "SPEC is the routes.yaml to read; - for standard input."
 
 
-@app.command("generate", help=f"{COMMANDS['generate']}\n\n{_SPEC}", epilog="Example: proxycfg generate routes.yaml --target nginx --out deploy")
+@app.command(
+    "generate",
+    help=f"{COMMANDS['generate']}\n\n{_SPEC}",
+    epilog="Example: proxycfg generate routes.yaml --target nginx --out deploy",
+)
 def _generate(  # noqa: PLR0913, PLR0917 - one parameter an option
     spec_path: SpecPath,
     target: Annotated[
-        list[str] | None, typer.Option("--target", "-t", metavar="TARGET", help="nginx or envoy; repeatable. Default: those the spec names, or all.")
+        list[str] | None,
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="TARGET",
+            help="nginx or envoy; repeatable. Default: those the spec names, or all.",
+        ),
     ] = None,
-    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; - prints the main file of one target.")] = "generated",
-    diff: Annotated[bool, typer.Option("--diff", help="Print what would change in DIR, write nothing, exit 1 if anything would.")] = False,
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; - prints the main file of one target."),
+    ] = "generated",
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Print what would change in DIR, write nothing, exit 1 if anything would.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited by hand.")] = False,
     fail_on: Annotated[
-        str, typer.Option("--fail-on", metavar="LEVEL", help="Exit 1 on findings of this level: error, warning, info or never.")
+        str,
+        typer.Option(
+            "--fail-on", metavar="LEVEL", help="Exit 1 on findings of this level: error, warning, info or never."
+        ),
     ] = "error",
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="How to report: text or json.")] = "text",
     quiet: Quiet = False,
@@ -181,7 +206,9 @@ def _write(out: Path, made: Generated, *, diff: bool, force: bool, form: str, ta
         from proxycfg.reports.json_v1 import finding_to_json  # noqa: PLC0415
 
         files = [{"path": str(out / name), "changed": name in changed} for name in made.files]
-        _print_json({"version": 1, "tool": _tool(), "files": files, "findings": [finding_to_json(f) for f in made.findings]})
+        _print_json(
+            {"version": 1, "tool": _tool(), "files": files, "findings": [finding_to_json(f) for f in made.findings]}
+        )
     return bool(changed)
 
 
@@ -195,7 +222,9 @@ def _report(findings: Sequence[Finding], form: str, *, quiet: bool) -> None:
 
 @app.command("init", help=COMMANDS["init"], epilog="Example: proxycfg init && proxycfg generate routes.yaml")
 def _init(
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="File to write; - for standard output.")] = "routes.yaml",
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="File to write; - for standard output.")
+    ] = "routes.yaml",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
     quiet: Quiet = False,
 ) -> int:
@@ -216,7 +245,9 @@ def _init(
 
 @app.command("schema", help=COMMANDS["schema"], epilog="Example: proxycfg schema > routes.schema.json")
 def _schema(
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="File to write; default standard output.")] = "-",
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="File to write; default standard output.")
+    ] = "-",
 ) -> int:
     from proxycfg import outdir  # noqa: PLC0415
     from proxycfg.schema import schema  # noqa: PLC0415
@@ -229,28 +260,55 @@ def _schema(
     return Exit.OK
 
 
-@app.command("explain", help=COMMANDS["explain"], epilog="Example: proxycfg explain /etc/nginx --url https://chat.example.com/v1/chat")
+@app.command(
+    "explain",
+    help=COMMANDS["explain"],
+    epilog="Example: proxycfg explain /etc/nginx --url https://chat.example.com/v1/chat",
+)
 def _explain(  # noqa: PLR0913, PLR0917 - one parameter an option
     config: Annotated[
-        str, typer.Argument(metavar="CONFIG", help="An nginx config: a file, a folder, or - for standard input.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="CONFIG", help="An nginx config: a file, a folder, or - for standard input.", show_default=False
+        ),
     ],
     url: Annotated[
         list[str] | None, typer.Option("--url", metavar="URL", help="Only the route that this URL ends in; repeatable.")
     ] = None,
-    host: Annotated[str, typer.Option("--host", metavar="H", help="With --path: the host that is asked for.", show_default=False)] = "",
-    path: Annotated[str, typer.Option("--path", metavar="P", help="Only the route that this path ends in.", show_default=False)] = "",
+    host: Annotated[
+        str, typer.Option("--host", metavar="H", help="With --path: the host that is asked for.", show_default=False)
+    ] = "",
+    path: Annotated[
+        str, typer.Option("--path", metavar="P", help="Only the route that this path ends in.", show_default=False)
+    ] = "",
     protocol: Annotated[
-        str, typer.Option("--protocol", metavar="X", help="Hold each route against the need of this protocol.", show_default=False)
+        str,
+        typer.Option(
+            "--protocol", metavar="X", help="Hold each route against the need of this protocol.", show_default=False
+        ),
     ] = "",
     nginx_version: Annotated[
-        str, typer.Option("--nginx-version", metavar="X.Y.Z", help="The version that runs it; default the newest stable.", show_default=False)
+        str,
+        typer.Option(
+            "--nginx-version",
+            metavar="X.Y.Z",
+            help="The version that runs it; default the newest stable.",
+            show_default=False,
+        ),
     ] = "",
     root: Annotated[
-        Path | None, typer.Option("--root", metavar="DIR", help="Files outside this folder are not opened; default the config's own.")
+        Path | None,
+        typer.Option(
+            "--root", metavar="DIR", help="Files outside this folder are not opened; default the config's own."
+        ),
     ] = None,
-    allow_outside: Annotated[bool, typer.Option("--allow-outside", help="Follow includes anywhere on this machine.")] = False,
+    allow_outside: Annotated[
+        bool, typer.Option("--allow-outside", help="Follow includes anywhere on this machine.")
+    ] = False,
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")] = "text",
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="File to write; default standard output.")] = "-",
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="File to write; default standard output.")
+    ] = "-",
 ) -> int:
     from proxycfg import outdir  # noqa: PLC0415
 
@@ -266,7 +324,9 @@ def _explain(  # noqa: PLR0913, PLR0917 - one parameter an option
         # Where the listener speaks TLS alone, the request is taken to reach it all the same.
         urls.append(f"{'ws' if protocol == 'websocket' else 'http'}://{host}{path or '/'}")
         path = ""
-    explanation = _read_nginx(config, urls, protocol or None, nginx_version, root, path=path, allow_outside=allow_outside)
+    explanation = _read_nginx(
+        config, urls, protocol or None, nginx_version, root, path=path, allow_outside=allow_outside
+    )
     if form == "json":
         text = json.dumps(explanation.to_json(), indent=2, ensure_ascii=False) + "\n"
     else:
@@ -282,14 +342,21 @@ def _explain(  # noqa: PLR0913, PLR0917 - one parameter an option
     return Exit.OK
 
 
-def _read_nginx(  # noqa: PLR0913 - what the command line can ask
-    config: str, urls: list[str], protocol: str | None, version: str, root: Path | None, *, path: str, allow_outside: bool
+def _read_nginx(
+    config: str,
+    urls: list[str],
+    protocol: str | None,
+    version: str,
+    root: Path | None,
+    *,
+    path: str,
+    allow_outside: bool,
 ) -> Explanation:
     from proxycfg.confdir import OnDisk, decode, find_main  # noqa: PLC0415
     from proxycfg.explain import explain  # noqa: PLC0415
     from proxycfg.targets.nginx import facts  # noqa: PLC0415
     from proxycfg.targets.nginx.config import load, load_texts, split_dump  # noqa: PLC0415
-    from proxycfg.targets.nginx.directives import is_directive  # noqa: PLC0415
+    from proxycfg.targets.nginx.directives import opens_line  # noqa: PLC0415
     from proxycfg.targets.nginx.explain import explain_config  # noqa: PLC0415
 
     main = Source("<stdin>", decode(sys.stdin.buffer.read())) if config == "-" else find_main(config)
@@ -298,7 +365,7 @@ def _read_nginx(  # noqa: PLR0913 - what the command line can ask
         raise BadUsage(f"--nginx-version {version}: write a version such as 1.26.2")
     lookup = OnDisk(root or (Path(config) if Path(config).is_dir() else Path(main.name).parent), allow_outside)
     texts = split_dump(main)
-    read = load_texts(texts, is_directive=is_directive) if texts else load(main, lookup, is_directive=is_directive)
+    read = load_texts(texts, is_directive=opens_line) if texts else load(main, lookup, is_directive=opens_line)
     try:
         routes = explain_config(read, version, urls, protocol, path=path)
     except ValueError as error:
@@ -309,7 +376,7 @@ def _read_nginx(  # noqa: PLR0913 - what the command line can ask
 
 
 @app.command("demo", help=COMMANDS["demo"], epilog="Example: proxycfg demo --engine envoy --runner local")
-def _demo(  # noqa: PLR0913, PLR0917 - one parameter an option
+def _demo(
     engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help="nginx, envoy or auto.")] = "auto",
     runner: Annotated[
         str, typer.Option("--runner", metavar="RUNNER", help="docker, local (programs of this machine) or auto.")
@@ -349,7 +416,9 @@ def _read_source(path: str, limit: int) -> Source:
                 data = stream.read(limit + 1)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
-        raise InvalidInput([Problem(start, f"cannot read: {said}", "give the path of a spec; `proxycfg init` writes one")]) from None
+        raise InvalidInput(
+            [Problem(start, f"cannot read: {said}", "give the path of a spec; `proxycfg init` writes one")]
+        ) from None
     if len(data) > limit:
         raise InvalidInput([Problem(start, f"larger than {limit // 2**20} MiB", "split the spec")])
     data = data.removeprefix(codecs.BOM_UTF8)

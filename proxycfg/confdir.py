@@ -57,8 +57,7 @@ class OnDisk:
     def glob(self, pattern: str) -> list[str]:
         """The files that a mask matches, in byte order; those that may not be opened are found, and refused when they are read."""
         placed = os.fspath(self._place(pattern, must_exist=False))
-        names = sorted(glob.glob(placed), key=os.fsencode)  # noqa: PTH207 - the rules of C's glob, which nginx calls
-        return names
+        return sorted(glob.glob(placed), key=os.fsencode)
 
     def _place(self, path: str, *, must_exist: bool = True) -> Path:
         place = Path(path)
@@ -118,7 +117,9 @@ def find_main(given: str) -> Source:
                 path /= name
                 break
         else:
-            raise InvalidInput([Problem(nowhere, "there is no nginx.conf or envoy.yaml in this folder", "give the main file itself")])
+            raise InvalidInput(
+                [Problem(nowhere, "there is no nginx.conf or envoy.yaml in this folder", "give the main file itself")]
+            )
     try:
         return Source(os.fspath(path), read_text(path))
     except OSError as error:

@@ -44,9 +44,20 @@ class Explained:
         if self.request is not None:
             body["request"] = self.request
             body["proxied"] = self.route is not None
-            body["steps"] = [{"what": step.what, "location": step.span.to_json() if step.span else None} for step in self.steps]
+            body["steps"] = [
+                {"what": step.what, "location": step.span.to_json() if step.span else None} for step in self.steps
+            ]
         if self.route is None:
-            return {**body, "host": None, "path": None, "match": None, "protocol": None, "confidence": None, "behavior": None, "answer": self.answer}
+            return {
+                **body,
+                "host": None,
+                "path": None,
+                "match": None,
+                "protocol": None,
+                "confidence": None,
+                "behavior": None,
+                "answer": self.answer,
+            }
         body |= self.route.to_json()
         if self.verdicts:
             body["shortfalls"] = {name: answer.value for name, answer in self.verdicts.items()}
@@ -74,7 +85,14 @@ class Explanation:
             "routes": [route.to_json() for route in self.routes],
             "assumed": list(self.assumed),
             "problems": [
-                {"file": p.span.file, "line": p.span.line, "column": p.span.column, "message": p.message, "instead": p.instead} for p in self.problems
+                {
+                    "file": p.span.file,
+                    "line": p.span.line,
+                    "column": p.span.column,
+                    "message": p.message,
+                    "instead": p.instead,
+                }
+                for p in self.problems
             ],
         }
 
@@ -94,7 +112,7 @@ def judged(explained: Explained, need: Need | None) -> Explained:
     return Explained(explained.request, explained.route, explained.answer, explained.steps, explained.near, verdicts)
 
 
-def explain(  # noqa: PLR0913 - what the command line can ask
+def explain(
     target: str,
     version: str,
     routes: Sequence[Explained],

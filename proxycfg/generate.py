@@ -1,4 +1,4 @@
-"""A spec in, hardened configs out: the verb behind ``proxycfg generate``. Pure: what is written is decided here, and not where."""
+"""A spec in, hardened configs out: the verb behind ``proxycfg generate``. Pure: it decides what is written, ``outdir`` writes it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from proxycfg import __version__
 from proxycfg.behavior import Behavior
 from proxycfg.collector import held_off
-from proxycfg.finding import Finding
+from proxycfg.finding import Category, Finding, Severity
 from proxycfg.spec import Spec
 from proxycfg.targets import TARGETS, target
+from proxycfg.targets.cloudflare.lacks import lacks
 
 _CHECKSUM = re.compile(r"^# checksum: ([0-9a-f]{64})$", re.MULTILINE)
 _HEADING_BYTES = 2048
@@ -45,7 +46,7 @@ def generate(spec: Spec, targets: Sequence[str]) -> Generated:
     """
     files: dict[str, str] = {}
     main: dict[str, str] = {}
-    findings: list[Finding] = []
+    findings: list[Finding] = [*_about_the_chain(spec), *lacks(spec)]
     aims: dict[tuple[str, str], Behavior] = {}
     for name in targets:
         written = target(name)
@@ -58,6 +59,26 @@ def generate(spec: Spec, targets: Sequence[str]) -> Generated:
         findings += output.findings
         aims.update({(name, route): aim for route, aim in output.aims.items()})
     return Generated(files, main, tuple(sorted(findings, key=lambda finding: finding.order)), aims)
+
+
+def _about_the_chain(spec: Spec) -> list[Finding]:
+    """Hops are written side by side so far: whoever names several must connect them, and is told."""
+    if len(spec.chain) < 2:  # noqa: PLR2004 - one hop is no chain
+        return []
+    hops = " → ".join(spec.chain)
+    return [
+        Finding(
+            rule="chain-not-connected",
+            category=Category.OPERATIONS,
+            severity=Severity.WARNING,
+            message=f"the hops {hops} are written side by side: each listens on port {spec.listen.port} and passes to the origins, "
+            "not to the next hop",
+            why="write a spec for each hop: the outer one's upstream is the inner one, and the inner one names the outer one's "
+            "network in trusted_proxies",
+            span=spec.span_of("chain", 1),
+            target=spec.chain[1],
+        )
+    ]
 
 
 def stamp(text: str, spec: Spec, name: str, engine: str) -> str:

@@ -86,10 +86,14 @@ def _wants_of_settings(route: Route) -> dict[str, Want]:
             NO, Category.RETRIES, "a POST sent twice bills, books or prompts twice; no protocol asks for it"
         ),
         "request_body_limit": Want(
-            at_least(route.body_limit), Category.BODY_SIZE, "a larger request is refused with 413, a streamed one cut in the middle"
+            at_least(route.body_limit),
+            Category.BODY_SIZE,
+            "a larger request is refused with 413, a streamed one cut in the middle",
         ),
         "max_streams": Want(
-            at_least(route.streams), Category.CONNECTION_LIMITS, "clients beyond it are refused, or wait without an answer"
+            at_least(route.streams),
+            Category.CONNECTION_LIMITS,
+            "clients beyond it are refused, or wait without an answer",
         ),
     }
     if route.max_duration != FOREVER:
@@ -97,9 +101,13 @@ def _wants_of_settings(route: Route) -> dict[str, Want]:
             exactly(route.max_duration), Category.TOTAL_TIMEOUT, "the spec ends a stream after max_duration"
         )
     if route.attempts == 1:
-        wants["retries"] = Want(NO, Category.RETRIES, "a request that an origin may have started must not start on another")
+        wants["retries"] = Want(
+            NO, Category.RETRIES, "a request that an origin may have started must not start on another"
+        )
     if route.auth and route.auth.by == "query":
-        wants["query_logged"] = Want(NO, Category.TOKEN_IN_LOGS, "the credential in the query string would stand in every log line")
+        wants["query_logged"] = Want(
+            NO, Category.TOKEN_IN_LOGS, "the credential in the query string would stand in every log line"
+        )
     if affinity := route.upstream.affinity:
         wants["session_affinity"] = Want(
             exactly(affinity.by), Category.SESSION_AFFINITY, "a reconnect on another server does not know the session"

@@ -124,7 +124,11 @@ class _Settling:
             if len(self.problems) >= MAX_PROBLEMS:
                 break
         self.collisions(routes)
-        if self.model.defaults.cache is not None and routes and not any(route.protocol.name == "poll" for route in routes):
+        if (
+            self.model.defaults.cache is not None
+            and routes
+            and not any(route.protocol.name == "poll" for route in routes)
+        ):
             self.complain(
                 document.span_of(("defaults", "cache")),
                 "no route here is of protocol poll, so nothing could be cached",
@@ -169,6 +173,8 @@ class _Settling:
         if entry.cache is None and protocol.name != "poll":
             # A default is for the routes that can have it.
             stated["cache"] = None
+        if entry.upload is None and protocol.name == "websocket":
+            stated["upload"] = None
         upstream = self.find_upstream(where, stated["upstream"], upstreams)
         if upstream is None:
             return None
@@ -203,7 +209,7 @@ class _Settling:
             per_client=limits.per_client if limits else None,
             rate=rate,
             burst=burst if burst is not None else max(4, round(4 * (rate or 0))),
-            attempts=self.attempts(protocol, retry=retry),
+            attempts=self.attempts(retry=retry),
             cache=self.cache(protocol, stated["cache"]),
             streams=self.model.scale.streams,
             index=index,
@@ -231,15 +237,15 @@ class _Settling:
         return protocol.idle_timeout if heartbeat is None else max(LEAST_IDLE, HEARTBEATS * heartbeat)
 
     @staticmethod
-    def attempts(protocol: Protocol, *, retry: bool | Retry | None) -> int:
+    def attempts(*, retry: bool | Retry | None) -> int:
         if isinstance(retry, Retry):
             return retry.attempts
-        # A stream may have started on the origin that failed; a short request is worth a second try.
-        return 2 if retry or (retry is None and not protocol.streams) else 1
+        # Off unless asked for: an origin that failed may have begun on the request, and proxies cannot always tell.
+        return 2 if retry else 1
 
     @staticmethod
     def cache(protocol: Protocol, stated: float | None) -> float:
-        return (1.0 if stated is None else stated) if protocol.name == "poll" else 0.0
+        return (1.0 if stated is None else float(stated)) if protocol.name == "poll" else 0.0
 
     def find_upstream(
         self, where: Callable[..., Span], name: str | None, known: dict[str, Upstream]
@@ -285,11 +291,17 @@ class _Settling:
                 where("upload"), f"{name} has no streaming upload: its requests are complete before the answer begins",
                 "remove `stream`, or use protocol ndjson, connect or grpc",
             )  # fmt: skip
-        if stated["cache"] is not None and name != "poll":
+        if stated["cache"] and name != "poll":
             self.complain(
                 where("cache"),
                 f"a route of protocol {name} must not be cached",
                 "remove it, or write protocol: poll",
+            )
+        if name == "websocket" and stated["upload"] is not None:
+            self.complain(
+                where("upload"),
+                "a WebSocket has no request body: after the handshake its messages are nobody's upload",
+                "remove it, and limit messages in the application",
             )
         if name == "websocket" and stated["methods"] and "GET" not in stated["methods"]:
             self.complain(

@@ -454,7 +454,7 @@ class Upstream(_Model):
     http: (
         Annotated[Literal["1.1", "2"], BeforeValidator(_version), WithJsonSchema({"enum": ["1.1", "2", 1.1, 2]})] | None
     ) = Field(None, description="HTTP version towards the servers; default 2 for grpc and grpcs, else 1.1")
-    tls: UpstreamTls = Field(default_factory=UpstreamTls, description="for https and grpcs servers")
+    tls: UpstreamTls = Field(default_factory=lambda: UpstreamTls(), description="for https and grpcs servers")
     affinity: Affinity | None = Field(None, description="default none: each stream goes to the server with the fewest")
     max_connections: int | None = Field(
         None, ge=1, le=10_000_000, description="connections to each server; default no limit"
@@ -622,7 +622,9 @@ class RouteDefaults(_Model):
     )
     heartbeat: Duration | None = Field(None, description="how often the origin sends something when idle")
     idle_timeout: Duration | None = Field(
-        None, description="longest silence to allow; default 3 heartbeats, at least 1m, or 1h without a heartbeat"
+        None,
+        description="longest silence to allow; default 3 heartbeats, at least 1m; without a heartbeat by protocol: 1h, long-poll 2m, "
+        "poll and http 1m",
     )
     max_duration: Duration | None = Field(None, description="longest stream; default no limit")
     upload: Upload | None = Field(None, description="what clients may send")
@@ -632,11 +634,17 @@ class RouteDefaults(_Model):
     headers: Rewrites | None = Field(None, description="headers to set or remove")
     auth: Auth | None = Field(None, description="where the credential travels")
     cors: Cors | None = Field(None, description="which web origins may call the route")
-    limits: Limits | None = Field(None, description="what one client may take")
+    limits: Limits | None = Field(
+        None, description="what one client may take; default 50 requests a second for poll, no limit else"
+    )
     retry: bool | Retry | None = Field(
         None, description="try another server if the first cannot be reached; default off"
     )
-    cache: Duration | None = Field(None, description="for poll: seconds of shared cache; default 1s")
+    cache: Literal[False] | Duration | None = Field(
+        None,
+        description="for poll: seconds for which one answer serves everybody without a credential; default 1s, false for none",
+        examples=["1s", False],
+    )
 
 
 class RouteEntry(RouteDefaults):
@@ -744,13 +752,13 @@ class SpecFile(_Model):
 
     version: Annotated[Literal[1], BeforeValidator(_format_version)] = Field(1, description="of this format")
     hosts: list[Host] = Field(default_factory=lambda: ["*"], min_length=1, description="server names; default any")
-    listen: Listen = Field(default_factory=Listen, description="where clients connect; plain HTTP on 8080 if left out")
-    scale: Scale = Field(default_factory=Scale, description="how much to hold")
+    listen: Listen = Field(default_factory=lambda: Listen(), description="where clients connect; plain HTTP on 8080 if left out")
+    scale: Scale = Field(default_factory=lambda: Scale(), description="how much to hold")
     trusted_proxies: list[Cidr] = Field(default_factory=list, description="networks whose forwarded headers count")
     chain: list[Hop] = Field(default_factory=list, description="hops, outermost first; default each target alone")
-    targets: Targets = Field(default_factory=Targets, description="settings per target")
+    targets: Targets = Field(default_factory=lambda: Targets(), description="settings per target")
     defaults: RouteDefaults = Field(
-        default_factory=RouteDefaults, description="any route field, for every route without its own"
+        default_factory=lambda: RouteDefaults(), description="any route field, for every route without its own"
     )
     upstreams: dict[Annotated[str, AfterValidator(_upstream_name)], Upstream] = Field(
         min_length=1, description="the origins by name: a URL, or {servers, …}"

@@ -42,7 +42,9 @@ class Target:
     write: Callable[[Spec], Output]
 
 
-def choose_aim(need: Need, can: Mapping[str, Between[Any]], wish: Mapping[str, Any]) -> tuple[Behavior, dict[str, Between[Any]]]:
+def choose_aim(
+    need: Need, can: Mapping[str, Between[Any]], wish: Mapping[str, Any]
+) -> tuple[Behavior, dict[str, Between[Any]]]:
     """The point that a target aims at, and the properties in which it cannot meet the need.
 
     :param can: what the target is able to do where that is less than everything, property by property.

@@ -33,6 +33,7 @@ HEADER = """\
 """
 
 Version = tuple[int, ...]
+Arity = tuple[int, int | None]
 
 # ---- what stands for what ----
 
@@ -265,7 +266,7 @@ class Command(NamedTuple):
     name: str
     path: str
     contexts: frozenset[str]
-    arity: tuple[int, int | None]
+    arity: Arity
     block: bool
     setter: str
     field: str
@@ -300,10 +301,20 @@ def commands(path: str, text: str, words: dict[str, str]) -> Iterator[Command]:
         arities = [ARGUMENTS[flag] for flag in flags if flag in ARGUMENTS]
         if not name or not arities:
             continue
-        contexts = frozenset(CONTEXTS.values()) if "NGX_ANY_CONF" in flags else frozenset(CONTEXTS[flag] for flag in flags if flag in CONTEXTS)
-        most = [most for _, most in arities]
-        arity = (min(least for least, _ in arities), None if None in most else max(n for n in most if n is not None))
-        yield Command(name, path, contexts, arity, "NGX_CONF_BLOCK" in flags, found["setter"], found["field"] or "", text)
+        contexts = (
+            frozenset(CONTEXTS.values())
+            if "NGX_ANY_CONF" in flags
+            else frozenset(CONTEXTS[flag] for flag in flags if flag in CONTEXTS)
+        )
+        block = "NGX_CONF_BLOCK" in flags
+        yield Command(name, path, contexts, _widest(arities), block, found["setter"], found["field"] or "", text)
+
+
+def _widest(arities: Iterable[Arity]) -> Arity:
+    """What any of them allows."""
+    arities = list(arities)
+    most = [most for _, most in arities if most is not None]
+    return min(least for least, _ in arities), max(most) if len(most) == len(arities) else None
 
 
 def family(contexts: Iterable[str]) -> str:
@@ -314,7 +325,7 @@ def family(contexts: Iterable[str]) -> str:
 
 def apart(command: Command) -> list[Command]:
     """The same command once for each family."""
-    if len(command.contexts) > 10:  # noqa: PLR2004
+    if len(command.contexts) > 10:
         return [command]
     grouped = defaultdict(set)
     for context in command.contexts:
@@ -361,7 +372,9 @@ def version_of(text: str) -> Version:
 
 def history(source: Clone) -> History:
     """Read every release, and the newest commit."""
-    tags = {version_of(tag[8:]): tag for tag in source.git("tag").split() if re.fullmatch(r"release-\d+\.\d+\.\d+", tag)}
+    tags = {
+        version_of(tag[8:]): tag for tag in source.git("tag").split() if re.fullmatch(r"release-\d+\.\d+\.\d+", tag)
+    }
     number = int(re.search(r"nginx_version\s+(\d+)", source.git("show", "HEAD:src/core/nginx.h"))[1])  # type: ignore[index]
     head = (number // 1_000_000, number // 1000 % 1000, number % 1000)
     tags.setdefault(head, "HEAD")
@@ -387,9 +400,13 @@ def comes_down(command: Command) -> str:
     if command.name in STAY or "obsolete" in command.setter:
         return "none"
     levels = command.contexts & {"http", "server", "location", "stream", "stream-server", "mail", "mail-server"}
-    if len(levels) < 2 and "location" not in levels:  # noqa: PLR2004
+    if len(levels) < 2 and "location" not in levels:
         return "none"
-    merged = re.search(rf"ngx_conf_merge_(\w+)\(\s*\w+->{re.escape(command.field)}\s*,", command.text) if command.field else None
+    merged = (
+        re.search(rf"ngx_conf_merge_(\w+)\(\s*\w+->{re.escape(command.field)}\s*,", command.text)
+        if command.field
+        else None
+    )
     if command.setter == "ngx_conf_set_bitmask_slot" or (merged and merged[1] == "bitmask_value"):
         return "bitmask"
     if command.name in LIST or command.setter in LIST_SETTERS:
@@ -407,7 +424,7 @@ class Page:
     name: str
     module: str
     contexts: frozenset[str]
-    arity: tuple[int, int | None]
+    arity: Arity
     block: bool
     since: Version | None
     default: str
@@ -423,14 +440,16 @@ def documented(docs: Clone) -> dict[Key, Page]:
     pages: dict[Key, Page] = {}
     for path, blob in docs.files("HEAD", r"^xml/en/docs/.*ngx_\w+_module\.xml$"):
         text = re.sub(r"<!DOCTYPE[^>]*>", "", docs.text(blob))
-        root = ET.fromstring(re.sub(r"&(?!amp;|lt;|gt;|quot;|apos;|#)\w+;", " ", text))  # noqa: S314  # a clone of ours
+        root = ET.fromstring(re.sub(r"&(?!amp;|lt;|gt;|quot;|apos;|#)\w+;", " ", text))  # a clone of ours
         module = Path(path).stem
         summary = root.find("section[@id='summary']")
         whole = _says(summary, r"This module (?:is|was) available as part of our commercial")
         gone = _says(summary, r"This module was available as part of our commercial subscription until ([\d.]+\d)")
         for one in root.iter("directive"):
-            contexts = frozenset(context for name in one.findall("context") for context in _context(module, name.text or ""))
-            for group in {FAMILIES.get(context, context) for context in contexts} if len(contexts) < 10 else {"any"}:  # noqa: PLR2004
+            contexts = frozenset(
+                context for name in one.findall("context") for context in _context(module, name.text or "")
+            )
+            for group in {FAMILIES.get(context, context) for context in contexts} if len(contexts) < 10 else {"any"}:
                 own = frozenset(c for c in contexts if group == "any" or FAMILIES.get(c, c) == group)
                 page = _page(one, module, own, commercial=bool(whole), gone=version_of(gone[1]) if gone else None)
                 pages[page.name, group] = _both(pages[page.name, group], page) if (page.name, group) in pages else page
@@ -438,18 +457,21 @@ def documented(docs: Clone) -> dict[Key, Page]:
 
 
 def _page(one: ET.Element, module: str, contexts: frozenset[str], *, commercial: bool, gone: Version | None) -> Page:
-    arities = [arity_of("".join(syntax.itertext())) for syntax in one.findall("syntax")]
-    most = [most for _, most in arities]
-    since = [version_of(match[0]) for text in one.findall("appeared-in") if (match := re.search(r"[\d.]+\d", text.text or ""))]
+    since = [
+        version_of(match[0])
+        for text in one.findall("appeared-in")
+        if (match := re.search(r"[\d.]+\d", text.text or ""))
+    ]
     return Page(
         name=one.attrib["name"],
         module=module,
         contexts=contexts,
-        arity=(min(least for least, _ in arities), None if None in most else max(n for n in most if n is not None)),
+        arity=_widest(arity_of("".join(syntax.itertext())) for syntax in one.findall("syntax")),
         block=any(syntax.get("block") == "yes" for syntax in one.findall("syntax")),
         since=min(since) if since else None,
         default="; ".join(filter(None, (" ".join((default.text or "").split()) for default in one.findall("default")))),
-        commercial=commercial or bool(_says(one, "This (?:directive|functionality) is available as part of our commercial")),
+        commercial=commercial
+        or bool(_says(one, "This (?:directive|functionality) is available as part of our commercial")),
         listed=bool(_says(one, "inherited from the previous configuration level if and only if")),
         gone=gone,
     )
@@ -473,10 +495,17 @@ def _context(module: str, name: str) -> list[str]:
     if name == "server" and module == "ngx_core_module":
         # error_log, the only one.
         return ["server", "stream-server", "mail-server"]
-    return {"if": ["if-in-server", "if-in-location"], "if in location": ["if-in-location"], "if in server": ["if-in-server"]}.get(name, [name])
+    if name == "server" and module == "ngx_http_api_module":
+        # status_zone, by its text.
+        return ["server", "stream-server"]
+    return {
+        "if": ["if-in-server", "if-in-location"],
+        "if in location": ["if-in-location"],
+        "if in server": ["if-in-server"],
+    }.get(name, [name])
 
 
-def arity_of(syntax: str) -> tuple[int, int | None]:
+def arity_of(syntax: str) -> Arity:
     """How many arguments a line of syntax allows; rather too many than too few."""
     syntax = re.sub(r"\s+", " ", syntax).strip()
     inner = re.compile(r"([^\s\[\]]*)\[([^\[\]]*)\]([^\s\[\]]*)")
@@ -514,20 +543,26 @@ def others(folder: Path, taken: dict[Key, Row]) -> dict[Key, Row]:
             elif key in rows:
                 row = rows[key]
                 if tag != "tengine":
-                    widest = (min(row.arity[0], command.arity[0]), None if None in (row.arity[1], command.arity[1]) else max(row.arity[1] or 0, command.arity[1] or 0))
+                    widest = _widest([row.arity, command.arity])
                     modules = dict.fromkeys((*row.modules, f"third-party:{tag}"))
-                    rows[key] = replace(row, modules=tuple(modules), contexts=row.contexts | command.contexts, arity=widest)
+                    rows[key] = replace(
+                        row, modules=tuple(modules), contexts=row.contexts | command.contexts, arity=widest
+                    )
             else:
                 rows[key] = Row(command.name, (f"third-party:{tag}",), command.contexts, command.arity, command.block)
     for line in BY_HAND.splitlines():
         name, module, contexts, arguments = line.split()
-        row = read_row("\t".join((name, module, contexts, arguments, "", "", "", "")))
+        row = read_row(f"{name}\t{module}\t{contexts}\t{arguments}\t\t\t\t")
         rows.setdefault((name, family(row.contexts)), row)
     return rows
 
 
 def _third_party(clone: Clone) -> Iterator[Command]:
-    texts = {path: clone.text(blob) for path, blob in clone.files("HEAD", r"\.(c|cc|cpp|h|hpp)$") if not re.search(ASIDE, path)}
+    texts = {
+        path: clone.text(blob)
+        for path, blob in clone.files("HEAD", r"\.(c|cc|cpp|h|hpp)$")
+        if not re.search(ASIDE, path)
+    }
     words: dict[str, str] = {}
     for text in texts.values():
         for found in _DEFINED.finditer(text):
@@ -548,7 +583,7 @@ class Row:
     name: str
     modules: tuple[str, ...]
     contexts: frozenset[str]
-    arity: tuple[int, int | None]
+    arity: Arity
     block: bool
     merge: str = ""
     since: Version | None = None
@@ -557,10 +592,14 @@ class Row:
 
     def __str__(self) -> str:
         least, most = self.arity
-        arguments = (f"{least}+" if most is None else f"{least}" if least == most else f"{least}-{most}") + "{" * self.block
-        contexts = "any" if len(self.contexts) > 10 else ",".join(sorted(self.contexts, key=ORDER.index))  # noqa: PLR2004
+        arguments = (
+            f"{least}+" if most is None else f"{least}" if least == most else f"{least}-{most}"
+        ) + "{" * self.block
+        contexts = "any" if len(self.contexts) > 10 else ",".join(sorted(self.contexts, key=ORDER.index))
         since = ".".join(map(str, self.since or ()))
-        return "\t".join((self.name, ",".join(self.modules), contexts, arguments, self.merge, since, self.until, self.default))
+        return "\t".join(
+            (self.name, ",".join(self.modules), contexts, arguments, self.merge, since, self.until, self.default)
+        )
 
 
 def read_row(line: str) -> Row:
@@ -590,12 +629,13 @@ def own_rows(past: History, pages: dict[Key, Page]) -> dict[Key, Row]:
         inert = past.inert_since(key)
         page = pages.get(key)
         first = entries[0]
-        most = [entry.arity[1] for entry in entries]
         rows[key] = Row(
             name=key[0],
-            modules=tuple(page.module.split(",")) if page else tuple(dict.fromkeys(_module(entry.path) for entry in entries)),
+            modules=tuple(page.module.split(","))
+            if page
+            else tuple(dict.fromkeys(_module(entry.path) for entry in entries)),
             contexts=frozenset[str]().union(*(entry.contexts for entry in entries)),
-            arity=(min(entry.arity[0] for entry in entries), None if None in most else max(n for n in most if n is not None)),
+            arity=_widest(entry.arity for entry in entries),
             block=first.block,
             merge=comes_down(first),
             since=since,
@@ -612,7 +652,7 @@ def _only_documented(page: Page) -> Row:
     module = page.module.split(",")[0]
     tag = SEPARATE.get(module)
     levels = page.contexts & {"http", "server", "location", "stream", "stream-server"}
-    stays = len(levels) < 2 and "location" not in levels  # noqa: PLR2004
+    stays = len(levels) < 2 and "location" not in levels
     return Row(
         name=page.name,
         modules=(tag, page.module) if tag else (*page.module.split(","), "commercial"),
@@ -637,9 +677,14 @@ def _dotted(version: Version | None) -> str:
 
 def table(rows: Iterable[Row]) -> str:
     """The file's text."""
+
     # By the bytes of the name, for directives.py looks names up by halving; nginx's own before that of others.
     def place(row: Row) -> tuple[str, bool, int]:
-        return row.name, row.modules[0].startswith("third-party:"), min(ORDER.index(context) for context in row.contexts)
+        return (
+            row.name,
+            row.modules[0].startswith("third-party:"),
+            min(ORDER.index(context) for context in row.contexts),
+        )
 
     ordered = sorted(rows, key=place)
     return HEADER + "".join(f"{row}\n" for row in ordered)
@@ -674,7 +719,11 @@ def doubts(past: History, pages: dict[Key, Page], rows: dict[Key, Row]) -> Itera
         if page.listed and row.merge != "array":
             yield f"{what}: a list by the docs, {row.merge} by the source"
     for key in past.present:
-        if key in rows and (since := rows[key].since) and any((1, 16) <= version < since for version in past.present[key]):
+        if (
+            key in rows
+            and (since := rows[key].since)
+            and any((1, 16) <= version < since for version in past.present[key])
+        ):
             yield f"{key}: also in {[_dotted(v) for v in sorted(past.present[key]) if (1, 16) <= v < since]}"
 
 
@@ -714,10 +763,7 @@ def main() -> None:
     if given.doubts:
         sys.stdout.writelines(f"{doubt}\n" for doubt in doubts(past, pages, rows))
         return
-    if given.modules:
-        foreign = others(given.modules, rows)
-    else:
-        foreign = _kept(rows)
+    foreign = others(given.modules, rows) if given.modules else _kept(rows)
     TABLE.write_text(table({**rows, **{key: row for key, row in foreign.items() if key not in rows}}.values()))
 
 

@@ -113,11 +113,13 @@ def _protocols_page() -> str:
         limit = "unlimited" if protocol.body_limit is None else show_size(protocol.body_limit)
         uploads = "yes" if protocol.uploads else "no"
         silence = show_duration(protocol.idle_timeout)
-        lines.append(f"| [`{protocol.name}`](#{protocol.name}) | {protocol.summary} | {silence} | {uploads} | {limit} |")
+        lines.append(
+            f"| [`{protocol.name}`](#{protocol.name}) | {protocol.summary} | {silence} | {uploads} | {limit} |"
+        )
     lines += [
         "", "With a `heartbeat`, silence is allowed for three of them, and at least a minute: two may be lost before the stream is given up.",
-        "Retries are off for everything that streams; `http` and `poll` routes try a second server if the first fails before it answers,",
-        "never with a request that is not idempotent. `poll` routes share answers for a second and allow 50 requests a second of one client.", "",
+        "`poll` routes share answers for a second among requests without a credential, and allow 50 requests a second of one client. Retries are off",
+        "unless a route asks for them: an origin that failed may have begun on the request, and a proxy cannot always tell.", "",
     ]  # fmt: skip
     for protocol in protocols().values():
         lines += [f"## {protocol.name}", "", f"{protocol.summary}.", ""]
@@ -160,11 +162,15 @@ def _properties_page() -> str:
     lines = [
         "# Properties", "", NOTE, "",
         "The traits of a route on a hop that matter to a stream: one name everywhere, in code, JSON and docs. Durations are seconds; `null` is",
-        "never, no limit, or not set; what a config leaves open is `{\"between\": [low, high]}`.", "",
+        'never, no limit, or not set; what a config leaves open is `{"between": [low, high]}`.', "",
         "| property | unit | what it says | along a chain |", "| --- | --- | --- | --- |",
     ]  # fmt: skip
     for name, prop in properties().items():
-        along = (prop.along.__doc__ or "").strip().rstrip(".").lower() if prop.along else "hangs on the headers that pass between the hops"
+        along = (
+            (prop.along.__doc__ or "").strip().rstrip(".").lower()
+            if prop.along
+            else "hangs on the headers that pass between the hops"
+        )
         lines.append(f"| `{name}` | {prop.unit or '—'} | {prop.doc} | {along} |")
     return "\n".join([*lines, ""])
 

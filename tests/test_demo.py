@@ -740,6 +740,6 @@ def _processes(folder: Path) -> list[str]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if str(folder) in (line := path.read_text().replace("\0", " ")):
+            if str(folder) in (line := path.read_bytes().decode(errors="replace").replace("\0", " ")):
                 found.append(line)
     return found

@@ -41,12 +41,18 @@ def test_a_protocol_is_one_file_and_its_name(house: Path) -> None:
     protocol = (house / "proxycfg/protocols/sse.py").read_text().replace('name="sse"', 'name="mjpeg"')
     (house / "proxycfg/protocols/mjpeg.py").write_text(protocol)
     model = house / "proxycfg/specmodel.py"
-    model.write_text(model.read_text().replace('ProtocolName = Literal["sse"', 'ProtocolName = Literal["mjpeg", "sse"', 1))
+    model.write_text(
+        model.read_text().replace('ProtocolName = Literal["sse"', 'ProtocolName = Literal["mjpeg", "sse"', 1)
+    )
     spec = "upstreams: {api: 'http://127.0.0.1:1'}\\nroutes: [{path: /camera, protocol: mjpeg, upstream: api}]"
     code = (
-        "from proxycfg import specfile; from proxycfg.generate import generate; from proxycfg.source import Source; "
-        f"made = generate(specfile.load(Source('r', '{spec}')), ['nginx', 'envoy']); print(*made.files, *made.findings)"
-    ).replace("'http", '"http').replace(":1'}", ':1"}')
+        (
+            "from proxycfg import specfile; from proxycfg.generate import generate; from proxycfg.source import Source; "
+            f"made = generate(specfile.load(Source('r', '{spec}')), ['nginx', 'envoy']); print(*made.files, *made.findings)"
+        )
+        .replace("'http", '"http')
+        .replace(":1'}", ':1"}')
+    )
 
     assert _run(house, code).split() == ["nginx/nginx.conf", "envoy/envoy.yaml"]
 
@@ -56,7 +62,11 @@ def test_a_target_is_a_folder_and_its_name(house: Path) -> None:
     for name in ("proxycfg/targets", "templates"):
         shutil.copytree(house / name / "nginx", house / name / "angie")
     for path in (house / "proxycfg/targets/angie").glob("*.py"):
-        text = path.read_text().replace("targets.nginx import", "targets.angie import").replace("targets.nginx.", "targets.angie.")
+        text = (
+            path.read_text()
+            .replace("targets.nginx import", "targets.angie import")
+            .replace("targets.nginx.", "targets.angie.")
+        )
         # The spec's own section for the target stays nginx's in this copy.
         text = text.replace("spec.targets.angie.", "spec.targets.nginx.").replace('name="nginx"', 'name="angie"')
         path.write_text(text)

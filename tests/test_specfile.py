@@ -318,11 +318,11 @@ def test_silence_has_hardened_defaults() -> None:
         ("sse", (3600, False, 16 * 2**20, 1, 0, None)), ("ndjson", (3600, False, 16 * 2**20, 1, 0, None)),
         ("websocket", (3600, True, FOREVER, 1, 0, None)), ("grpc-web", (3600, True, FOREVER, 1, 0, None)),
         ("connect", (3600, True, FOREVER, 1, 0, None)), ("long-poll", (120, False, 16 * 2**20, 1, 0, None)),
-        ("poll", (60, False, 16 * 2**20, 2, 1, 50)), ("http", (60, False, 16 * 2**20, 2, 0, None)),
+        ("poll", (60, False, 16 * 2**20, 1, 1, 50)), ("http", (60, False, 16 * 2**20, 1, 0, None)),
     ],
 )  # fmt: skip
 def test_each_protocol_has_its_own_defaults(protocol: str, expected: tuple[object, ...]) -> None:
-    """An hour of silence on a stream; a second try, a cache and a limit only where requests are short."""
+    """An hour of silence on a stream; no second try anywhere; a cache and a limit only for polls."""
     found = route("methods: ", protocol)
     settled = (found.idle_timeout, found.upload_stream, found.body_limit, found.attempts, found.cache, found.rate)
 
@@ -510,6 +510,7 @@ def test_routes_that_do_not_differ_collide(first: str, second: str) -> None:
 
 def test_loading_is_linear() -> None:
     """Ten times the routes, hosts and upstreams take about ten times the work: nothing is compared with everything."""
+
     def work(count: int) -> int:
         text = "upstreams:\n" + "".join(f"  u{i}: http://u{i}\n" for i in range(count)) + "routes:\n"
         text += "".join(f"- {{path: /{'x' * 50}{i}, upstream: u{i}, hosts: [h{i}.example]}}\n" for i in range(count))

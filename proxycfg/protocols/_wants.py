@@ -15,15 +15,25 @@ if TYPE_CHECKING:
 def prompt_delivery() -> dict[str, Want]:
     """Every small message reaches the client when the origin sends it."""
     return {
-        "stalls_on": Want(exactly(frozenset()), Category.RESPONSE_BUFFERING, "messages are held back and arrive in lumps, or at the end"),
-        "response_buffering": Want(NO, Category.RESPONSE_BUFFERING, "a buffered stream arrives late as soon as anything about it changes"),
-        "compression": Want(NO, Category.COMPRESSION, "a compressor holds small messages back until it has enough of them"),
+        "stalls_on": Want(
+            exactly(frozenset()),
+            Category.RESPONSE_BUFFERING,
+            "messages are held back and arrive in lumps, or at the end",
+        ),
+        "response_buffering": Want(
+            NO, Category.RESPONSE_BUFFERING, "a buffered stream arrives late as soon as anything about it changes"
+        ),
+        "compression": Want(
+            NO, Category.COMPRESSION, "a compressor holds small messages back until it has enough of them"
+        ),
         "caching": Want(NO, Category.CACHING, "a stored stream is replayed whole to the next client"),
         "accept_encoding_forwarded": Want(
             NO, Category.COMPRESSION, "an origin that compresses its own stream holds messages back"
         ),
         "upstream_http_version": Want(
-            Between("1.1", "3"), Category.UPSTREAM_HTTP_VERSION, "HTTP/1.0 has no chunks: an end and a cut look the same"
+            Between("1.1", "3"),
+            Category.UPSTREAM_HTTP_VERSION,
+            "HTTP/1.0 has no chunks: an end and a cut look the same",
         ),
     }
 
@@ -50,7 +60,9 @@ def client_may_be_silent(route: Route) -> dict[str, Want]:
 def honest_endings() -> dict[str, Want]:
     """The client learns what the origin said, the origin learns that the client left."""
     return {
-        "error_interception": Want(NO, Category.ERROR_PAGE_INJECTION, "the client gets a page where it expects the origin's error"),
+        "error_interception": Want(
+            NO, Category.ERROR_PAGE_INJECTION, "the client gets a page where it expects the origin's error"
+        ),
         "abort_propagates": Want(YES, Category.OPERATIONS, "the origin goes on generating for a client that has left"),
     }
 
@@ -59,7 +71,9 @@ def streams_upload(route: Route) -> dict[str, Want]:
     """The origin sees the request body as it arrives, where the route says so."""
     accepted = NO if route.upload_stream else EITHER
     return {
-        "request_buffering": Want(accepted, Category.REQUEST_BUFFERING, "the origin sees nothing until the client has sent everything")
+        "request_buffering": Want(
+            accepted, Category.REQUEST_BUFFERING, "the origin sees nothing until the client has sent everything"
+        )
     }
 
 
@@ -67,6 +81,8 @@ def speaks(*versions: str) -> dict[str, Want]:
     """Clients can use at least these HTTP versions."""
     return {
         "client_http_versions": Want(
-            Between(frozenset(versions), HTTP_VERSIONS), Category.GRPC_TRANSPORT, "clients of this protocol cannot connect"
+            Between(frozenset(versions), HTTP_VERSIONS),
+            Category.GRPC_TRANSPORT,
+            "clients of this protocol cannot connect",
         )
     }

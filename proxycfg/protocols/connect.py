@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxycfg.protocol import Protocol, Want
-from proxycfg.protocols._wants import client_may_be_silent, honest_endings, prompt_delivery, streams_upload, survives_silence
+from proxycfg.protocols._wants import (
+    client_may_be_silent,
+    honest_endings,
+    prompt_delivery,
+    streams_upload,
+    survives_silence,
+)
 
 if TYPE_CHECKING:
     from proxycfg.spec import Route

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from proxycfg.behavior import NO, YES, Between, exactly
 from proxycfg.finding import Category
 from proxycfg.protocol import Protocol, Want
-from proxycfg.protocols._wants import client_may_be_silent, honest_endings, prompt_delivery, speaks, streams_upload, survives_silence
+from proxycfg.protocols._wants import (
+    client_may_be_silent,
+    honest_endings,
+    prompt_delivery,
+    speaks,
+    streams_upload,
+    survives_silence,
+)
 
 if TYPE_CHECKING:
     from proxycfg.spec import Route
@@ -23,9 +30,17 @@ def wants(route: Route) -> dict[str, Want]:
         **streams_upload(route),
         **speaks("2"),
         "grpc": Want(YES, Category.GRPC_TRANSPORT, "calls end without a status: trailers need HTTP/2 on both sides"),
-        "upstream_http_version": Want(Between("2", "3"), Category.GRPC_TRANSPORT, "a gRPC server understands only HTTP/2"),
-        "stalls_on": Want(exactly(frozenset()), Category.RESPONSE_BUFFERING, "messages are held back and arrive in lumps, or at the end"),
-        "compression": Want(NO, Category.COMPRESSION, "a compressed gRPC body is not gRPC any more: clients see no message at all"),
+        "upstream_http_version": Want(
+            Between("2", "3"), Category.GRPC_TRANSPORT, "a gRPC server understands only HTTP/2"
+        ),
+        "stalls_on": Want(
+            exactly(frozenset()),
+            Category.RESPONSE_BUFFERING,
+            "messages are held back and arrive in lumps, or at the end",
+        ),
+        "compression": Want(
+            NO, Category.COMPRESSION, "a compressed gRPC body is not gRPC any more: clients see no message at all"
+        ),
     }
     # gRPC negotiates compression by grpc-accept-encoding, message by message; Accept-Encoding means nothing to it.
     del needs["accept_encoding_forwarded"]

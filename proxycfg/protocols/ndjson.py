@@ -23,5 +23,8 @@ PROTOCOL = Protocol(
     wants=wants,
     content_types=("application/x-ndjson", "application/jsonl", "application/json-seq"),
     methods=("GET", "POST"),
-    sources=("https://github.com/ndjson/ndjson-spec", "https://www.rfc-editor.org/rfc/rfc9112#name-chunked-transfer-coding"),
+    sources=(
+        "https://github.com/ndjson/ndjson-spec",
+        "https://www.rfc-editor.org/rfc/rfc9112#name-chunked-transfer-coding",
+    ),
 )

@@ -18,7 +18,9 @@ def wants(route: Route) -> dict[str, Want]:
     return {
         "upgrade": Want(YES, Category.UPGRADE_HEADERS, "the handshake never becomes a socket"),
         "upstream_http_version": Want(
-            exactly("1.1"), Category.UPSTREAM_HTTP_VERSION, "Upgrade exists only in HTTP/1.1: servers refuse the handshake"
+            exactly("1.1"),
+            Category.UPSTREAM_HTTP_VERSION,
+            "Upgrade exists only in HTTP/1.1: servers refuse the handshake",
         ),
         **survives_silence(route),
         **client_may_be_silent(route),

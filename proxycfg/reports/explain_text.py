@@ -10,9 +10,7 @@ from proxycfg.units import show_duration, show_size
 
 def explanation_to_text(explanation: Explanation, *, tables: bool) -> str:
     """The whole report; ``tables`` asks for every property of every route, otherwise routes without a request are a tree."""
-    lines: list[str] = []
-    for sentence in explanation.assumed:
-        lines.append(f"assumed: {sentence}")
+    lines = [f"assumed: {sentence}" for sentence in explanation.assumed]
     if lines:
         lines.append("")
     if not explanation.routes:
@@ -73,7 +71,9 @@ def _table(explained: Explained, explanation: Explanation) -> list[str]:
     width = max(map(len, names))
     value_width = min(44, max(map(len, values)))
     for name, value in zip(names, values, strict=True):
-        lines.append(f"  {name:<{width}}  {value:<{value_width}}  {_decided(route.reading.evidence[name])}{_verdict(explained, explanation, name)}")
+        lines.append(
+            f"  {name:<{width}}  {value:<{value_width}}  {_decided(route.reading.evidence[name])}{_verdict(explained, explanation, name)}"
+        )
     for span in route.not_understood:
         lines.append(f"  not understood: {span}")
     for step in explained.near:
@@ -91,7 +91,15 @@ def _value(route: ReadRoute, name: str) -> str:
         if isinstance(one, frozenset):
             return ", ".join(sorted(one)) or "none"
         if isinstance(one, (int, float)):
-            return show_duration(one) if unit == "s" else show_size(one) if unit == "bytes" else "no limit" if one == float("inf") else f"{one:g}"
+            return (
+                show_duration(one)
+                if unit == "s"
+                else show_size(one)
+                if unit == "bytes"
+                else "no limit"
+                if one == float("inf")
+                else f"{one:g}"
+            )
         printed = value_to_json(name, type(value)(one, one))
         return "none" if printed is None else str(printed)
 

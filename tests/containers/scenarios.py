@@ -7,7 +7,6 @@ where silence itself is the subject.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -41,7 +40,9 @@ def _in_step(stage: Stage, key: str, messages: Iterable[object], count: int = ME
 def sse_in_step(stage: Stage, client: Client) -> None:
     """Small events over an event stream, for a client that accepts gzip as browsers do."""
     key = fresh()
-    with sse.listen(client, "/events", [("Accept-Encoding", "gzip")], script=f"sse gzip=yes; event n={MESSAGES} gate={key}") as stream:
+    with sse.listen(
+        client, "/events", [("Accept-Encoding", "gzip")], script=f"sse gzip=yes; event n={MESSAGES} gate={key}"
+    ) as stream:
         _in_step(stage, key, stream)
         assert stream.next_event() is None
         assert stream.end == "clean"
@@ -58,7 +59,9 @@ def sse_split_in_step(stage: Stage, client: Client) -> None:
 def event_source_resumes(stage: Stage, client: Client) -> None:
     """A stream that breaks after two events goes on after them, because Last-Event-ID arrives at the origin."""
     key = fresh()
-    source = sse.EventSource(client, "/events", script=f"key {key}; sse resume=yes; event n=2; fin when=first; event n=2")
+    source = sse.EventSource(
+        client, "/events", script=f"key {key}; sse resume=yes; event n=2; fin when=first; event n=2"
+    )
     seen = []
     for event in source:
         seen.append(event.id)
@@ -87,7 +90,9 @@ def ndjson_in_step(stage: Stage, client: Client) -> None:
 def websocket_in_step(stage: Stage, client: Client) -> None:
     """Pushes in step, echoes of text and binary, a ping, and the close code of the origin."""
     key = fresh()
-    with open_socket(client, "/socket", script=f"ws; event n={MESSAGES} gate={key}; read n=2; event data=seen; close 4001") as socket:
+    with open_socket(
+        client, "/socket", script=f"ws; event n={MESSAGES} gate={key}; read n=2; event data=seen; close 4001"
+    ) as socket:
         _in_step(stage, key, iter(socket.receive, None))
         socket.send("text")
         socket.send(b"\x00\xff binary")
@@ -114,7 +119,9 @@ def grpc_server_stream_in_step(stage: Stage, client: Client) -> None:
     """Messages one by one, then the status in the trailers."""
     key = fresh()
     with Stub(client) as stub:
-        stream = stub.server_stream("ServerStream", script=f"grpc; event n={MESSAGES} gate={key}; fail 5 message=gone", timeout=client.timeout)
+        stream = stub.server_stream(
+            "ServerStream", script=f"grpc; event n={MESSAGES} gate={key}; fail 5 message=gone", timeout=client.timeout
+        )
         _in_step(stage, key, iter(stream.next, None))
         assert stream.next() is None
         result = stream.result()
@@ -126,7 +133,9 @@ def grpc_client_stream_in_step(stage: Stage, client: Client) -> None:
     """The origin has each message of the client before the next is sent."""
     key = fresh()
     with Stub(client) as stub:
-        stream = stub.client_stream("ClientStream", script=f"key {key}; grpc; read; event data=done", timeout=client.timeout)
+        stream = stub.client_stream(
+            "ClientStream", script=f"key {key}; grpc; read; event data=done", timeout=client.timeout
+        )
         for number in range(1, MESSAGES + 1):
             stream.send(b"m%d" % number)
             stage.origin.wait(lambda one, number=number: one.pieces >= number, key, timeout=client.timeout)
@@ -162,7 +171,9 @@ def grpc_web_in_step(stage: Stage, client: Client) -> None:
     """Binary and text framing, messages one by one, the status in the last frame."""
     for text in (False, True):
         key, taken = fresh(), 0
-        call = grpc_web.call_web(client, "/web/test.Streams/ServerStream", b"hello", text=text, script=f"grpc; event n={MESSAGES} gate={key}")
+        call = grpc_web.call_web(
+            client, "/web/test.Streams/ServerStream", b"hello", text=text, script=f"grpc; event n={MESSAGES} gate={key}"
+        )
         with call.call:
             for _ in call:
                 # Whichever origin serves it: the strict one behind a translator, or the one that speaks gRPC-Web.
@@ -180,7 +191,9 @@ def connect_in_step(stage: Stage, client: Client) -> None:
     failed = connect.unary(client, "/connect/test.Streams/Echo", b"{}", script="fail 5 message=gone")
     assert (failed.status, b'"not_found"' in failed.body) == (404, True)
     key = fresh()
-    stream = connect.server_stream(client, "/connect/test.Streams/ServerStream", b"{}", script=f"connect; event n={MESSAGES} gate={key}")
+    stream = connect.server_stream(
+        client, "/connect/test.Streams/ServerStream", b"{}", script=f"connect; event n={MESSAGES} gate={key}"
+    )
     with stream.call:
         _in_step(stage, key, stream)
 
@@ -189,7 +202,13 @@ def upload_in_step(stage: Stage, client: Client) -> None:
     """The origin has each piece of a streamed request body before the next is sent (Connect streams up as well as down)."""
     key = fresh()
     headers = [("Content-Type", "application/connect+json"), ("Connect-Protocol-Version", "1")]
-    with client.request("/connect/test.Streams/Up", headers, method="POST", body=None, script=f"key {key}; connect; read; event data=done") as call:
+    with client.request(
+        "/connect/test.Streams/Up",
+        headers,
+        method="POST",
+        body=None,
+        script=f"key {key}; connect; read; event data=done",
+    ) as call:
         for number in range(1, MESSAGES + 1):
             call.send(grpc_web.envelope(b"{}"))
             stage.origin.wait(lambda one, number=number: one.pieces >= number, key, timeout=client.timeout)
@@ -258,6 +277,19 @@ def origin_sees_a_clean_request(stage: Stage, client: Client) -> None:
     assert seen.header("accept-encoding") is None
 
 
+def path_means_one_thing(stage: Stage, client: Client) -> None:
+    """A path with dot segments or escaped slashes is refused, or the origin gets what the route was chosen by."""
+    for target in ("/events/../long/a", "/events/%2e%2e/long/b", "/events/..%2flong/c", "/./long/d"):
+        key = fresh()
+        answer = client.get(target, script=f"key {key}; json")
+        seen = [exchange.target for exchange in stage.origin.exchanges(key)]
+
+        assert (
+            answer.status == 400 if not seen else ".." not in seen[0] and "%2" not in seen[0] and "/./" not in seen[0]
+        )
+        assert b"<html" not in answer.body.lower()
+
+
 # ---- silence, endings, retries ----
 
 
@@ -309,7 +341,11 @@ def _silent(stage: Stage, client: Client, path: str, script: str) -> None:
 
 def origin_learns_that_the_client_left(stage: Stage, client: Client) -> None:
     """At once, though the stream is silent when it happens, and before the headers as well."""
-    for path, script, started in (("/events", "sse; event; hang", True), ("/long", "hang", False), ("/lines", "ndjson; event; hang", True)):
+    for path, script, started in (
+        ("/events", "sse; event; hang", True),
+        ("/long", "hang", False),
+        ("/lines", "ndjson; event; hang", True),
+    ):
         key = fresh()
         with client.request(path, script=f"key {key}; {script}") as call:
             if started:
@@ -347,7 +383,9 @@ def failing_origin_yields_no_page(stage: Stage, client: Client) -> None:
 def post_is_never_sent_twice(stage: Stage, client: Client) -> None:
     """An origin that hangs up before it answers has perhaps begun: the prompt must not reach the other server."""
     key = fresh()
-    with client.request("/v1/chat/completions", method="POST", body=b'{"stream":true}', script=f"key {key}; read; fin") as call:
+    with client.request(
+        "/v1/chat/completions", method="POST", body=b'{"stream":true}', script=f"key {key}; read; fin"
+    ) as call:
         answer = call.answer()
 
     assert answer.status in {502, 503, 504}
@@ -394,6 +432,7 @@ DELIVERY: dict[Scenario, tuple[Transport, ...]] = {
     poll_is_shared: TRANSPORTS,
     http_answers: TRANSPORTS,
     origin_sees_a_clean_request: TRANSPORTS,
+    path_means_one_thing: TRANSPORTS,
     origin_learns_that_the_client_left: TRANSPORTS,
     origin_learns_that_the_socket_was_dropped: ONLY_HTTP1,
     failing_origin_yields_no_page: TRANSPORTS,

@@ -93,7 +93,9 @@ def grpc_alone(engine: str, *, secure: bool) -> bool:
     return engine == "nginx-1.22" and not secure
 
 
-def spec_text(engine: str, port: int, origin: Origin, web: Origin, authority: Authority | None, *, only_grpc: bool) -> str:
+def spec_text(
+    engine: str, port: int, origin: Origin, web: Origin, authority: Authority | None, *, only_grpc: bool
+) -> str:
     """The spec of a generated stage."""
     tls = f"  tls: {{certificate: {authority.cert}, key: {authority.key}}}" if authority else ""
     # Envoy translates gRPC-Web for a plain gRPC origin; nginx passes it to one that speaks it.
@@ -106,7 +108,7 @@ def spec_text(engine: str, port: int, origin: Origin, web: Origin, authority: Au
 
 def generated(engine: str, text: str) -> str:
     """The main file that proxycfg makes of the spec for the engine; the spec must leave nothing to complain about."""
-    target = engine.split("-")[0]
+    target = engine.split("-", maxsplit=1)[0]
     made = generate(specfile.load(Source("routes.yaml", text)), [target])
     errors = [finding for finding in made.findings if finding.severity == "error"]
     assert not errors, errors
@@ -120,7 +122,9 @@ def stock_nginx(engine: str, port: int, origin_port: int, authority: Authority |
     # A cleartext port of 1.22 would speak HTTP/2 alone.
     listen = f"listen 127.0.0.1:{port}{' ssl' if authority else ''}{' http2' if old and authority else ''};"
     cured = "proxy_http_version 1.1; proxy_buffering off;"
-    extra = f"{cured} proxy_next_upstream error timeout non_idempotent; proxy_ignore_client_abort on;" if careless else ""
+    extra = (
+        f"{cured} proxy_next_upstream error timeout non_idempotent; proxy_ignore_client_abort on;" if careless else ""
+    )
     return f"""\
 error_log /var/log/nginx/error.log warn;
 events {{}}
@@ -139,7 +143,9 @@ http {{
 """
 
 
-def stock_envoy(port: int, admin_port: int, origin_port: int, authority: Authority | None, *, careless: bool, lapse: bool) -> str:
+def stock_envoy(
+    port: int, admin_port: int, origin_port: int, authority: Authority | None, *, careless: bool, lapse: bool
+) -> str:
     """A route, a cluster and Envoy's defaults; on a lapsed stage these are written out, divided like everything else."""
     retry = ', retry_policy: {retry_on: "5xx,reset", num_retries: 2}' if careless else ""
     timeout = f", timeout: {15 / ENVOY_SCALE}s" if lapse else ""
@@ -195,7 +201,9 @@ def divided(text: str) -> str:
 class Stages:
     """The stages of one module, each set up when it is first asked for."""
 
-    def __init__(self, start: StartProxy, origin: Origin, web: Origin, authority: Authority, folder: Callable[[], Path]) -> None:
+    def __init__(
+        self, start: StartProxy, origin: Origin, web: Origin, authority: Authority, folder: Callable[[], Path]
+    ) -> None:
         """``web`` is an origin that speaks gRPC-Web by itself; ``folder`` makes a new folder that the engines can read."""
         self._start = start
         self._origin = origin
@@ -204,7 +212,9 @@ class Stages:
         self._folder = folder
         self._stages: dict[tuple[object, ...], Stage] = {}
 
-    def get(self, engine: str, kind: Kind = "generated", *, secure: bool = False, lapse: bool = False, grpc: bool = False) -> Stage:
+    def get(
+        self, engine: str, kind: Kind = "generated", *, secure: bool = False, lapse: bool = False, grpc: bool = False
+    ) -> Stage:
         """A stage for ``engine``; ``grpc`` asks for one that serves gRPC, which may have to be one of its own."""
         only_grpc = grpc and kind == "generated" and grpc_alone(engine, secure=secure)
         key = (engine, kind, secure, lapse, only_grpc)

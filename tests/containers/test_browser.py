@@ -42,7 +42,9 @@ def chromium() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         if required():
-            pytest.fail("PROXYCFG_REQUIRE_ENGINES is set, but there is no chromium: apt-get install chromium", pytrace=False)
+            pytest.fail(
+                "PROXYCFG_REQUIRE_ENGINES is set, but there is no chromium: apt-get install chromium", pytrace=False
+            )
         pytest.skip("no chromium on this machine")
     return found
 
@@ -61,7 +63,9 @@ def origin() -> Iterator[Origin]:
 
 
 @pytest.fixture(scope="module")
-def stages(proxies: Proxies, origin: Origin, authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+def stages(
+    proxies: Proxies, origin: Origin, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stages]:
     """Generated stages."""
 
     def folder() -> Path:
@@ -74,7 +78,9 @@ def stages(proxies: Proxies, origin: Origin, authority: Authority, tmp_path_fact
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("engine", [pytest.param(engine, marks=pytest.mark.xdist_group(engine)) for engine in (*NGINX, *ENVOY)])
+@pytest.mark.parametrize(
+    "engine", [pytest.param(engine, marks=pytest.mark.xdist_group(engine)) for engine in (*NGINX, *ENVOY)]
+)
 def test_a_browser_gets_events_in_step_and_a_socket(
     stages: Stages, origin: Origin, chromium: str, tmp_path: Path, engine: str
 ) -> None:

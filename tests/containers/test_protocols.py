@@ -42,7 +42,9 @@ def web() -> Iterator[Origin]:
 
 
 @pytest.fixture(scope="module")
-def stages(proxies: Proxies, origin: Origin, web: Origin, authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+def stages(
+    proxies: Proxies, origin: Origin, web: Origin, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stages]:
     """The stages of this module; all proxies stop at its end."""
     count = itertools.count()
 
@@ -55,14 +57,28 @@ def stages(proxies: Proxies, origin: Origin, web: Origin, authority: Authority, 
         yield Stages(start, origin, web, authority, folder)
 
 
-def _stage(stages: Stages, engine: str, scenario: Scenario, transport: Transport, kind: Kind = "generated", *, lapse: bool = False) -> Stage:
+def _stage(
+    stages: Stages,
+    engine: str,
+    scenario: Scenario,
+    transport: Transport,
+    kind: Kind = "generated",
+    *,
+    lapse: bool = False,
+) -> Stage:
     secure = transport in {"http/1.1+tls", "2"}
     return stages.get(engine, kind, secure=secure, lapse=lapse, grpc=scenario in scenarios.NATIVE_GRPC)
 
 
 def _cases(table: dict[Scenario, tuple[Transport, ...]]) -> list[object]:
     return [
-        pytest.param(engine, scenario, transport, id=f"{engine}-{scenario.__name__}-{transport}", marks=pytest.mark.xdist_group(engine))
+        pytest.param(
+            engine,
+            scenario,
+            transport,
+            id=f"{engine}-{scenario.__name__}-{transport}",
+            marks=pytest.mark.xdist_group(engine),
+        )
         for engine in (*NGINX, *ENVOY)
         for scenario, transports in table.items()
         for transport in transports
@@ -80,7 +96,9 @@ def test_generated_config_delivers(stages: Stages, engine: str, scenario: Scenar
 
 @pytest.mark.engine
 @pytest.mark.parametrize(("engine", "scenario", "transport"), _cases(SILENCE))
-def test_generated_config_survives_silence(stages: Stages, engine: str, scenario: Scenario, transport: Transport) -> None:
+def test_generated_config_survives_silence(
+    stages: Stages, engine: str, scenario: Scenario, transport: Transport
+) -> None:
     """A pause longer than the engine's stock timers ends nothing."""
     stage = _stage(stages, engine, scenario, transport, lapse=True)
 
@@ -120,6 +138,7 @@ def _stock_failures() -> Iterator[tuple[str, Scenario, Transport, Kind, bool]]:
         yield engine, scenarios.sse_split_in_step, "http/1.1", "stock", False
         yield engine, scenarios.upload_in_step, "http/1.1", "stock", False
         yield engine, scenarios.poll_is_shared, "http/1.1", "stock", False
+        yield engine, scenarios.path_means_one_thing, "http/1.1", "stock", False
         yield engine, scenarios.sse_survives_silence, "http/1.1", "stock", True
         yield engine, scenarios.ndjson_survives_silence, "http/1.1", "stock", True
         yield engine, scenarios.long_poll_survives_silence, "http/1.1", "stock", True
@@ -145,11 +164,15 @@ def _stock_failures() -> Iterator[tuple[str, Scenario, Transport, Kind, bool]]:
 @pytest.mark.parametrize(
     ("engine", "scenario", "transport", "kind", "lapse"),
     [
-        pytest.param(*case, id=f"{case[0]}-{case[1].__name__}-{case[2]}-{case[3]}", marks=pytest.mark.xdist_group(case[0]))
+        pytest.param(
+            *case, id=f"{case[0]}-{case[1].__name__}-{case[2]}-{case[3]}", marks=pytest.mark.xdist_group(case[0])
+        )
         for case in _stock_failures()
     ],
 )
-def test_stock_config_fails(stages: Stages, engine: str, scenario: Scenario, transport: Transport, kind: Kind, *, lapse: bool) -> None:
+def test_stock_config_fails(
+    stages: Stages, engine: str, scenario: Scenario, transport: Transport, kind: Kind, *, lapse: bool
+) -> None:
     """The scenario that passes on the generated config fails on the stock one: it has teeth."""
     stage = _stage(stages, engine, scenario, transport, kind, lapse=lapse)
 

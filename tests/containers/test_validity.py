@@ -46,7 +46,9 @@ def _spec(case: str, authority: Authority, nginx: str | None = None) -> Spec:
 
 def _hosts(spec: Spec) -> dict[str, str]:
     """Engines look names up when they start; none of them exists here."""
-    return {server.host: "127.0.0.1" for upstream in spec.upstreams.values() for server in upstream.servers if server.host}
+    return {
+        server.host: "127.0.0.1" for upstream in spec.upstreams.values() for server in upstream.servers if server.host
+    }
 
 
 @pytest.mark.engine

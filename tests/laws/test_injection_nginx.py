@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from proxycfg.errors import InvalidInput
@@ -136,7 +136,7 @@ def _header(kind: str, name: str) -> Callable[[Config], object]:
     def found(config: Config) -> object:
         for line in _location(config, HEADERS).all(kind):
             if line.args[0] == name:
-                return line.args[1].replace("${proxycfg_dollar}", "$")
+                return line.args[1]
         return None
 
     return found
@@ -190,6 +190,11 @@ _OURS = {
 
 def _hosts(spec: Spec) -> object:
     return tuple("_" if host == "*" else f"[{host}]" if ":" in host else host for host in spec.hosts)
+
+
+def _dollars(value: str) -> str:
+    """A value in which nginx expands variables: each dollar sign comes out of one, and none starts one."""
+    return value.replace("$", "${proxycfg_dollar}")
 
 
 def _file(path: str) -> str:
@@ -293,7 +298,9 @@ FIELDS: dict[str, Field] = {
         lambda spec: (spec.upstreams["tls"].tls.sni,),
     ),
     "path": Field(("routes", PREFIX, "path"), "/{}".format, _plain_path),
-    "strip": Field(("routes", PREFIX, "strip_prefix"), "/{}".format, lambda value: "/prefix" if value.strip("/") else "/"),
+    "strip": Field(
+        ("routes", PREFIX, "strip_prefix"), "/{}".format, lambda value: "/prefix" if value.strip("/") else "/"
+    ),
     "exact": Field(
         ("routes", EXACT, "exact"),
         "/{}".format,
@@ -312,12 +319,12 @@ FIELDS: dict[str, Field] = {
     "request value": Field(
         ("routes", HEADERS, "headers", "request", "X-In"),
         arrives=_header("proxy_set_header", "X-In"),
-        wanted=lambda spec: spec.routes[HEADERS].rewrites.request["X-In"],
+        wanted=lambda spec: _dollars(spec.routes[HEADERS].rewrites.request["X-In"]),
     ),
     "response value": Field(
         ("routes", HEADERS, "headers", "response", "X-Out"),
         arrives=_header("add_header", "X-Out"),
-        wanted=lambda spec: spec.routes[HEADERS].rewrites.response["X-Out"] or None,
+        wanted=lambda spec: _dollars(spec.routes[HEADERS].rewrites.response["X-Out"]) or None,
     ),
     "request name": Field(
         ("routes", HEADERS, "headers", "request", "X-In"),
@@ -434,7 +441,6 @@ PIECES = st.sampled_from(
             "Ab-1_.",
             "x" * 300,
         ),
-        *("\n", "\r", "\t", "\x00", "\x0b", "\x7f", "\x85", "\u2028", "\ufeff", "\n}"),
         *(
             " ; } server { listen 1; } #",
             '" ; include /etc/passwd; "',
@@ -446,32 +452,38 @@ PIECES = st.sampled_from(
         *("default", "include x", "hostnames", "volatile", "~*", "(?P<args>.)"),
     ]
 )
-TEXTS = st.one_of(
-    st.lists(PIECES, min_size=1, max_size=5).map("".join),
-    st.text(max_size=12),
-    st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20),
+CONTROL = st.sampled_from([*"\n\r\t\x00\x0b\x7f\x85\u2028\ufeff", "\n}", "\n#"])
+WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
+TEXTS = st.one_of(st.lists(PIECES, min_size=1, max_size=5).map("".join), WORDS, st.text(max_size=12))
+CONTROLLED = st.tuples(TEXTS, CONTROL, TEXTS).map("".join)
+FREE = ("path", "exact", "regex", "request value", "response value", "certificate", "key", "ca")
+"""Fields that take nearly any text; of the others most values are refused."""
+CLASHES = (
+    {"path", "strip"},
+    {"request name", "request value"},
+    {"response name", "response value"},
+    {"upstream", "unix"},
+    {"upstream", "route's upstream"},
 )
+"""Two values that would meet in one place, or of which one relies on what the other changes."""
 
 
 @st.composite
 def hostile(draw: st.DrawFn) -> dict[str, str]:
-    """Up to three fields, each with a value made of hostile text."""
-    fields = draw(st.lists(st.sampled_from(sorted(FIELDS)), min_size=1, max_size=3, unique=True))
-    # Two values may meet in one place, or one may rely on what the other changes.
-    clashes = [
-        {"path", "strip"},
-        {"request name", "request value"},
-        {"response name", "response value"},
-        {"upstream", "unix"},
-        {"upstream", "route's upstream"},
-    ]
-    chosen = [
-        field for number, field in enumerate(fields) if not any({field, *fields[:number]} >= pair for pair in clashes)
-    ]
-    return {field: FIELDS[field].value(draw(TEXTS)) for field in chosen}
+    """A few fields, each with a value made of hostile text; control characters, which all fields refuse, are rare."""
+    free = draw(st.lists(st.sampled_from(FREE), min_size=1, max_size=3, unique=True))
+    fields = draw(st.sampled_from([free, free, free, [draw(st.sampled_from(sorted(FIELDS)))]]))
+    chosen = [field for at, field in enumerate(fields) if not any({field, *fields[:at]} >= clash for clash in CLASHES)]
+    texts = draw(st.sampled_from([TEXTS, TEXTS, TEXTS, TEXTS, CONTROLLED]))
+    return {field: FIELDS[field].value(draw(texts)) for field in chosen}
 
 
 @given(hostile())
+@example({"exact": "/a\\", "path": '/b"\\', "regex": "/(?P<args>.)[(?P<x>]"})
+@example({"request value": "$host ${host} $", "response value": '\\" ; } #\\', "ca": "/a b;{}\\"})
+@example({"certificate": "engine:dynamic:x", "key": "data:$"})
+@example({"network": "fe80::%x 1; } evil { y/128"})
+@example({"web origin": "https://a.example#;}"})
 @settings(max_examples=200, deadline=None, database=None, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 def test_no_value_of_a_spec_becomes_config(values: dict[str, str]) -> None:
     """Whatever stands in a field, the tree of directives is the harmless one, and the value is where it belongs."""

@@ -210,16 +210,12 @@ def _match_span(route: Route) -> Span:
     return route.span_of({"prefix": "path"}.get(route.kind, route.kind))
 
 
-def _on(  # noqa: PLR0913, PLR0917 - a finding has that many parts
-    route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
-) -> Finding:
+def _on(route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
     return Finding(
         rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="envoy",
         protocol=route.protocol.name, route_host=None if "*" in route.hosts else route.hosts[0], route_path=route.path,
     )  # fmt: skip
 
 
-def _finding(  # noqa: PLR0913, PLR0917 - the same
-    rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
-) -> Finding:
+def _finding(rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
     return Finding(rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="envoy")

@@ -15,7 +15,9 @@ _NAMES = ("token", "access_token", "api_key", "key", "auth")
 """Names that people mask."""
 _QUERY = "&".join([*(f"{name}={_TOKEN}" for name in _NAMES), f"room={_OTHER}"])
 
-COMBINED = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+COMBINED = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+)
 """nginx's own format, for logs that name none."""
 
 _WHOLE = frozenset({"request", "request_uri", "args", "query_string"})

@@ -136,30 +136,45 @@ class _Joiner:
         path = posixpath.normpath(posixpath.join(self.prefix, name))
         if not re.search(r"[*?\[]", name):
             return self.file(path, directive)
-        return [found for each in self.lookup.glob(path) for found in self.file(each, directive)]
+        try:
+            names = self.lookup.glob(path)
+        except Unreadable as error:
+            self.complain(
+                directive, f"cannot look for {path}: {error}", "allow it to be read (--root, --allow-outside)"
+            )
+            return []
+        return [found for each in names for found in self.file(each, directive)]
+
+    def complain(self, directive: Directive, message: str, instead: str) -> None:
+        word = directive.words[1]
+        self.problems.append(directive.text.problem(word.start, word.end, message, instead))
 
     def file(self, path: str, directive: Directive) -> list[Directive]:
-        def complain(message: str, instead: str) -> None:
-            word = directive.words[1]
-            self.problems.append(directive.text.problem(word.start, word.end, message, instead))
-
         if path in self.open:
             chain = " → ".join([*self.open[self.open.index(path) :], path])
-            complain(f"an include loop, on which nginx crashes: {chain}", "remove one of the includes")
+            self.complain(directive, f"an include loop, on which nginx crashes: {chain}", "remove one of the includes")
             return []
         if path in self.joined:
             return self.joined[path]
         if len(self.open) > MAX_NESTING:
-            complain(f"files included by files, more than {MAX_NESTING} deep", "look for includes that make no end")
+            self.complain(
+                directive,
+                f"files included by files, more than {MAX_NESTING} deep",
+                "look for includes that make no end",
+            )
             return []
         if path not in self.files:
             if len(self.files) >= MAX_FILES:
-                complain(f"more than {MAX_FILES} files", "look for includes that multiply")
+                self.complain(directive, f"more than {MAX_FILES} files", "look for includes that multiply")
                 return []
             try:
                 text = self.lookup.read(path)
             except Unreadable as error:
-                complain(f"cannot read {path}: {error}", "add the file, or allow it to be read (--root, --allow-outside)")
+                self.complain(
+                    directive,
+                    f"cannot read {path}: {error}",
+                    "add the file, or allow it to be read (--root, --allow-outside)",
+                )
                 return []
             self.tree(path, text)
         self.open.append(path)
@@ -184,7 +199,19 @@ def split_dump(source: Source) -> dict[str, str] | None:
     return {match[1]: source.text[match.end() : end] for match, end in zip(found, ends, strict=True)}
 
 
-_HTTP_ONLY = frozenset({"server", "upstream", "map", "geo", "split_clients", "log_format", "limit_req_zone", "limit_conn_zone", "proxy_cache_path"})
+_HTTP_ONLY = frozenset(
+    {
+        "server",
+        "upstream",
+        "map",
+        "geo",
+        "split_clients",
+        "log_format",
+        "limit_req_zone",
+        "limit_conn_zone",
+        "proxy_cache_path",
+    }
+)
 _SERVER_ONLY = frozenset({"listen", "server_name", "location"})
 
 
@@ -207,7 +234,9 @@ _SAID = {
 }
 
 
-def load(main: Source, lookup: Lookup, *, is_directive: _IsDirective = lambda _name: False, prefix: str | None = None) -> Config:
+def load(
+    main: Source, lookup: Lookup, *, is_directive: _IsDirective = lambda _name: False, prefix: str | None = None
+) -> Config:
     """Read a configuration from its main file, or from a fragment of one. Never raises: problems are listed.
 
     :param prefix: the folder that relative includes start from; default that of the main file.

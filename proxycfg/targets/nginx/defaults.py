@@ -237,7 +237,6 @@ _CHANGING: Mapping[str, tuple[Row, ...]] = {
     "access_log": (Row(_ALWAYS, ("logs/access.log combined",), "doc: ngx_http_log_module"),),
     "add_header_inherit": _new("1.29.3", "on", "doc: ngx_http_headers_module"),
     "add_trailer_inherit": _new("1.29.3", "on", "doc: ngx_http_headers_module"),
-    "client_body_early_read": _new("1.31.5", "off", "source: src/http/ngx_http_core_module.c"),
     "fastcgi_param": _HTTP_HOST,
     "grpc_set_header": (Row(_ALWAYS, ("Content-Length $content_length",), "doc: ngx_http_grpc_module"),),
     "grpc_ssl_protocols": _PROTOCOLS,

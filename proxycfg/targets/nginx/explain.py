@@ -21,9 +21,12 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
 """What a client of the protocol says, for configs that branch on it."""
 
 
-def explain_config(config: Config, version: str, urls: Sequence[str], protocol: str | None, *, path: str = "") -> list[Explained]:
-    """Every route, or the one that each URL ends in, in the order given; last, the one that ``path`` ends in on the first host on which
-    an origin answers it.
+def explain_config(
+    config: Config, version: str, urls: Sequence[str], protocol: str | None, *, path: str = ""
+) -> list[Explained]:
+    """Every route, or the one that each URL ends in, in the order given.
+
+    :param path: also the one that this path ends in, on the first host on which an origin answers it.
 
     :raises ValueError: if one of them is no URL.
     """
@@ -38,7 +41,9 @@ def explain_config(config: Config, version: str, urls: Sequence[str], protocol: 
     return ended
 
 
-def _somewhere(config: Config, https: list[Http], path: str, protocol: str | None, by_place: Mapping[Span, ReadRoute]) -> Explained:
+def _somewhere(
+    config: Config, https: list[Http], path: str, protocol: str | None, by_place: Mapping[Span, ReadRoute]
+) -> Explained:
     """A path without a host: the first server, in the order of the file, that hands it to an origin."""
     found: Explained | None = None
     for http in https:
@@ -53,7 +58,9 @@ def _somewhere(config: Config, https: list[Http], path: str, protocol: str | Non
     return found or Explained(path, None, "no server at all")
 
 
-def _ended(config: Config, https: list[Http], url: str, protocol: str | None, by_place: Mapping[Span, ReadRoute]) -> Explained:
+def _ended(
+    config: Config, https: list[Http], url: str, protocol: str | None, by_place: Mapping[Span, ReadRoute]
+) -> Explained:
     method = "POST" if protocol in {"grpc", "grpc-web", "connect"} else "GET"
     scheme = url.partition("://")[0]
     headers = _HEADERS.get(protocol or ("websocket" if scheme in {"ws", "wss"} else ""), {})

@@ -284,7 +284,7 @@ def _first(route: Route, *fields: str) -> Span:
     return next((span for field in fields if (span := route.span_of(field)) != route.span), route.span)
 
 
-def _on(  # noqa: PLR0913, PLR0917 - a finding has that many parts
+def _on(
     route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
 ) -> Finding:
     return Finding(
@@ -293,7 +293,7 @@ def _on(  # noqa: PLR0913, PLR0917 - a finding has that many parts
     )  # fmt: skip
 
 
-def _finding(  # noqa: PLR0913, PLR0917 - the same
+def _finding(
     rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
 ) -> Finding:
     return Finding(rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="nginx")

@@ -38,6 +38,7 @@ def maps_of(spec: Spec, version: str, names: Names, upstreams: tuple[Upstream, .
     if not facts.has(version, "request_port_variables"):
         made.append(_port())
     made.append(_asked())
+    made.append(_unclear())
     made += _forwarded(spec, version)
     if any(route.protocol.name == "websocket" for route in spec.routes):
         made += _upgrade()
@@ -91,6 +92,15 @@ def _forwarded(spec: Spec, version: str) -> Iterator[Map]:
         line = Quoted(f'"~^1:{taken}$"'), Quoted(value)
         key = f'"$proxycfg_trusted:$http_x_forwarded_{header}"'
         yield Map("map", key, f"$proxycfg_forwarded_{header}", Quoted(otherwise), (line,), reason)
+
+
+def _unclear() -> Map:
+    # Looked at anew for the error page, which has a path of its own: it must not be refused in turn.
+    page = Quoted(r'"~^/\.proxycfg/error[^|]*\|"')
+    pattern = Quoted(r'"~*\|[^?]*(?:/(?:\.|%2e){1,2}(?:[/?]|\z)|%2f|%5c)"')
+    why = "Dot segments and escaped slashes: nginx chooses a location by what they mean, and passes them on as they stand."
+    lines = ((Quoted("volatile"), Quoted("")), (page, Quoted("0")), (pattern, Quoted("1")))
+    return Map("map", '"$uri|$request_uri"', "$proxycfg_unclear", Quoted("0"), lines, why)
 
 
 def _upgrade() -> Iterator[Map]:

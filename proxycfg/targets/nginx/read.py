@@ -32,8 +32,7 @@ from proxycfg.collector import held_off
 from proxycfg.protocols import protocols
 from proxycfg.reading import Evidence, EvidenceKind, Reading, ReadRoute
 from proxycfg.source import Span
-from proxycfg.targets.nginx import _interim as defaults
-from proxycfg.targets.nginx import facts
+from proxycfg.targets.nginx import defaults, facts
 from proxycfg.targets.nginx.access_log import AccessLogs
 from proxycfg.targets.nginx.clients import Clients, Sockets
 from proxycfg.targets.nginx.config import Config
@@ -131,7 +130,9 @@ def _proxying(location: Location, http: Http) -> list[Level]:
             continue
         inner = level_of(http.config, child.name, child, location.level)
         harmless = _REWRITES if child.name == "if" else _ACCESS
-        ends = _returns(inner) or any(line.args[2:] and line.args[2] != "break" for line in inner.own.get("rewrite", []))
+        ends = _returns(inner) or any(
+            line.args[2:] and line.args[2] != "break" for line in inner.own.get("rewrite", [])
+        )
         if not ends and not inner.own.keys() <= harmless and inner.handler():
             levels.append(inner)
     return levels
@@ -140,7 +141,17 @@ def _proxying(location: Location, http: Http) -> list[Level]:
 # ---- numbers as nginx writes them ----
 
 _TIME = re.compile(r"(\d+)(ms|[smhdwMy])?")
-_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "M": 30 * 86400.0, "y": 365 * 86400.0}
+_UNITS = {
+    "ms": 0.001,
+    "s": 1.0,
+    "": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "w": 7 * 86400.0,
+    "M": 30 * 86400.0,
+    "y": 365 * 86400.0,
+}
 _SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
 
@@ -228,13 +239,20 @@ class _Reader:
         self._zones: dict[str, Directive] | None = None
 
     def reading(
-        self, location: Location, levels: Sequence[Level], *, listener: Listen | None = None, protocol: str | None = None
+        self,
+        location: Location,
+        levels: Sequence[Level],
+        *,
+        listener: Listen | None = None,
+        protocol: str | None = None,
     ) -> Reading:
         """The reading of a location, over all the levels that its requests can end with."""
         clients = self.sockets.of(location.server, listener)
 
         def found(*, telling: bool) -> dict[str, Found]:
-            return self.properties([_Place(self, location, level, clients, protocol, telling=telling) for level in levels])
+            return self.properties(
+                [_Place(self, location, level, clients, protocol, telling=telling) for level in levels]
+            )
 
         behavior = Behavior(**{name: value for name, (value, _) in found(telling=False).items()})
         return Reading(behavior, _Told(lambda: {name: why for name, (_, why) in found(telling=True).items()}))
@@ -255,15 +273,18 @@ class _Reader:
         known = self._own_evidence if own else self._inherited_evidence
         found = known.get(id(directive))
         if found is None:
-            found = known[id(directive)] = Evidence("config" if own else "inherited", _text_of(directive), directive.span)
+            found = known[id(directive)] = Evidence(
+                "config" if own else "inherited", _text_of(directive), directive.span
+            )
         return found
 
     def silence(self, name: str) -> tuple[str, Evidence]:
         """The version's default for a directive that is not there, and that as evidence."""
         found = self._silences.get(name)
         if found is None:
-            text = defaults.default(name, self.version) or ""
-            found = self._silences[name] = text, self.default(f"{name} {text}")
+            text = " ".join(defaults.default(name, self.version) or ())
+            why = self.default(f"{name} {text}") if text else self.stated(f"{name}: nginx {self.version} has none")
+            found = self._silences[name] = text, why
         return found
 
     def default(self, text: str) -> Evidence:
@@ -288,7 +309,9 @@ class _Reader:
             handler = level.handler()
             for group in self.target(location, handler.directive if handler else None).groups:
                 if group.directive is not None:
-                    found.append(self._level_not_understood(self.http.upstreams[group.directive.args[0]], upstream=True))
+                    found.append(
+                        self._level_not_understood(self.http.upstreams[group.directive.args[0]], upstream=True)
+                    )
         return tuple(dict.fromkeys(span for spans in found for span in spans)) if any(found) else ()
 
     def _level_not_understood(self, level: Level, *, upstream: bool = False) -> tuple[Span, ...]:
@@ -319,7 +342,9 @@ class _Reader:
             if re.fullmatch(r"[a-z]+://[^/$]+/.*", head):
                 return Target((self.upstreams.named(head),), certain=True)
             known = re.fullmatch(r"([a-z]+://[^/$]+)\$\{?(?:request_uri|uri|document_uri|is_args)\b.*", text)
-            if known is not None or re.fullmatch(r"[a-z]+://[^/$]+\$\{?\w+\}?", text) and head.partition("://")[2].lower() in self._names:
+            if known is not None or (
+                re.fullmatch(r"[a-z]+://[^/$]+\$\{?\w+\}?", text) and head.partition("://")[2].lower() in self._names
+            ):
                 return Target((self.upstreams.named(head),), certain=True)
             return Target((), certain=False)
         return Target(tuple(self.upstreams.named(value) for value in sorted(values)), certain=True)
@@ -340,12 +365,19 @@ class _Reader:
     def _read_workers(self) -> _Workers:
         main = self.http.level.above
         if main is None or self.http.config.context != "main":
-            return _Workers(_ANY_NUMBER, Between(1.0, FOREVER), self.stated("worker_connections of the main file, which is not at hand"))
+            return _Workers(
+                _ANY_NUMBER,
+                Between(1.0, FOREVER),
+                self.stated("worker_connections of the main file, which is not at hand"),
+            )
         events = [line for block in main.own.get("events", []) for line in self.http.config.block(block)]
         connections = next((line for line in events if line.name == "worker_connections" and line.args), None)
-        text = connections.args[0] if connections else defaults.default("worker_connections", self.version)
-        slots = float(text) if text and text.isdigit() else math.nan
-        evidence = self.evidence(connections, own=False) if connections else self.default(f"worker_connections {text}")
+        text, evidence = (
+            (connections.args[0], self.evidence(connections, own=False))
+            if connections
+            else self.silence("worker_connections")
+        )
+        slots = float(text) if text.isdigit() else math.nan
         files = main.own.get("worker_rlimit_nofile", [])
         if files and files[0].args and files[0].args[0].isdigit() and int(files[0].args[0]) < slots:
             slots, evidence = float(files[0].args[0]), self.evidence(files[0], own=False)
@@ -384,8 +416,11 @@ class _Reader:
 
 
 def _text_of(directive: Directive) -> str:
+    """As it stands, on one line, without the comments in between."""
     text = directive.source
-    return text if "\n" not in text else " ".join(text.split())
+    return (
+        text if "\n" not in text else " ".join(directive.text.text[word.start : word.end] for word in directive.words)
+    )
 
 
 class _Told(Mapping[str, Evidence]):
@@ -431,8 +466,15 @@ class _Place:
         "telling", "version",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913 - all that a property can hang on
-        self, reader: _Reader, location: Location, level: Level, clients: Clients, protocol: str | None, *, telling: bool
+    def __init__(
+        self,
+        reader: _Reader,
+        location: Location,
+        level: Level,
+        clients: Clients,
+        protocol: str | None,
+        *,
+        telling: bool,
     ) -> None:
         """``level`` is the location's own, or that of a block inside it that replaces it; without ``telling`` no evidence is put together."""
         self.reader = reader
@@ -490,7 +532,8 @@ class _Place:
     def flag(self, name: str) -> Found:
         """A plain ``on`` or ``off``."""
         text, why = self.plain(name)
-        return _SWITCHES.get(text.lower(), EITHER), why
+        # What a version does not have is off.
+        return _SWITCHES.get(text.lower(), EITHER if text else NO), why
 
     def seconds(self, name: str) -> Found:
         """A plain duration."""
@@ -508,7 +551,8 @@ class _Place:
     def headers(self) -> dict[str, list[tuple[str, Directive]]]:
         """The request headers that are set, by name in lower case; one may be set several times."""
         if self._headers is None:
-            self._headers = made = {}
+            made: dict[str, list[tuple[str, Directive]]] = {}
+            self._headers = made
             if self.module in _SETS_HEADERS:
                 for line in self.lines(f"{self.module}_set_header"):
                     if len(line.args) > 1:
@@ -710,11 +754,9 @@ def request_buffering(place: _Place) -> Found:
         copied, _ = place.flag("mirror_request_body")
         if copied.high:
             return Between(copied.low, high=True), place.why(mirrored)
-    early = place.line("client_body_early_read")
-    if early is not None and place.module != "grpc":
-        values = place.reader.variables.values(early.args[0] if early.args else "", PLAIN, place.location)
-        if values is None or values - {"", "0"}:
-            return (YES if values is not None and not values & {"", "0"} else EITHER), place.why(early)
+    early, early_by = _reads_early(place)
+    if early.high and early_by:
+        return early, place.why(early_by)
     if place.module not in _BUFFERED_MODULES:
         return NO, place.hard_wired
     on, why = place.flag(f"{place.module}_request_buffering")
@@ -737,6 +779,20 @@ def request_buffering(place: _Place) -> Found:
     return on, why
 
 
+def _reads_early(place: _Place) -> tuple[Between[bool], Directive | None]:
+    """Whether the body is read before a location is even chosen: any text but "" and "0" says so, by nginx's source even ``off``."""
+    read_early, decided_by = NO, None
+    for line in place.lines("client_body_early_read"):
+        for word in line.args:
+            values = place.reader.variables.values(word, PLAIN, place.location)
+            one = (
+                EITHER if values is None or word == "off" else Between(not values & {"", "0"}, bool(values - {"", "0"}))
+            )
+            if one.high:
+                read_early, decided_by = _any_of(read_early, one), line
+    return read_early, decided_by
+
+
 def compression(place: _Place) -> Found:
     """``gzip`` where its types take in the stream's; a compressor of third parties likewise."""
     on, why = place.flag("gzip")
@@ -748,7 +804,9 @@ def compression(place: _Place) -> Found:
             types = place.line("gzip_types")
             why = place.why(types) if types else why
             if disabled.high:
-                return Between(compressed.low and not disabled.high, not disabled.low), place.why(place.lines("gzip_disable")[0])
+                return Between(compressed.low and not disabled.high, not disabled.low), place.why(
+                    place.lines("gzip_disable")[0]
+                )
             return compressed, why
         types = place.line("gzip_types")
         why = place.why(types) if types else place.reader.silence("gzip_types")[1]
@@ -771,10 +829,14 @@ _BROWSERS = (
 
 def _no_browser(place: _Place) -> Between[bool]:
     """Whether ``gzip_disable`` keeps today's browsers out."""
-    patterns = [word for line in place.lines("gzip_disable") for word in line.args if word not in {"msie6", "degradation"}]
+    patterns = [
+        word for line in place.lines("gzip_disable") for word in line.args if word not in {"msie6", "degradation"}
+    ]
     if not patterns:
         return NO
-    out = [any(re.search(pattern, browser, re.IGNORECASE) for pattern in map(_or_all, patterns)) for browser in _BROWSERS]
+    out = [
+        any(re.search(pattern, browser, re.IGNORECASE) for pattern in map(_or_all, patterns)) for browser in _BROWSERS
+    ]
     return Between(all(out), any(out))
 
 
@@ -804,7 +866,9 @@ def caching(place: _Place) -> Found:
     stored = _zone(place, line)
     if not stored.high:
         return NO, place.why(line)
-    never = next((each for each in place.lines(f"{place.module}_no_cache") if any(_is_true(word) for word in each.args)), None)
+    never = next(
+        (each for each in place.lines(f"{place.module}_no_cache") if any(_is_true(word) for word in each.args)), None
+    )
     if never is not None:
         return NO, place.why(never)
     ignored = {word.lower() for each in place.lines(f"{place.module}_ignore_headers") for word in each.args}
@@ -878,7 +942,11 @@ def _handshake_passes(place: _Place) -> Found:
     for dropped in (*_needed_headers(place), *_hidden_headers(place), *_other_method(place)):
         return NO, dropped
     limit = place.line("limit_rate")
-    if limit is not None and place.buffered[0].high and (size(limit.args[0]) is None or 0 < (size(limit.args[0]) or 0) < 1024):  # noqa: PLR2004
+    if (
+        limit is not None
+        and place.buffered[0].high
+        and (size(limit.args[0]) is None or 0 < (size(limit.args[0]) or 0) < 1024)
+    ):
         return Between(low=False, high=True), place.why(limit)
     return passed, why
 
@@ -888,7 +956,9 @@ def _carries(place: _Place, name: str, token: str) -> Found:
     found = place.header(name, HANDSHAKE)
     if found is None:
         if place.module == "proxy":
-            return NO, place.default(f'proxy_set_header {name.title()} {_default_connection(place) if name == "connection" else ""}'.rstrip())
+            return NO, place.default(
+                f"proxy_set_header {name.title()} {_default_connection(place) if name == 'connection' else ''}".rstrip()
+            )
         return _passes_headers(place)
     values, line = found
     if values is None:
@@ -962,12 +1032,15 @@ def connect_timeout(place: _Place) -> Found:
 
 def upstream_idle_timeout(place: _Place) -> Found:
     """``proxy_read_timeout`` and its kind. Over QUIC a stream also ends with its connection, whose silence ``keepalive_timeout`` limits
-    unless the client keeps it awake."""
+    unless the client keeps it awake.
+    """
     value, why = place.seconds(f"{place.module}_read_timeout")
     if place.clients.quic:
         # HTTP/3 reads the server's, whatever the location says.
         line = next(iter(place.location.server.level.in_force.get("keepalive_timeout", ())), None)
-        text, said = (line.args[0], place.around(line)) if line and line.args else place.reader.silence("keepalive_timeout")
+        text, said = (
+            (line.args[0], place.around(line)) if line and line.args else place.reader.silence("keepalive_timeout")
+        )
         idle = seconds(text.split()[0])
         if idle is not None and idle < value.high:
             return Between(min(idle, value.low), value.high), said
@@ -998,7 +1071,7 @@ def send_timeout(place: _Place) -> Found:
 
 
 def total_timeout(place: _Place) -> Found:
-    """nginx has none."""
+    """Nginx has none."""
     return exactly(FOREVER), place.reader.stated("nginx has no limit on a whole exchange")
 
 
@@ -1028,7 +1101,9 @@ def _retries(place: _Place) -> Found:
         return YES, why
     target, most = place.target, max(group.servers.high for group in groups)
     decided_by = next((group.directive for group in target.groups if group.directive), None) or place.handler
-    if most <= 1 and not any(keeps_connections(group, place.version) for group in target.groups) or not _reuses(place) and most <= 1:
+    if (most <= 1 and not any(keeps_connections(group, place.version) for group in target.groups)) or (
+        not _reuses(place) and most <= 1
+    ):
         return NO, place.why(decided_by) if decided_by else why
     # A name may have several addresses; and a request on a kept connection that the origin closes goes out once more.
     return EITHER, place.why(decided_by) if decided_by else why
@@ -1075,7 +1150,9 @@ def error_interception(place: _Place) -> Found:
     for line in place.lines("error_page"):
         if any(word.isdigit() and int(word) >= 400 for word in line.args[:-1]):  # noqa: PLR2004 - the first code that is an error
             return on, place.why(line) if why.kind == "default" else why
-    return NO, place.reader.stated("error_page: none for an error") if not place.lines("error_page") else place.why(place.lines("error_page")[0])
+    return NO, place.reader.stated("error_page: none for an error") if not place.lines("error_page") else place.why(
+        place.lines("error_page")[0]
+    )
 
 
 def honors_x_accel_buffering(place: _Place) -> Found:
@@ -1227,7 +1304,14 @@ def _limits(place: _Place) -> Iterable[tuple[Between[float], Evidence]]:
         yield Between(most, most if shared else FOREVER), place.why(line)
 
 
-_SERVER: World = {"server_name": "it", "server_port": "80", "server_addr": "it", "hostname": "it", "nginx_version": "it", "pid": "it"}
+_SERVER: World = {
+    "server_name": "it",
+    "server_port": "80",
+    "server_addr": "it",
+    "hostname": "it",
+    "nginx_version": "it",
+    "pid": "it",
+}
 """What is the same for all requests of a server."""
 
 

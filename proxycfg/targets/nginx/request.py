@@ -13,7 +13,16 @@ from urllib.parse import unquote, urlsplit
 
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.scope import Level, level_of
-from proxycfg.targets.nginx.servers import Choice, Http, Listen, Location, Server, choose_location, choose_server, compile_pattern
+from proxycfg.targets.nginx.servers import (
+    Choice,
+    Http,
+    Listen,
+    Location,
+    Server,
+    choose_location,
+    choose_server,
+    compile_pattern,
+)
 from proxycfg.targets.nginx.syntax import Directive
 
 MAX_JUMPS = 10
@@ -38,7 +47,14 @@ def request_of(url: str, *, method: str = "GET", headers: Mapping[str, str] | No
     :raises ValueError: if it is no such URL.
     """
     parts = urlsplit(url)
-    schemes = {"http": ("http", 80), "ws": ("http", 80), "grpc": ("http", 80), "https": ("https", 443), "wss": ("https", 443), "grpcs": ("https", 443)}
+    schemes = {
+        "http": ("http", 80),
+        "ws": ("http", 80),
+        "grpc": ("http", 80),
+        "https": ("https", 443),
+        "wss": ("https", 443),
+        "grpcs": ("https", 443),
+    }
     if parts.scheme not in schemes or not parts.hostname:
         raise ValueError(f"{url!r} is not a URL such as https://chat.example.com/v1/chat/completions")
     scheme, port = schemes[parts.scheme]
@@ -120,7 +136,9 @@ class _Follower:
     def go(self) -> Journey:
         request, journey = self.request, self.journey
         secure = request.scheme == "https"
-        server = choose_server(self.http, request.host, request.port, secure=secure) or choose_server(self.http, request.host, request.port)
+        server = choose_server(self.http, request.host, request.port, secure=secure) or choose_server(
+            self.http, request.host, request.port
+        )
         if server is None and not self.listens_anywhere(request.port):
             # Port maps and balancers in front hide the port that clients use: the name still tells.
             server = self.by_name_alone(secure=secure)
@@ -154,12 +172,18 @@ class _Follower:
             return listen.ssl == secure
 
         ports = dict.fromkeys(
-            listen.port for wanted in (True, False) for server in self.http.servers for listen in server.listens if fits(listen) == wanted
+            listen.port
+            for wanted in (True, False)
+            for server in self.http.servers
+            for listen in server.listens
+            if fits(listen) == wanted
         )
         for port in ports:
             server = choose_server(self.http, self.request.host, port)
             if server:
-                self.journey.assumed.append(f"nothing listens on port {self.request.port}: clients are taken to reach port {port}")
+                self.journey.assumed.append(
+                    f"nothing listens on port {self.request.port}: clients are taken to reach port {port}"
+                )
                 return server
         return None
 
@@ -237,7 +261,9 @@ class _Follower:
             if child.name == "if" and child.block is not None:
                 truth = self.condition(child)
                 if truth is None:
-                    self.journey.assumed.append(f"`{child.source}` hangs on something that the request does not say: taken as false")
+                    self.journey.assumed.append(
+                        f"`{child.source}` hangs on something that the request does not say: taken as false"
+                    )
                 if truth:
                     inner = level_of(self.config, "if", child, level)
                     self.journey.steps.append(Step(child.source, child))
@@ -283,12 +309,13 @@ class _Follower:
         if not match:
             return ""
         self.capture(match)
-        target = self.expand(directive.args[1])
-        flag = directive.args[2] if len(directive.args) > 2 else ""  # noqa: PLR2004
+        replacement, *flags = directive.args[1:]
+        target = self.expand(replacement)
+        flag = flags[0] if flags else ""
         self.journey.steps.append(Step(directive.source, directive))
-        if target is None or flag in {"redirect", "permanent"} or re.match(r"https?://|\$scheme", directive.args[1]):
+        if target is None or flag in {"redirect", "permanent"} or re.match(r"https?://|\$scheme", replacement):
             code = 301 if flag == "permanent" else 302
-            raise _Answered(f"{code} {target or directive.args[1]}", code)
+            raise _Answered(f"{code} {target or replacement}", code)
         path, _, args = target.partition("?")
         self.uri = path
         self.args = args if target.endswith("?") or args else self.args
@@ -343,7 +370,7 @@ class _Follower:
             at = match.end()
         return "".join([*out, text[at:]])
 
-    def variable(self, name: str, depth: int) -> str | None:  # noqa: PLR0911 - one line for each family of variables
+    def variable(self, name: str, depth: int) -> str | None:
         request = self.request
         if name in self.captures:
             return self.captures[name]
@@ -363,7 +390,9 @@ class _Follower:
             return request.headers.get(name.removeprefix("http_").replace("_", "-"), "")
         if name.startswith("arg_"):
             wanted = name.removeprefix("arg_").lower()
-            return next((v for k, _, v in (pair.partition("=") for pair in self.args.split("&")) if k.lower() == wanted), "")
+            return next(
+                (v for k, _, v in (pair.partition("=") for pair in self.args.split("&")) if k.lower() == wanted), ""
+            )
         if name in self.maps and depth < 5:  # noqa: PLR2004 - maps of maps; a loop is an error in nginx
             return self.mapped(self.maps[name], depth + 1)
         return None
@@ -375,7 +404,7 @@ class _Follower:
         default: str | None = ""
         regexes: list[Directive] = []
         for line in self.config.block(directive):
-            if line.name in {"hostnames", "volatile"} and not line.args or not line.args:
+            if (line.name in {"hostnames", "volatile"} and not line.args) or not line.args:
                 continue
             if line.name == "default":
                 default = self.expand(line.args[0], depth)

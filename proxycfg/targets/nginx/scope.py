@@ -18,8 +18,8 @@ HANDLERS = (
 """The directives that hand a request to an origin; a location has at most one in force."""
 
 STAY = frozenset(
-    (*HANDLERS, "return", "rewrite", "set", "if", "break", "try_files", "limit_except", "location", "internal_redirect", "alias", "empty_gif",
-     "stub_status", "flv", "mp4", "autoindex_exact_size", "server", "listen", "server_name", "include")
+    (*HANDLERS, "return", "rewrite", "set", "if", "break", "try_files", "limit_except", "location", "internal_redirect", "empty_gif",
+     "stub_status", "flv", "mp4", "server", "listen", "server_name", "include")
 )  # fmt: skip
 """Directives of one level that the levels below do not have."""
 

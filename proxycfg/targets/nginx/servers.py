@@ -52,7 +52,13 @@ def parse_listen(directive: Directive) -> Listen:
         port = int(match[2]) if match[2] else 80
     options = {word.split("=")[0] for word in words[1:]}
     return Listen(
-        address, port, "ssl" in options, "http2" in options, "quic" in options, bool(options & {"default_server", "default"}), directive
+        address,
+        port,
+        "ssl" in options,
+        "http2" in options,
+        "quic" in options,
+        bool(options & {"default_server", "default"}),
+        directive,
     )
 
 
@@ -136,7 +142,11 @@ def read_http(config: Config) -> list[Http]:
     """The http blocks of a configuration (one, in nginx), a fragment's contents as if one stood around them."""
     main = Level("main", None, config.top if config.context == "main" else [], None)
     if config.context == "main":
-        return [_http(config, level_of(config, "http", block, main)) for block in main.own.get("http", []) if block.block is not None]
+        return [
+            _http(config, level_of(config, "http", block, main))
+            for block in main.own.get("http", [])
+            if block.block is not None
+        ]
     if config.context == "http":
         return [_http(config, Level("http", None, config.top, main))]
     # A fragment of a server, or of a location: a server around it that says nothing.
@@ -172,7 +182,11 @@ def _http(config: Config, level: Level) -> Http:
 
 def _server(config: Config, directive: Directive, level: Level, index: int) -> Server:
     listens = tuple(parse_listen(each) for each in level.own.get("listen", []) if each.args) or (_ANY,)
-    names = tuple(name.lower() if not name.startswith("~") else name for each in level.own.get("server_name", []) for name in each.args)
+    names = tuple(
+        name.lower() if not name.startswith("~") else name
+        for each in level.own.get("server_name", [])
+        for name in each.args
+    )
     server = Server(directive, level, listens, names or ("",), index)
     server.locations = _locations(config, level, server, None)
     return server
@@ -271,7 +285,8 @@ def by_name(servers: list[Server], host: str) -> Server | None:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Where the search ended: the location (None: only the server's own settings), and whether nginx answers with a redirect to
-    the same path with a slash."""
+    the same path with a slash.
+    """
 
     location: Location | None
     redirect: bool = False
@@ -279,9 +294,8 @@ class Choice:
 
 def choose_location(server: Server, path: str) -> Choice:
     """The location for a decoded, normalised path."""
-    final, location, redirect = _find(server.locations, path)
-    del final
-    return Choice(location, redirect)
+    _, found, redirect = _find(server.locations, path)
+    return Choice(found, redirect)
 
 
 def _find(level: Locations, path: str) -> tuple[bool, Location | None, bool]:
@@ -343,6 +357,10 @@ def _python_names(pattern: str) -> str:
     """The pattern in Python's spelling."""
     parts = re.split(r"(\\.|\(\?<[A-Za-z_]\w*>)", pattern, flags=re.DOTALL)
     return "".join(
-        _TRANSLATED.get(part, part) if part.startswith("\\") else part.replace("(?<", "(?P<", 1) if part.startswith("(?<") else part
+        _TRANSLATED.get(part, part)
+        if part.startswith("\\")
+        else part.replace("(?<", "(?P<", 1)
+        if part.startswith("(?<")
+        else part
         for part in parts
     )

@@ -171,7 +171,9 @@ class Tree:
 
 
 # What nearly every line of a config is: a name and bare words, with nothing in them that needs a closer look.
-_PLAIN = re.compile(r"""[ \t\r\n]*([A-Za-z_][\w.-]*)((?:[ \t]+(?:[^\s;{}"'\\#$]|\$(?!\{))(?:[^\s;{}\\$]|\$(?!\{))*)*)[ \t]*([;{])""")
+_PLAIN = re.compile(
+    r"""[ \t\r\n]*([A-Za-z_][\w.-]*)((?:[ \t]+(?:[^\s;{}"'\\#$]|\$(?!\{))(?:[^\s;{}\\$]|\$(?!\{))*)*)[ \t]*([;{])"""
+)
 _BARE = re.compile(r"[^\s;{\\$]+")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _COMMENT = re.compile(r"#[^\n]*")
@@ -209,7 +211,12 @@ def _word(text: str, at: int) -> Word:
         word = Word(_unescape(text[at + 1 : stop]), at, stop + 1, first)
         after = text[stop + 1 : stop + 2]
         if after and after not in " \t\r\n;{)":
-            raise _Damage(stop + 1, stop + 2, f"unexpected {after!r} behind a closing quote", "put a space or ; there, or quote the whole word")
+            raise _Damage(
+                stop + 1,
+                stop + 2,
+                f"unexpected {after!r} behind a closing quote",
+                "put a space or ; there, or quote the whole word",
+            )
         return word
     stop = at
     size = len(text)
@@ -292,7 +299,12 @@ class _Parser:
         parents: list[list[Directive]] = []
         at = 0
         if text.startswith("\ufeff"):
-            self.complain(0, 1, "a byte order mark, which nginx takes for the first letter of the first directive", "save the file without BOM")
+            self.complain(
+                0,
+                1,
+                "a byte order mark, which nginx takes for the first letter of the first directive",
+                "save the file without BOM",
+            )
             at = 1
         plain = _PLAIN.match
         while at < size:
@@ -314,12 +326,15 @@ class _Parser:
                         open_blocks.pop().end = at + 1
                         current = parents.pop()
                     else:
-                        self.complain(at, at + 1, "a } that closes nothing", "remove it, or look for a block that ends too early")
+                        self.complain(
+                            at, at + 1, "a } that closes nothing", "remove it, or look for a block that ends too early"
+                        )
                     at += 1
                     continue
-                directive, ending, at = self.careful(at)
-                if directive is None:
+                read, ending, at = self.careful(at)
+                if read is None:
                     continue
+                directive = read
             current.append(directive)
             if ending != "{":
                 continue
@@ -329,7 +344,9 @@ class _Parser:
                 at = self.lua(directive, at)
                 continue
             if len(open_blocks) >= MAX_DEPTH:
-                self.complain(directive.start, directive.end, "blocks in blocks beyond all measure", f"keep to {MAX_DEPTH} levels")
+                self.complain(
+                    directive.start, directive.end, "blocks in blocks beyond all measure", f"keep to {MAX_DEPTH} levels"
+                )
                 directive.end = size
                 break
             open_blocks.append(directive)
@@ -352,20 +369,32 @@ class _Parser:
                 at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
             elif char == "#":
                 at = _COMMENT.match(text, at).end()  # type: ignore[union-attr]
-            elif char == ";" or char == "{":
+            elif char in {";", "{"}:
                 if not words:
-                    self.complain(at, at + 1, f"unexpected {char!r}", "remove it, or write the directive that belongs before it")
+                    self.complain(
+                        at, at + 1, f"unexpected {char!r}", "remove it, or write the directive that belongs before it"
+                    )
                     if char == ";":
                         return None, "", at + 1
                     words = [Word("", at, at, "")]
                 return self.made(words, at + 1), char, at + 1
             elif char == "}" and words:
                 last = words[-1]
-                self.complain(last.end - 1, last.end, f"`{words[0].value}` is not ended by ; before the block closes", "add ; here")
+                self.complain(
+                    last.end - 1,
+                    last.end,
+                    f"`{words[0].value}` is not ended by ; before the block closes",
+                    "add ; here",
+                )
                 return self.made(words, last.end), ";", at
             elif words and self.begins_next(words[-1].end, at):
                 last = words[-1]
-                self.complain(last.end - 1, last.end, f"`{words[0].value}` is not ended by ; before the next directive", "add ; here")
+                self.complain(
+                    last.end - 1,
+                    last.end,
+                    f"`{words[0].value}` is not ended by ; before the next directive",
+                    "add ; here",
+                )
                 return self.made(words, last.end), ";", at
             else:
                 try:
@@ -381,7 +410,9 @@ class _Parser:
                 words.append(word)
                 at = word.end
         if words:
-            self.complain(start, words[-1].end, f"the file ends before `{words[0].value}` does", "add ; or the missing block")
+            self.complain(
+                start, words[-1].end, f"the file ends before `{words[0].value}` does", "add ; or the missing block"
+            )
             return self.made(words, words[-1].end), ";", size
         return None, "", size
 
@@ -409,7 +440,9 @@ class _Parser:
                 if depth == 0:
                     directive.end = match.end()
                     return match.end()
-        self.complain(directive.start, directive.body, f"this block is never closed: {directive.source}", "add the missing }")
+        self.complain(
+            directive.start, directive.body, f"this block is never closed: {directive.source}", "add the missing }"
+        )
         directive.end = len(text)
         return len(text)
 

@@ -73,7 +73,14 @@ def _count(host: str) -> Between[float]:
 
 def _lone(host: str) -> Group:
     return Group(
-        directive=None, servers=_count(host), affinity=exactly("none"), chosen_by=None, most=FOREVER, limited_by=None, shared=True, pooled=0
+        directive=None,
+        servers=_count(host),
+        affinity=exactly("none"),
+        chosen_by=None,
+        most=FOREVER,
+        limited_by=None,
+        shared=True,
+        pooled=0,
     )
 
 

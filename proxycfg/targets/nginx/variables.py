@@ -33,7 +33,12 @@ HANDSHAKE: World = {
     "http_sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ==",
 }  # fmt: skip
 """A WebSocket handshake, as browsers make it."""
-CALL: World = {"http_te": "trailers", "http_content_type": "application/grpc", "request_method": "POST", "http_upgrade": ""}
+CALL: World = {
+    "http_te": "trailers",
+    "http_content_type": "application/grpc",
+    "request_method": "POST",
+    "http_upgrade": "",
+}
 """A gRPC call."""
 _WORLDS = (PLAIN, HANDSHAKE, CALL)
 """The worlds for which answers are kept."""
@@ -78,7 +83,11 @@ class Map(NamedTuple):
             return found, {}
         # The longest mask with the star in front, then the longest with the star behind.
         for front in (True, False):
-            fitting = [entry for entry in self.masks if entry.key.startswith(("*", ".")) is front and _mask_fits(entry.key, key.lower())]
+            fitting = [
+                entry
+                for entry in self.masks
+                if entry.key.startswith(("*", ".")) is front and _mask_fits(entry.key, key.lower())
+            ]
             if fitting:
                 return max(fitting, key=lambda entry: len(entry.key)).value, {}
         for entry in self.patterns:
@@ -264,7 +273,9 @@ class Variables:
         for location, directive, conditional in found:
             if location is None:
                 texts = [*texts, directive.args[1]] if conditional else [directive.args[1]]
-        texts += [directive.args[1] for location, directive, _ in found if location is not None and location is not place]
+        texts += [
+            directive.args[1] for location, directive, _ in found if location is not None and location is not place
+        ]
         for location, directive, conditional in found:
             if location is place:
                 texts = [*texts, directive.args[1]] if conditional else [directive.args[1]]
