@@ -454,7 +454,7 @@ class Upstream(_Model):
     http: (
         Annotated[Literal["1.1", "2"], BeforeValidator(_version), WithJsonSchema({"enum": ["1.1", "2", 1.1, 2]})] | None
     ) = Field(None, description="HTTP version towards the servers; default 2 for grpc and grpcs, else 1.1")
-    tls: UpstreamTls = Field(default_factory=lambda: UpstreamTls(), description="for https and grpcs servers")
+    tls: UpstreamTls = Field(default_factory=UpstreamTls, description="for https and grpcs servers")  # pyright: ignore[reportArgumentType]
     affinity: Affinity | None = Field(None, description="default none: each stream goes to the server with the fewest")
     max_connections: int | None = Field(
         None, ge=1, le=10_000_000, description="connections to each server; default no limit"
@@ -752,13 +752,13 @@ class SpecFile(_Model):
 
     version: Annotated[Literal[1], BeforeValidator(_format_version)] = Field(1, description="of this format")
     hosts: list[Host] = Field(default_factory=lambda: ["*"], min_length=1, description="server names; default any")
-    listen: Listen = Field(default_factory=lambda: Listen(), description="where clients connect; plain HTTP on 8080 if left out")
-    scale: Scale = Field(default_factory=lambda: Scale(), description="how much to hold")
+    listen: Listen = Field(default_factory=Listen, description="where clients connect; plain HTTP on 8080 if left out")  # pyright: ignore[reportArgumentType]
+    scale: Scale = Field(default_factory=Scale, description="how much to hold")  # pyright: ignore[reportArgumentType]
     trusted_proxies: list[Cidr] = Field(default_factory=list, description="networks whose forwarded headers count")
     chain: list[Hop] = Field(default_factory=list, description="hops, outermost first; default each target alone")
-    targets: Targets = Field(default_factory=lambda: Targets(), description="settings per target")
+    targets: Targets = Field(default_factory=Targets, description="settings per target")  # pyright: ignore[reportArgumentType]
     defaults: RouteDefaults = Field(
-        default_factory=lambda: RouteDefaults(), description="any route field, for every route without its own"
+        default_factory=RouteDefaults, description="any route field, for every route without its own"  # pyright: ignore[reportArgumentType]
     )
     upstreams: dict[Annotated[str, AfterValidator(_upstream_name)], Upstream] = Field(
         min_length=1, description="the origins by name: a URL, or {servers, …}"

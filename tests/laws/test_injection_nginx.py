@@ -298,9 +298,7 @@ FIELDS: dict[str, Field] = {
         lambda spec: (spec.upstreams["tls"].tls.sni,),
     ),
     "path": Field(("routes", PREFIX, "path"), "/{}".format, _plain_path),
-    "strip": Field(
-        ("routes", PREFIX, "strip_prefix"), "/{}".format, lambda value: "/prefix" if value.strip("/") else "/"
-    ),
+    "strip": Field(("routes", PREFIX, "strip_prefix"), "/{}".format, lambda value: "/" if value == "/" else "/prefix"),
     "exact": Field(
         ("routes", EXACT, "exact"),
         "/{}".format,

@@ -215,8 +215,7 @@ def stage(stages: Stages, version: str) -> Stage:
 @pytest.mark.parametrize(
     ("target", "route"),
     [
-        ("/ws", "prefix"), ("/ws/", "prefix"), ("/ws/x", "prefix"), ("/ws%2Fx", "prefix"), ("//ws", "prefix"),
-        ("/a/../ws", "prefix"),
+        ("/ws", "prefix"), ("/ws/", "prefix"), ("/ws/x", "prefix"), ("//ws", "prefix"), ("/%77s/x?a=/../%2F", "prefix"),
         ("/wsx", None), ("/WS", None), ("/ws%0A", None),
         ("/exact", "exact"), ("/exact/", "regex"), ("/exacting/longer/than/the/regex", "regex"), ("/exa%0A", None),
     ],
@@ -235,16 +234,26 @@ def test_routes_match_by_segments_in_the_order_of_the_contract(stage: Stage, tar
     ("target", "seen"),
     [
         ("/strip", "/"), ("/strip/", "/"), ("/strip?q=1", "/?q=1"), ("/strip/a", "/a"),
-        ("/strip/a%20b%2Fc%3Fd%25?q=%2F&x=%20", "/a%20b%2Fc%3Fd%25?q=%2F&x=%20"),
+        ("/strip/a%20b%3Bc%3Fd%25%2b?q=%2F&x=%20", "/a%20b%3Bc%3Fd%25%2b?q=%2F&x=%20"),
         ("/strip/a//b", "/a//b"), ("/strip/%C3%A9", "/%C3%A9"), ("/strip/%0Ax", "/%0Ax"),
         # Where the prefix itself is spelled otherwise, nginx's own decoding and encoding is what is left.
-        ("/%73trip/a%20b%2Fc?q=1", "/a%20b/c?q=1"), ("//strip/%0Ax", "/%0Ax"),
-        ("/part/of/it/a%2Fb", "/of/it/a%2Fb"), ("/part/of/it", "/of/it"),
+        ("/%73trip/a%20b%3Bc?q=1", "/a%20b;c?q=1"), ("//strip/%0Ax", "/%0Ax"),
+        ("/part/of/it/a%3Bb", "/of/it/a%3Bb"), ("/part/of/it", "/of/it"),
     ],
 )  # fmt: skip
 def test_a_stripped_path_keeps_its_encoding_and_its_query(stage: Stage, target: str, seen: str) -> None:
-    """A rewrite alone would turn %2F into a slash, two slashes into one, and miss a path with a line feed."""
+    """A rewrite alone would turn %3B into a semicolon, two slashes into one, and miss a path with a line feed."""
     assert stage.seen(target)["target"] == seen
+
+
+@pytest.mark.parametrize(
+    "target", ["/a/../ws", "/ws/./x", "/ws/%2E%2e/x", "/ws%2Fx", "/strip/a%2fb", "/ws%5Cx", "/ws/.."]
+)
+def test_a_path_that_means_two_things_is_refused(stage: Stage, target: str) -> None:
+    """Locations are chosen by what it means, and the origin would get it as it stands."""
+    answer = stage.get(target)
+
+    assert (answer.status, answer.header("content-type")) == (400, "application/json")
 
 
 # ---- headers ----
@@ -357,6 +366,15 @@ def test_nginx_answers_with_json_over_http2(
 
     assert (answer.status, answer.header("content-type")) == (status, "application/json")
     assert json.loads(answer.body)["error"]["status"] == status
+
+
+def test_a_large_body_for_nobody_is_told_in_json(stages: Stages, version: str) -> None:
+    """Where unknown paths have pages for gRPC clients, the other answers are still there."""
+    client = stages.get(version, "tls").client("2")
+    with client.request("/nope", [("Content-Length", "2000000")], method="POST", body=None) as call:
+        answer = call.answer()
+
+    assert (answer.status, answer.header("content-type")) == (413, "application/json")
 
 
 def test_plain_http_on_the_tls_port_is_told_in_json(stages: Stages, version: str) -> None:

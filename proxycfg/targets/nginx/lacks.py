@@ -284,16 +284,12 @@ def _first(route: Route, *fields: str) -> Span:
     return next((span for field in fields if (span := route.span_of(field)) != route.span), route.span)
 
 
-def _on(
-    route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
-) -> Finding:
+def _on(route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
     return Finding(
         rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="nginx",
         protocol=route.protocol.name, route_host=None if "*" in route.hosts else route.hosts[0], route_path=route.path,
     )  # fmt: skip
 
 
-def _finding(
-    rule: str, category: Category, severity: Severity, span: Span, message: str, why: str
-) -> Finding:
+def _finding(rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
     return Finding(rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="nginx")

@@ -153,7 +153,7 @@ def _header(name: str) -> str:
 
 def _stripped(names: Names) -> Iterator[Map]:
     """The rest of the path as the client wrote it, query included, where it begins with the prefix letter by letter."""
-    why = "The path behind the prefix as the client wrote it: what nginx has decoded, such as %2F, it would not encode again."
+    why = "The path behind the prefix as the client wrote it: what nginx has decoded, such as %3B, it would not encode again."
     for prefix, key in names.stripped.items():
         rest = quote.word(f"~^{quote.pattern(prefix)}(?<proxycfg_rest>/.*)$"), Quoted("$proxycfg_rest")
         yield Map("map", "$request_uri", f"$proxycfg_rest_{key}", EMPTY, (rest,), why)

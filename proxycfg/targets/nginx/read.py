@@ -10,41 +10,32 @@ on an ``if`` block, on a main file that is not at hand.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from functools import lru_cache, wraps
+from typing import Any
 
-from proxycfg.behavior import (
-    ANYTHING,
-    EITHER,
-    FOREVER,
-    NO,
-    TRANSPORTS,
-    YES,
-    Behavior,
-    Between,
-    Transports,
-    exactly,
-)
+from proxycfg.behavior import EITHER, FOREVER, NO, TRANSPORTS, YES, Behavior, Between, Transports, exactly
 from proxycfg.collector import held_off
-from proxycfg.protocols import protocols
-from proxycfg.reading import Evidence, EvidenceKind, Reading, ReadRoute
-from proxycfg.source import Span
-from proxycfg.targets.nginx import defaults, facts
-from proxycfg.targets.nginx.access_log import AccessLogs
-from proxycfg.targets.nginx.clients import Clients, Sockets
+from proxycfg.reading import Evidence, Reading, ReadRoute
+from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.config import Config
+from proxycfg.targets.nginx.place import (
+    ANY_NUMBER,
+    ANY_TEXT,
+    BUFFERED_MODULES,
+    Found,
+    Place,
+    Reader,
+    Workers,
+    seconds,
+    size,
+)
 from proxycfg.targets.nginx.scope import Level, level_of
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
 from proxycfg.targets.nginx.syntax import Directive
-from proxycfg.targets.nginx.understood import not_understood
-from proxycfg.targets.nginx.upstreams import Group, Target, Upstreams, keeps_connections
-from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, Values, Variables, World
-
-Found = tuple[Between[Any], Evidence]
-"""A property's value, and what decides it."""
+from proxycfg.targets.nginx.upstreams import Group, keeps_connections
+from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, World
 
 ProtocolOf = Callable[[Location], str | None]
 """What is known of a location's protocol from elsewhere: a spec, a comment, a guess."""
@@ -62,7 +53,7 @@ def read(config: Config, version: str, *, protocol_of: ProtocolOf = _unknown) ->
     """
     routes: list[ReadRoute] = []
     for http in read_http(config):
-        reader = _Reader(http, version)
+        reader = Reader(http, version)
         for server in http.servers:
             host = host_of(server)
             closed = _returns(server.level)
@@ -79,7 +70,7 @@ def read(config: Config, version: str, *, protocol_of: ProtocolOf = _unknown) ->
                         path=location.name,
                         kind=location.kind,
                         span=location.directive.span,
-                        reading=reader.reading(location, levels, protocol=protocol),
+                        reading=_reading(reader, location, levels, protocol=protocol),
                         protocol=protocol,
                         not_understood=reader.not_understood(location, levels),
                     )
@@ -96,7 +87,37 @@ def read_location(
     :param protocol: what the route carries, where that is known: it decides content types, and which silence of a client is meant.
     """
     levels = _proxying(location, http) or [location.level]
-    return _Reader(http, version).reading(location, levels, listener=listener, protocol=protocol)
+    return _reading(Reader(http, version), location, levels, listener=listener, protocol=protocol)
+
+
+def _reading(
+    reader: Reader,
+    location: Location,
+    levels: Sequence[Level],
+    *,
+    listener: Listen | None = None,
+    protocol: str | None = None,
+) -> Reading:
+    """The reading of a location, over all the levels that its requests can end with."""
+    clients = reader.sockets.of(location.server, listener)
+
+    def found(*, telling: bool) -> dict[str, Found]:
+        return _properties([Place(reader, location, level, clients, protocol, telling=telling) for level in levels])
+
+    behavior = Behavior(**{name: value for name, (value, _) in found(telling=False).items()})
+    return Reading(behavior, _Told(lambda: {name: why for name, (_, why) in found(telling=True).items()}))
+
+
+def _properties(places: Sequence[Place]) -> dict[str, Found]:
+    """Every property of a place; where there are several, the range around them, and what makes it one."""
+    first = places[0]
+    found = {name: read_property(first) for name, read_property in PROPERTIES}
+    for place in places[1:]:
+        for name, read_property in PROPERTIES:
+            value, why = read_property(place)
+            if value != found[name][0]:
+                found[name] = _hull(name, (found[name][0], value)), why
+    return found
 
 
 _ANY_HOST = re.compile(r"~\*?\^?(?:\(?\.[*+]\)?)?\$?")
@@ -138,291 +159,6 @@ def _proxying(location: Location, http: Http) -> list[Level]:
     return levels
 
 
-# ---- numbers as nginx writes them ----
-
-_TIME = re.compile(r"(\d+)(ms|[smhdwMy])?")
-_UNITS = {
-    "ms": 0.001,
-    "s": 1.0,
-    "": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-    "d": 86400.0,
-    "w": 7 * 86400.0,
-    "M": 30 * 86400.0,
-    "y": 365 * 86400.0,
-}
-_SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
-
-
-@lru_cache(4096)
-def seconds(text: str) -> float | None:
-    """A duration such as ``60``, ``1500ms`` or ``1h 30m``; None if it is none."""
-    words = text.replace(" ", "")
-    parts = [(match[1], match[2] or "") for match in _TIME.finditer(words)]
-    if not parts or "".join(number + unit for number, unit in parts) != words:
-        return None
-    millis = sum(round(int(number) * _UNITS[unit] * 1000) for number, unit in parts)
-    return millis / 1000
-
-
-@lru_cache(4096)
-def size(text: str) -> int | None:
-    """A size such as ``512``, ``8k`` or ``1g``; None if it is none."""
-    match = re.fullmatch(r"(\d+)([kKmMgG]?)", text)
-    return int(match[1]) * _SIZES[match[2].lower()] if match else None
-
-
-_ANY_NUMBER = Between(0.0, FOREVER)
-_ANY_TEXT = Between("", ANYTHING)
-
-
-_SWITCHES = {"on": YES, "off": NO}
-"""Anything else is nothing that nginx would start with."""
-
-
-@lru_cache(4096)
-def _duration(text: str) -> Between[float]:
-    value = seconds(text)
-    return _ANY_NUMBER if value is None else exactly(value)
-
-
-def _hull(name: str, values: Iterable[Between[Any]]) -> Between[Any]:
-    """The range around several: any of them may be it."""
-    ranges = list(values)
-    low, high = ranges[0].low, ranges[0].high
-    for other in ranges[1:]:
-        if isinstance(low, frozenset):
-            low, high = low & other.low, high | other.high
-        else:
-            low, high = min(low, other.low), max(high, other.high)
-    # Words have no order: either it is one, or it may be any.
-    if name in {"upstream_connection_header", "session_affinity"} and low != high:
-        return _ANY_TEXT
-    return Between(low, high)
-
-
-def _any_of(one: Between[bool], other: Between[bool]) -> Between[bool]:
-    """Whether one or the other, or both, are so."""
-    return Between(one.low or other.low, one.high or other.high)
-
-
-# ---- what is worked out once for a whole configuration ----
-
-
-class _Workers(NamedTuple):
-    """How many streams the workers hold together, at least and at most, and how many workers there are."""
-
-    streams: Between[float]
-    processes: Between[float]
-    evidence: Evidence
-
-
-class _Reader:
-    """One http block and one version, and what reading its locations takes that is the same for many of them."""
-
-    def __init__(self, http: Http, version: str) -> None:
-        """Little happens here; the rest when it is first needed."""
-        self.http = http
-        self.version = version
-        self.variables = Variables(http)
-        self.sockets = Sockets(http, version)
-        self.upstreams = Upstreams(http, self.variables)
-        self.logs = AccessLogs(http, self.variables)
-        self._own_evidence: dict[int, Evidence] = {}
-        self._inherited_evidence: dict[int, Evidence] = {}
-        self._defaults: dict[str, Evidence] = {}
-        self._silences: dict[str, tuple[str, Evidence]] = {}
-        self._not_understood: dict[int, tuple[Span, ...]] = {}
-        self._targets: dict[str, Target] = {}
-        self._workers: _Workers | None = None
-        self._zones: dict[str, Directive] | None = None
-
-    def reading(
-        self,
-        location: Location,
-        levels: Sequence[Level],
-        *,
-        listener: Listen | None = None,
-        protocol: str | None = None,
-    ) -> Reading:
-        """The reading of a location, over all the levels that its requests can end with."""
-        clients = self.sockets.of(location.server, listener)
-
-        def found(*, telling: bool) -> dict[str, Found]:
-            return self.properties(
-                [_Place(self, location, level, clients, protocol, telling=telling) for level in levels]
-            )
-
-        behavior = Behavior(**{name: value for name, (value, _) in found(telling=False).items()})
-        return Reading(behavior, _Told(lambda: {name: why for name, (_, why) in found(telling=True).items()}))
-
-    def properties(self, places: Sequence[_Place]) -> dict[str, Found]:
-        """Every property of a place; where there are several, the range around them, and what makes it one."""
-        first = places[0]
-        found = {name: read_property(first) for name, read_property in PROPERTIES}
-        for place in places[1:]:
-            for name, read_property in PROPERTIES:
-                value, why = read_property(place)
-                if value != found[name][0]:
-                    found[name] = _hull(name, (found[name][0], value)), why
-        return found
-
-    def evidence(self, directive: Directive, *, own: bool) -> Evidence:
-        """A directive as evidence: its text, its place, and whether it stands in the route's own block."""
-        known = self._own_evidence if own else self._inherited_evidence
-        found = known.get(id(directive))
-        if found is None:
-            found = known[id(directive)] = Evidence(
-                "config" if own else "inherited", _text_of(directive), directive.span
-            )
-        return found
-
-    def silence(self, name: str) -> tuple[str, Evidence]:
-        """The version's default for a directive that is not there, and that as evidence."""
-        found = self._silences.get(name)
-        if found is None:
-            text = " ".join(defaults.default(name, self.version) or ())
-            why = self.default(f"{name} {text}") if text else self.stated(f"{name}: nginx {self.version} has none")
-            found = self._silences[name] = text, why
-        return found
-
-    def default(self, text: str) -> Evidence:
-        """Silence as evidence: what the version does by itself."""
-        found = self._defaults.get(text)
-        if found is None:
-            found = self._defaults[text] = Evidence("default", f"{text} (default of {self.version})")
-        return found
-
-    def stated(self, text: str) -> Evidence:
-        """Silence as evidence, where there is nothing to set."""
-        found = self._defaults.get(text)
-        if found is None:
-            found = self._defaults[text] = Evidence("default", text)
-        return found
-
-    def not_understood(self, location: Location, levels: Sequence[Level]) -> tuple[Span, ...]:
-        """What stands in or above a location that matters and is not modelled, from the outside in."""
-        found = [self._level_not_understood(location.level)]
-        found += [self._level_not_understood(level) for level in levels if level is not location.level]
-        for level in levels:
-            handler = level.handler()
-            for group in self.target(location, handler.directive if handler else None).groups:
-                if group.directive is not None:
-                    found.append(
-                        self._level_not_understood(self.http.upstreams[group.directive.args[0]], upstream=True)
-                    )
-        return tuple(dict.fromkeys(span for spans in found for span in spans)) if any(found) else ()
-
-    def _level_not_understood(self, level: Level, *, upstream: bool = False) -> tuple[Span, ...]:
-        found = self._not_understood.get(id(level))
-        if found is None:
-            above = self._level_not_understood(level.above) if level.above is not None and not upstream else ()
-            context = "upstream" if upstream else level.kind
-            own = tuple(child.span for child in level.children if not_understood(child, context))
-            found = self._not_understood[id(level)] = above + own if own else above
-        return found
-
-    # ---- where requests go ----
-
-    def target(self, location: Location, handler: Directive | None) -> Target:
-        """The groups of servers that a location's requests can go to."""
-        if handler is None or not handler.args:
-            return Target((), certain=False)
-        text = handler.args[0]
-        if "$" not in text:
-            target = self._targets.get(text)
-            if target is None:
-                target = self._targets[text] = Target((self.upstreams.named(text),), certain=True)
-            return target
-        values = self.variables.values(text, PLAIN, location)
-        if values is None:
-            # The part before the first variable may still name the group: `http://backend$request_uri`.
-            head = text.partition("$")[0]
-            if re.fullmatch(r"[a-z]+://[^/$]+/.*", head):
-                return Target((self.upstreams.named(head),), certain=True)
-            known = re.fullmatch(r"([a-z]+://[^/$]+)\$\{?(?:request_uri|uri|document_uri|is_args)\b.*", text)
-            if known is not None or (
-                re.fullmatch(r"[a-z]+://[^/$]+\$\{?\w+\}?", text) and head.partition("://")[2].lower() in self._names
-            ):
-                return Target((self.upstreams.named(head),), certain=True)
-            return Target((), certain=False)
-        return Target(tuple(self.upstreams.named(value) for value in sorted(values)), certain=True)
-
-    @property
-    def _names(self) -> set[str]:
-        return {name.lower() for name in self.http.upstreams}
-
-    # ---- what the main context says ----
-
-    @property
-    def workers(self) -> _Workers:
-        """Streams that all workers together have slots for: a client and an origin connection each, beside the listeners."""
-        if self._workers is None:
-            self._workers = self._read_workers()
-        return self._workers
-
-    def _read_workers(self) -> _Workers:
-        main = self.http.level.above
-        if main is None or self.http.config.context != "main":
-            return _Workers(
-                _ANY_NUMBER,
-                Between(1.0, FOREVER),
-                self.stated("worker_connections of the main file, which is not at hand"),
-            )
-        events = [line for block in main.own.get("events", []) for line in self.http.config.block(block)]
-        connections = next((line for line in events if line.name == "worker_connections" and line.args), None)
-        text, evidence = (
-            (connections.args[0], self.evidence(connections, own=False))
-            if connections
-            else self.silence("worker_connections")
-        )
-        slots = float(text) if text.isdigit() else math.nan
-        files = main.own.get("worker_rlimit_nofile", [])
-        if files and files[0].args and files[0].args[0].isdigit() and int(files[0].args[0]) < slots:
-            slots, evidence = float(files[0].args[0]), self.evidence(files[0], own=False)
-        processes = self._processes(main)
-        if math.isnan(slots):
-            return _Workers(_ANY_NUMBER, processes, evidence)
-        held = facts.streams_held(int(slots), self.sockets.count + self._other_sockets(main))
-        return _Workers(Between(held * processes.low, held * processes.high), processes, evidence)
-
-    def _processes(self, main: Level) -> Between[float]:
-        stated = main.own.get("worker_processes", [])
-        text = stated[0].args[0] if stated and stated[0].args else "1"
-        # As many as there are cores, which only the machine knows.
-        return exactly(float(text)) if text.isdigit() and int(text) > 0 else Between(1.0, FOREVER)
-
-    def _other_sockets(self, main: Level) -> int:
-        found: set[tuple[str, ...]] = set()
-        todo = [*main.own.get("stream", []), *main.own.get("mail", [])]
-        while todo:
-            block = todo.pop()
-            for line in self.http.config.block(block):
-                if line.name == "listen" and line.args:
-                    found.add((line.args[0], *(word for word in line.args[1:] if word == "udp")))
-                elif line.name == "server" and line.block is not None:
-                    todo.append(line)
-        return len(found)
-
-    def zone(self, name: str) -> Directive | None:
-        """The ``limit_conn_zone`` of that name."""
-        if self._zones is None:
-            self._zones = {}
-            for line in self.http.level.own.get("limit_conn_zone", []):
-                zone = next((word[5:].partition(":")[0] for word in line.args if word.startswith("zone=")), "")
-                self._zones[zone] = line
-        return self._zones.get(name)
-
-
-def _text_of(directive: Directive) -> str:
-    """As it stands, on one line, without the comments in between."""
-    text = directive.source
-    return (
-        text if "\n" not in text else " ".join(directive.text.text[word.start : word.end] for word in directive.words)
-    )
-
-
 class _Told(Mapping[str, Evidence]):
     """Evidence that is put together when somebody asks for it: of thousands of routes, few are ever explained."""
 
@@ -451,221 +187,49 @@ class _Told(Mapping[str, Evidence]):
         return repr(self._all)
 
 
-_UNTOLD = Evidence("default", "")
-"""In place of evidence where only values are wanted."""
-
-
-# ---- one location ----
-
-
-class _Place:
-    """One location as a request may find it: the settings in force, the module that carries it, and who its clients are."""
-
-    __slots__ = (
-        "_buffered", "_handshake", "_headers", "_http_version", "_retried", "_target", "clients", "force", "handler", "level", "location", "module", "protocol", "reader",
-        "telling", "version",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        reader: _Reader,
-        location: Location,
-        level: Level,
-        clients: Clients,
-        protocol: str | None,
-        *,
-        telling: bool,
-    ) -> None:
-        """``level`` is the location's own, or that of a block inside it that replaces it; without ``telling`` no evidence is put together."""
-        self.reader = reader
-        self.version = reader.version
-        self.location = location
-        self.level = level
-        self.force = level.in_force
-        self.clients = clients
-        self.protocol = protocol
-        self.telling = telling
-        found = level.handler()
-        self.handler = found.directive if found else None
-        self.module = self.handler.name.removesuffix("_pass") if self.handler else "proxy"
-        self._headers: dict[str, list[tuple[str, Directive]]] | None = None
-        self._buffered: Found | None = None
-        self._handshake: Found | None = None
-        self._retried: Found | None = None
-        self._http_version: Found | None = None
-        self._target: Target | None = None
-
-    def line(self, name: str) -> Directive | None:
-        """The plain directive in force."""
-        found = self.force.get(name)
-        return found[0] if found else None
-
-    def lines(self, name: str) -> Sequence[Directive]:
-        """The list in force."""
-        return self.force.get(name, ())
-
-    def why(self, directive: Directive) -> Evidence:
-        """A directive as evidence."""
-        if not self.telling:
-            return _UNTOLD
-        own = self.level.own.get(directive.name)
-        if own is None and self.level is not self.location.level:
-            own = self.location.level.own.get(directive.name)
-        return self.reader.evidence(directive, own=own is not None and any(directive is each for each in own))
-
-    def around(self, directive: Directive, *, own: bool = False) -> Evidence:
-        """A directive outside of the location as evidence."""
-        return self.reader.evidence(directive, own=own) if self.telling else _UNTOLD
-
-    def default(self, text: str) -> Evidence:
-        """What the version does by itself as evidence."""
-        return self.reader.default(text) if self.telling else _UNTOLD
-
-    def plain(self, name: str) -> tuple[str, Evidence]:
-        """The first argument of a plain directive, or the version's default."""
-        found = self.force.get(name)
-        if found is None:
-            return self.reader.silence(name)
-        line = found[0]
-        return (line.args[0] if line.args else "", self.why(line) if self.telling else _UNTOLD)
-
-    def flag(self, name: str) -> Found:
-        """A plain ``on`` or ``off``."""
-        text, why = self.plain(name)
-        # What a version does not have is off.
-        return _SWITCHES.get(text.lower(), EITHER if text else NO), why
-
-    def seconds(self, name: str) -> Found:
-        """A plain duration."""
-        found = self.force.get(name)
-        if found is None:
-            text, why = self.reader.silence(name)
+def _hull(name: str, values: Iterable[Between[Any]]) -> Between[Any]:
+    """The range around several: any of them may be it."""
+    ranges = list(values)
+    low, high = ranges[0].low, ranges[0].high
+    for other in ranges[1:]:
+        if isinstance(low, frozenset):
+            low, high = low & other.low, high | other.high
         else:
-            args = found[0].args
-            text, why = args[0] if len(args) == 1 else "", self.why(found[0])
-        return _duration(text), why
-
-    # ---- what the module sends to the origin ----
-
-    @property
-    def headers(self) -> dict[str, list[tuple[str, Directive]]]:
-        """The request headers that are set, by name in lower case; one may be set several times."""
-        if self._headers is None:
-            made: dict[str, list[tuple[str, Directive]]] = {}
-            self._headers = made
-            if self.module in _SETS_HEADERS:
-                for line in self.lines(f"{self.module}_set_header"):
-                    if len(line.args) > 1:
-                        made.setdefault(line.args[0].lower(), []).append((line.args[1], line))
-            else:
-                for line in self.lines(f"{self.module}_param"):
-                    if len(line.args) > 1 and line.args[0].startswith("HTTP_"):
-                        made.setdefault(line.args[0][5:].lower().replace("_", "-"), []).append((line.args[1], line))
-        return self._headers
-
-    def header(self, name: str, world: World) -> tuple[Values, Directive] | None:
-        """What the origin sees as that header, where the configuration sets it; an empty value is none."""
-        found = self.headers.get(name)
-        if not found:
-            return None
-        if len(found) == 1:
-            text, line = found[0]
-            return self.reader.variables.values(text, world, self.location), line
-        values: Values = frozenset({""})
-        for text, _ in found:
-            one = self.reader.variables.values(text, world, self.location)
-            if one is None or values is None:
-                values = None
-                continue
-            # Set twice, it is sent twice, which means the same as a list.
-            values = frozenset(", ".join(filter(None, (before, value))) for before in values for value in one)
-        return values, found[-1][1]
-
-    @property
-    def buffered(self) -> Found:
-        """Whether answers are collected."""
-        if self._buffered is None:
-            self._buffered = (
-                self.flag(f"{self.module}_buffering") if self.module in _BUFFERED_MODULES else (NO, self.hard_wired)
-            )
-        return self._buffered
-
-    @property
-    def handshake(self) -> Found:
-        """Whether a WebSocket handshake passes."""
-        if self._handshake is None:
-            self._handshake = _upgrade(self)
-        return self._handshake
-
-    @property
-    def retried(self) -> Found:
-        """Whether requests are tried again."""
-        if self._retried is None:
-            self._retried = _retries(self)
-        return self._retried
-
-    @property
-    def http_version(self) -> Found:
-        """What is spoken to the origin."""
-        if self._http_version is None:
-            if self.module == "proxy":
-                text, why = self.plain("proxy_http_version")
-                self._http_version = (_VERSIONS.get(text) or Between("1.0", "2")), why
-            else:
-                self._http_version = (exactly("2") if self.module == "grpc" else Between("1.0", "1.1")), self.hard_wired
-        return self._http_version
-
-    @property
-    def target(self) -> Target:
-        """The groups that requests can go to."""
-        if self._target is None:
-            self._target = self.reader.target(self.location, self.handler)
-        return self._target
-
-    @property
-    def hard_wired(self) -> Evidence:
-        """The ``*_pass`` as evidence: its module does so whatever is set."""
-        return self.why(self.handler) if self.handler else self.reader.stated("no *_pass")
-
-    @property
-    def content_types(self) -> tuple[str, ...]:
-        """Of the stream: event streams, unless something else is known."""
-        return _content_types(self.protocol or ("grpc" if self.module == "grpc" else "sse"))
-
-    def typed(self, directive: str) -> Between[bool]:
-        """Whether a filter with that list of types takes the stream's; ``text/html`` is always in the list."""
-        wanted = {word.lower() for line in self.lines(directive) for word in line.args}
-        if "*" in wanted:
-            return YES
-        types = self.content_types
-        if not types:
-            # Ordinary answers may be of any type.
-            return EITHER
-        found = [each in wanted for each in types]
-        return Between(all(found), any(found))
+            low, high = min(low, other.low), max(high, other.high)
+    # Words have no order: either it is one, or it may be any.
+    if name in {"upstream_connection_header", "session_affinity"} and low != high:
+        return ANY_TEXT
+    return Between(low, high)
 
 
-_VERSIONS = {version: exactly(version) for version in ("1.0", "1.1", "2")}
-_SETS_HEADERS = frozenset({"proxy", "grpc"})
-_BUFFERED_MODULES = frozenset({"proxy", "fastcgi", "uwsgi", "scgi"})
-"""Those that can collect what they read from an origin; the others never do."""
-
-
-@cache
-def _content_types(protocol: str) -> tuple[str, ...]:
-    known = protocols().get(protocol)
-    return known.content_types if known else ()
+def _any_of(one: Between[bool], other: Between[bool]) -> Between[bool]:
+    """Whether one or the other, or both, are so."""
+    return Between(one.low or other.low, one.high or other.high)
 
 
 # ---- the properties ----
 
 
-def response_buffering(place: _Place) -> Found:
+def _remembered(function: Callable[[Place], Found]) -> Callable[[Place], Found]:
+    """For a property that others hang on: worked out once a place."""
+    name = function.__name__
+
+    @wraps(function)
+    def once(place: Place) -> Found:
+        found = place.found.get(name)
+        if found is None:
+            found = place.found[name] = function(place)
+        return found
+
+    return once
+
+
+def response_buffering(place: Place) -> Found:
     """``proxy_buffering`` and its kind; gRPC is never buffered."""
     return place.buffered
 
 
-def stalls_on(place: _Place) -> Found:
+def stalls_on(place: Place) -> Found:
     """Where small events wait: in a buffer for an origin that does not chunk, in a compressor, in the TLS layer of an HTTP/1.1 client.
 
     Unbuffered, each read is flushed through everything; only filters that look for text, or for whole documents, still hold some back.
@@ -684,7 +248,7 @@ def stalls_on(place: _Place) -> Found:
     return Between(surely & served.low, perhaps & served.high), why
 
 
-def _held_when_buffered(place: _Place, why: Evidence) -> tuple[Transports, Transports, Evidence]:
+def _held_when_buffered(place: Place, why: Evidence) -> tuple[Transports, Transports, Evidence]:
     compressed, compressed_by = compression(place)
     if compressed.low or place.module != "proxy":
         return TRANSPORTS, TRANSPORTS, compressed_by if compressed.low else why
@@ -707,7 +271,7 @@ def _throttles(limit: Directive) -> bool:
     return rate is None or 0 < rate < 4096  # noqa: PLR2004 - some ten small events a second
 
 
-def _held_by_filters(place: _Place) -> tuple[Transports, Transports, Directive | None]:
+def _held_by_filters(place: Place) -> tuple[Transports, Transports, Directive | None]:
     """What holds a stream back although it is not buffered, surely and perhaps."""
     none: Transports = frozenset()
     for line in place.lines("sub_filter"):
@@ -747,7 +311,7 @@ _PERHAPS_WHOLE_BODY = frozenset(
 """Filters of third parties, and programs, that may."""
 
 
-def request_buffering(place: _Place) -> Found:
+def request_buffering(place: Place) -> Found:
     """``proxy_request_buffering``; off, a body of unknown length, as a stream's is, still waits where the origin could not take its chunks."""
     mirrored = place.line("mirror")
     if mirrored is not None and mirrored.args != ("off",):
@@ -757,7 +321,7 @@ def request_buffering(place: _Place) -> Found:
     early, early_by = _reads_early(place)
     if early.high and early_by:
         return early, place.why(early_by)
-    if place.module not in _BUFFERED_MODULES:
+    if place.module not in BUFFERED_MODULES:
         return NO, place.hard_wired
     on, why = place.flag(f"{place.module}_request_buffering")
     if on.low:
@@ -779,7 +343,7 @@ def request_buffering(place: _Place) -> Found:
     return on, why
 
 
-def _reads_early(place: _Place) -> tuple[Between[bool], Directive | None]:
+def _reads_early(place: Place) -> tuple[Between[bool], Directive | None]:
     """Whether the body is read before a location is even chosen: any text but "" and "0" says so, by nginx's source even ``off``."""
     read_early, decided_by = NO, None
     for line in place.lines("client_body_early_read"):
@@ -793,7 +357,8 @@ def _reads_early(place: _Place) -> tuple[Between[bool], Directive | None]:
     return read_early, decided_by
 
 
-def compression(place: _Place) -> Found:
+@_remembered
+def compression(place: Place) -> Found:
     """``gzip`` where its types take in the stream's; a compressor of third parties likewise."""
     on, why = place.flag("gzip")
     if on.high:
@@ -827,7 +392,7 @@ _BROWSERS = (
 )
 
 
-def _no_browser(place: _Place) -> Between[bool]:
+def _no_browser(place: Place) -> Between[bool]:
     """Whether ``gzip_disable`` keeps today's browsers out."""
     patterns = [
         word for line in place.lines("gzip_disable") for word in line.args if word not in {"msie6", "degradation"}
@@ -848,14 +413,15 @@ def _or_all(pattern: str) -> str:
     return pattern
 
 
-def caching(place: _Place) -> Found:
+@_remembered
+def caching(place: Place) -> Found:
     """``proxy_cache`` or ``proxy_store``; an unbuffered answer is never stored in a cache."""
     line = _store_line(place)
     if line is None:
         cache = place.line(f"{place.module}_cache") or place.line(f"{place.module}_store")
         if cache is not None:
             return NO, place.why(cache)
-        if place.module not in _BUFFERED_MODULES:
+        if place.module not in BUFFERED_MODULES:
             return NO, place.hard_wired
         return NO, place.reader.silence(f"{place.module}_cache")[1]
     buffered, buffered_by = place.buffered
@@ -877,9 +443,9 @@ def caching(place: _Place) -> Found:
     return Between(stored.low and buffered.low, high=True), place.why(line)
 
 
-def _store_line(place: _Place) -> Directive | None:
+def _store_line(place: Place) -> Directive | None:
     """The ``*_cache`` or ``*_store`` that is switched on; of both, the one of the inner level, which switches the other off."""
-    if place.module not in _BUFFERED_MODULES:
+    if place.module not in BUFFERED_MODULES:
         return None
     for level in place.level.levels():
         for name in (f"{place.module}_cache", f"{place.module}_store"):
@@ -889,7 +455,7 @@ def _store_line(place: _Place) -> Directive | None:
     return None
 
 
-def _zone(place: _Place, line: Directive) -> Between[bool]:
+def _zone(place: Place, line: Directive) -> Between[bool]:
     """Whether a ``*_cache`` names a zone: a variable may also say ``off``."""
     values = place.reader.variables.values(line.args[0], PLAIN, place.location)
     if values is None:
@@ -902,17 +468,14 @@ def _is_true(text: str) -> bool:
     return "$" not in text and text not in {"", "0"}
 
 
-def upstream_http_version(place: _Place) -> Found:
+def upstream_http_version(place: Place) -> Found:
     """``proxy_http_version``; ``grpc_pass`` speaks HTTP/2. FastCGI, uwsgi and SCGI are no HTTP: what they can do lies between 1.0 and 1.1."""
     return place.http_version
 
 
-def upgrade(place: _Place) -> Found:
+@_remembered
+def upgrade(place: Place) -> Found:
     """A WebSocket handshake passes if both its headers are set, in HTTP/1.1, and nothing that it needs is dropped."""
-    return place.handshake
-
-
-def _upgrade(place: _Place) -> Found:
     if place.module not in {"proxy", "uwsgi", "scgi"}:
         return NO, place.hard_wired
     passed, why = _handshake_passes(place)
@@ -925,7 +488,7 @@ def _upgrade(place: _Place) -> Found:
     return passed, why
 
 
-def _handshake_passes(place: _Place) -> Found:
+def _handshake_passes(place: Place) -> Found:
     passed, why = YES, place.hard_wired
     if place.module == "proxy":
         version, why = place.http_version
@@ -951,7 +514,7 @@ def _handshake_passes(place: _Place) -> Found:
     return passed, why
 
 
-def _carries(place: _Place, name: str, token: str) -> Found:
+def _carries(place: Place, name: str, token: str) -> Found:
     """Whether a handshake reaches the origin with that token in a header."""
     found = place.header(name, HANDSHAKE)
     if found is None:
@@ -967,12 +530,12 @@ def _carries(place: _Place, name: str, token: str) -> Found:
     return Between(all(has), any(has)), place.why(line)
 
 
-def _passes_headers(place: _Place) -> Found:
+def _passes_headers(place: Place) -> Found:
     """Whether the client's own headers reach the origin."""
     return place.flag(f"{place.module}_pass_request_headers")
 
 
-def _needed_headers(place: _Place) -> Iterable[Evidence]:
+def _needed_headers(place: Place) -> Iterable[Evidence]:
     """What takes the key or the version from a handshake."""
     passes, why = _passes_headers(place)
     for name in ("sec-websocket-key", "sec-websocket-version"):
@@ -983,7 +546,7 @@ def _needed_headers(place: _Place) -> Iterable[Evidence]:
             yield place.why(found[1])
 
 
-def _hidden_headers(place: _Place) -> Iterable[Evidence]:
+def _hidden_headers(place: Place) -> Iterable[Evidence]:
     """What takes the answer's Upgrade or Accept header away, without which a client does not take it for a 101."""
     passed = _names(place, f"{place.module}_pass_header")
     for line in place.lines(f"{place.module}_hide_header"):
@@ -991,46 +554,47 @@ def _hidden_headers(place: _Place) -> Iterable[Evidence]:
             yield place.why(line)
 
 
-def _other_method(place: _Place) -> Iterable[Evidence]:
+def _other_method(place: Place) -> Iterable[Evidence]:
     line = place.line(f"{place.module}_method")
     if line is not None and line.args and "$" not in line.args[0] and line.args[0].upper() != "GET":
         yield place.why(line)
 
 
-def _names(place: _Place, directive: str) -> set[str]:
+def _names(place: Place, directive: str) -> set[str]:
     return {line.args[0].lower() for line in place.lines(directive) if line.args}
 
 
-def _default_connection(place: _Place) -> str:
+def _default_connection(place: Place) -> str:
     """What the proxy module sends as ``Connection`` if nothing is set: ``close`` before 1.29.7, in HTTP/1.x."""
     version, _ = place.http_version
     return "" if facts.has(place.version, "keepalive_by_default") or version.low == "2" else "close"
 
 
-def upstream_connection_header(place: _Place) -> Found:
+@_remembered
+def upstream_connection_header(place: Place) -> Found:
     """What is set as ``Connection``, for a request without ``Upgrade``; maps are folded."""
     found = place.header("connection", PLAIN)
     if found is not None:
         values, line = found
         if values is None or len(values) > 1:
-            return _ANY_TEXT, place.why(line)
+            return ANY_TEXT, place.why(line)
         return exactly(next(iter(values))), place.why(line)
     if place.module in {"proxy", "grpc"}:
         text = _default_connection(place) if place.module == "proxy" else ""
         return exactly(text), place.default(f"{place.module}_set_header Connection {text or _EMPTY}")
-    passes, why = _passes_headers(place) if place.module in _BUFFERED_MODULES else (NO, place.hard_wired)
-    return (_ANY_TEXT if passes.high else exactly("")), why
+    passes, why = _passes_headers(place) if place.module in BUFFERED_MODULES else (NO, place.hard_wired)
+    return (ANY_TEXT if passes.high else exactly("")), why
 
 
 _EMPTY = '""'
 
 
-def connect_timeout(place: _Place) -> Found:
+def connect_timeout(place: Place) -> Found:
     """``proxy_connect_timeout`` and its kind; 0 is at once, not never."""
     return place.seconds(f"{place.module}_connect_timeout")
 
 
-def upstream_idle_timeout(place: _Place) -> Found:
+def upstream_idle_timeout(place: Place) -> Found:
     """``proxy_read_timeout`` and its kind. Over QUIC a stream also ends with its connection, whose silence ``keepalive_timeout`` limits
     unless the client keeps it awake.
     """
@@ -1047,7 +611,7 @@ def upstream_idle_timeout(place: _Place) -> Found:
     return value, why
 
 
-def client_idle_timeout(place: _Place) -> Found:
+def client_idle_timeout(place: Place) -> Found:
     """``client_body_timeout``, for bodies; a WebSocket's silence is a matter of the read timeout, which traffic of either side restarts.
 
     Where a handshake would pass and nobody says what the route carries, it can be either.
@@ -1055,7 +619,7 @@ def client_idle_timeout(place: _Place) -> Found:
     body = place.seconds("client_body_timeout")
     if place.protocol not in {None, "websocket"}:
         return body
-    upgraded, _ = place.handshake
+    upgraded, _ = upgrade(place)
     if not upgraded.high:
         return body
     socket = place.seconds(f"{place.module}_read_timeout")
@@ -1065,29 +629,26 @@ def client_idle_timeout(place: _Place) -> Found:
     return value, (body[1] if body[0] == value else socket[1])
 
 
-def send_timeout(place: _Place) -> Found:
+def send_timeout(place: Place) -> Found:
     """``send_timeout``: it runs only while the client takes nothing."""
     return place.seconds("send_timeout")
 
 
-def total_timeout(place: _Place) -> Found:
+def total_timeout(place: Place) -> Found:
     """Nginx has none."""
     return exactly(FOREVER), place.reader.stated("nginx has no limit on a whole exchange")
 
 
-def request_body_limit(place: _Place) -> Found:
+def request_body_limit(place: Place) -> Found:
     """``client_max_body_size``; 0 is no limit."""
     text, why = place.plain("client_max_body_size")
     value = size(text)
-    return (_ANY_NUMBER if value is None else exactly(float(value) if value else FOREVER)), why
+    return (ANY_NUMBER if value is None else exactly(float(value) if value else FOREVER)), why
 
 
-def retries(place: _Place) -> Found:
+@_remembered
+def retries(place: Place) -> Found:
     """``proxy_next_upstream`` where there is another server to try, or a kept connection that may turn out broken."""
-    return place.retried
-
-
-def _retries(place: _Place) -> Found:
     wanted, why = _tried_on(place)
     if not wanted:
         return NO, why
@@ -1109,7 +670,7 @@ def _retries(place: _Place) -> Found:
     return EITHER, place.why(decided_by) if decided_by else why
 
 
-def _tried_on(place: _Place) -> tuple[frozenset[str], Evidence]:
+def _tried_on(place: Place) -> tuple[frozenset[str], Evidence]:
     """The conditions for another try, none where it is switched off."""
     name = f"{place.module}_next_upstream"
     line = place.line(name)
@@ -1124,23 +685,23 @@ def _conditions(words: tuple[str, ...]) -> frozenset[str]:
     return frozenset() if "off" in words or words == ("non_idempotent",) else frozenset(words)
 
 
-def _reuses(place: _Place) -> bool:
+def _reuses(place: Place) -> bool:
     """Whether requests let the origin keep the connection."""
     version, _ = place.http_version
     connection, _ = upstream_connection_header(place)
     return version.high != "1.0" and "close" not in connection.low.lower()
 
 
-def retries_non_idempotent(place: _Place) -> Found:
+def retries_non_idempotent(place: Place) -> Found:
     """A POST that was sent is sent again only with ``non_idempotent``."""
-    again, why = place.retried
+    again, why = retries(place)
     if not again.high:
         return NO, why
     wanted, why = _tried_on(place)
     return (again if "non_idempotent" in wanted else NO), why
 
 
-def error_interception(place: _Place) -> Found:
+def error_interception(place: Place) -> Found:
     """``proxy_intercept_errors`` with an ``error_page`` for any error code."""
     if place.module in {"memcached", "tunnel"}:
         return NO, place.hard_wired
@@ -1155,9 +716,9 @@ def error_interception(place: _Place) -> Found:
     )
 
 
-def honors_x_accel_buffering(place: _Place) -> Found:
+def honors_x_accel_buffering(place: Place) -> Found:
     """Unless ``proxy_ignore_headers`` names it; gRPC never looks at it."""
-    if place.module not in _BUFFERED_MODULES:
+    if place.module not in BUFFERED_MODULES:
         return NO, place.hard_wired
     for line in place.lines(f"{place.module}_ignore_headers"):
         if any(word.lower() == "x-accel-buffering" for word in line.args):
@@ -1166,7 +727,7 @@ def honors_x_accel_buffering(place: _Place) -> Found:
     return YES, place.why(lines[0]) if lines else place.default(f"{place.module}_ignore_headers: none")
 
 
-def forwards_x_accel_buffering(place: _Place) -> Found:
+def forwards_x_accel_buffering(place: Place) -> Found:
     """Only with ``proxy_pass_header``, which wins over ``proxy_hide_header``."""
     for line in place.lines(f"{place.module}_pass_header"):
         if line.args and line.args[0].lower() == "x-accel-buffering":
@@ -1174,7 +735,7 @@ def forwards_x_accel_buffering(place: _Place) -> Found:
     return NO, place.default(f"{place.module}_pass_header: X-Accel-Buffering is hidden")
 
 
-def accept_encoding_forwarded(place: _Place) -> Found:
+def accept_encoding_forwarded(place: Place) -> Found:
     """The client's, unless another is set."""
     found = place.headers.get("accept-encoding")
     if found:
@@ -1183,7 +744,7 @@ def accept_encoding_forwarded(place: _Place) -> Found:
             return YES, place.why(line)
         names = place.reader.variables.values(text, PLAIN, place.location)
         return (EITHER if names is None else NO), place.why(line)
-    if place.module not in {*_BUFFERED_MODULES, "grpc"}:
+    if place.module not in {*BUFFERED_MODULES, "grpc"}:
         return NO, place.hard_wired
     if place.module == "grpc":
         return YES, place.default("grpc_set_header: Accept-Encoding passes")
@@ -1191,12 +752,12 @@ def accept_encoding_forwarded(place: _Place) -> Found:
     return passes, place.default(f"{place.module}_set_header: Accept-Encoding passes") if why.kind == "default" else why
 
 
-def client_http_versions(place: _Place) -> Found:
+def client_http_versions(place: Place) -> Found:
     """What the server's listeners speak."""
     return place.clients.versions, _listening(place)
 
 
-def _listening(place: _Place) -> Evidence:
+def _listening(place: Place) -> Evidence:
     clients = place.clients
     if clients.decided_by is not None:
         return place.around(clients.decided_by)
@@ -1205,7 +766,7 @@ def _listening(place: _Place) -> Evidence:
     return place.default("listen 80")
 
 
-def grpc(place: _Place) -> Found:
+def grpc(place: Place) -> Found:
     """HTTP/2 on both sides and trailers: ``grpc_pass``, or ``proxy_pass`` over HTTP/2 that asks for trailers and passes them."""
     clients = place.clients.versions
     speaks = Between("2" in clients.low, "2" in clients.high)
@@ -1230,11 +791,11 @@ def grpc(place: _Place) -> Found:
     return passes, why if passes.exact and passes.low else _listening(place)
 
 
-def session_affinity(place: _Place) -> Found:
+def session_affinity(place: Place) -> Found:
     """The group's ``hash``, ``ip_hash`` or ``sticky``."""
     groups = place.target.groups
     if not groups:
-        return _ANY_TEXT, place.why(place.handler) if place.handler else place.reader.stated("no *_pass")
+        return ANY_TEXT, place.why(place.handler) if place.handler else place.reader.stated("no *_pass")
     value = _hull("session_affinity", [group.affinity for group in groups])
     decided_by = next((group.chosen_by for group in groups if group.chosen_by), None)
     if decided_by is not None:
@@ -1242,20 +803,20 @@ def session_affinity(place: _Place) -> Found:
     return value, place.default("upstream: round robin")
 
 
-def query_logged(place: _Place) -> Found:
+def query_logged(place: Place) -> Found:
     """Whether a log in force has a format that holds the query."""
     kept, decided_by = place.reader.logs.keeps(list(place.lines("access_log")), place.location)
     return kept, place.why(decided_by) if decided_by else place.default("access_log logs/access.log combined")
 
 
-def abort_propagates(place: _Place) -> Found:
+def abort_propagates(place: Place) -> Found:
     """Unless ``proxy_ignore_client_abort`` says otherwise; for a store, and for a cache until the answer forbids to keep it, nginx reads on.
 
     So with a cache it hangs on the answer, even unbuffered, where nothing is stored in the end: measured on 1.22 and 1.30, a silent stream
     without ``Cache-Control`` runs on, one with ``no-cache`` ends at once. Where ``proxy_cache_valid`` says how long to keep it, an ordinary
     answer is kept.
     """
-    if place.module not in _BUFFERED_MODULES:
+    if place.module not in BUFFERED_MODULES:
         return YES, place.hard_wired
     ignored, why = place.flag(f"{place.module}_ignore_client_abort")
     if ignored.low:
@@ -1269,13 +830,13 @@ def abort_propagates(place: _Place) -> Found:
     return Between(not ignored.high, high=True), why
 
 
-def _keeps_ordinary_answers(place: _Place) -> bool:
+def _keeps_ordinary_answers(place: Place) -> bool:
     """Whether ``proxy_cache_valid`` speaks of a 200: it does by itself, for a time alone."""
     valid = place.lines(f"{place.module}_cache_valid")
     return any(len(line.args) == 1 or {"200", "any"} & set(line.args[:-1]) for line in valid)
 
 
-def max_streams(place: _Place) -> Found:
+def max_streams(place: Place) -> Found:
     """The smallest of the workers' slots, of ``limit_conn`` with a key that all clients share, and of ``max_conns``."""
     workers = place.reader.workers
     low, high, why = workers.streams.low, workers.streams.high, workers.evidence
@@ -1286,7 +847,7 @@ def max_streams(place: _Place) -> Found:
     return Between(low, high), why
 
 
-def _limits(place: _Place) -> Iterable[tuple[Between[float], Evidence]]:
+def _limits(place: Place) -> Iterable[tuple[Between[float], Evidence]]:
     if place.flag("limit_conn_dry_run")[0].low:
         return
     for line in place.lines("limit_conn"):
@@ -1315,7 +876,7 @@ _SERVER: World = {
 """What is the same for all requests of a server."""
 
 
-def _connections(place: _Place, workers: _Workers) -> Iterable[tuple[Between[float], Evidence]]:
+def _connections(place: Place, workers: Workers) -> Iterable[tuple[Between[float], Evidence]]:
     target = place.target
     caps = [_cap(group, workers) for group in target.groups]
     if not caps or not target.certain:
@@ -1325,14 +886,14 @@ def _connections(place: _Place, workers: _Workers) -> Iterable[tuple[Between[flo
         yield Between(min(cap.low for cap in caps), max(cap.high for cap in caps)), place.around(limited_by, own=True)
 
 
-def _cap(group: Group, workers: _Workers) -> Between[float]:
+def _cap(group: Group, workers: Workers) -> Between[float]:
     if group.shared or group.most == FOREVER:
         return exactly(group.most)
     # Each worker counts for itself.
     return Between(group.most, group.most * workers.processes.high)
 
 
-PROPERTIES: tuple[tuple[str, Callable[[_Place], Found]], ...] = tuple(
+PROPERTIES: tuple[tuple[str, Callable[[Place], Found]], ...] = tuple(
     (function.__name__, function)
     for function in (
         response_buffering, stalls_on, request_buffering, compression, caching, upstream_http_version, upgrade, upstream_connection_header,
@@ -1342,5 +903,3 @@ PROPERTIES: tuple[tuple[str, Callable[[_Place], Found]], ...] = tuple(
     )
 )  # fmt: skip
 """Every property's reader, in the order of :class:`~proxycfg.behavior.Behavior`."""
-
-__all__ = ["PROPERTIES", "EvidenceKind", "Mapping", "read", "read_location"]

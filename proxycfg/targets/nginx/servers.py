@@ -214,9 +214,9 @@ def _locations(config: Config, level: Level, server: Server, parent: Location | 
 
 def location_match(directive: Directive) -> tuple[LocationKind, str]:
     """The kind of match and its argument; nginx takes the modifier glued to the argument as well (``=/x``, ``~\\.php$``)."""
-    if len(directive.args) > 1:
-        return _MODIFIERS.get(directive.args[0], "prefix"), directive.args[1]
-    word = directive.args[0]
+    word, *rest = directive.args
+    if rest:
+        return _MODIFIERS.get(word, "prefix"), rest[0]
     for modifier in ("^~", "~*", "=", "~"):
         if word.startswith(modifier):
             return _MODIFIERS[modifier], word[len(modifier) :]
@@ -309,13 +309,12 @@ def _find(level: Locations, path: str) -> tuple[bool, Location | None, bool]:
     slashed = level.prefixes.get(path + "/")
     if slashed is not None and _redirects(slashed):
         return True, slashed, True
-    if chosen is not None and chosen.inside is not None:
+    result = chosen
+    if chosen is not None:
         final, inner, redirect = _find(chosen.inside, path)
         if final:
             return True, inner, redirect
         result = inner or chosen
-    else:
-        result = chosen
     if chosen is None or chosen.kind != "no-regex":
         for location in level.regexes:
             if search(location.name, path, ignore_case=location.kind == "regex-i"):

@@ -235,6 +235,7 @@ class _Writing:
             "inactive": quote.seconds(max(facts.CACHE_INACTIVE, *(math.ceil(route.cache) for route in spec.routes))),
             "cache_lock": quote.seconds(facts.CACHE_LOCK),
             "servers": servers,
+            "error_codes": Quoted(_ERROR_CODES),
             "allows": any(route.methods for route in spec.routes),
             "connect_timeout": quote.seconds(facts.CONNECT_TIMEOUT),
             "send_timeout": quote.seconds(facts.SEND_TIMEOUT),
@@ -478,6 +479,8 @@ class _Writing:
 
 
 _ERRORS = Errors("/.proxycfg/error")
+_ERROR_CODES = "400 403 404 405 413 414 416 421 429 500 501 502 503 504 505"
+"""What nginx may answer by itself; one line in a location replaces all those of the server, so it must hold them all."""
 
 _CORS_HEADERS = (
     "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",

@@ -1,0 +1,454 @@
+"""One location as a request finds it, and what reading many of them has in common.
+
+A :class:`Reader` holds what is worked out once for an http block and a version; a :class:`Place` is one location, with the settings in force
+there, the module that carries its requests, and who its clients are. What all that comes to is in :mod:`proxycfg.targets.nginx.read`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from proxycfg.behavior import ANYTHING, EITHER, FOREVER, NO, YES, Between, exactly
+from proxycfg.protocols import protocols
+from proxycfg.reading import Evidence
+from proxycfg.source import Span
+from proxycfg.targets.nginx import defaults, facts
+from proxycfg.targets.nginx.access_log import AccessLogs
+from proxycfg.targets.nginx.clients import Clients, Sockets
+from proxycfg.targets.nginx.scope import Level
+from proxycfg.targets.nginx.servers import Http, Location
+from proxycfg.targets.nginx.syntax import Directive
+from proxycfg.targets.nginx.understood import not_understood
+from proxycfg.targets.nginx.upstreams import Target, Upstreams
+from proxycfg.targets.nginx.variables import PLAIN, Values, Variables, World
+
+Found = tuple[Between[Any], Evidence]
+"""A property's value, and what decides it."""
+
+# ---- numbers as nginx writes them ----
+
+_TIME = re.compile(r"(\d+)(ms|[smhdwMy])?")
+_UNITS = {
+    "ms": 0.001,
+    "s": 1.0,
+    "": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "w": 7 * 86400.0,
+    "M": 30 * 86400.0,
+    "y": 365 * 86400.0,
+}
+_SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+
+
+@lru_cache(4096)
+def seconds(text: str) -> float | None:
+    """A duration such as ``60``, ``1500ms`` or ``1h 30m``; None if it is none."""
+    words = text.replace(" ", "")
+    parts = [(match[1], match[2] or "") for match in _TIME.finditer(words)]
+    if not parts or "".join(number + unit for number, unit in parts) != words:
+        return None
+    millis = sum(round(int(number) * _UNITS[unit] * 1000) for number, unit in parts)
+    return millis / 1000
+
+
+@lru_cache(4096)
+def size(text: str) -> int | None:
+    """A size such as ``512``, ``8k`` or ``1g``; None if it is none."""
+    match = re.fullmatch(r"(\d+)([kKmMgG]?)", text)
+    return int(match[1]) * _SIZES[match[2].lower()] if match else None
+
+
+ANY_NUMBER = Between(0.0, FOREVER)
+ANY_TEXT = Between("", ANYTHING)
+
+
+_SWITCHES = {"on": YES, "off": NO}
+"""Anything else is nothing that nginx would start with."""
+
+
+@lru_cache(4096)
+def _duration(text: str) -> Between[float]:
+    value = seconds(text)
+    return ANY_NUMBER if value is None else exactly(value)
+
+
+# ---- what is worked out once for a whole configuration ----
+
+
+class Workers(NamedTuple):
+    """How many streams the workers hold together, at least and at most, and how many workers there are."""
+
+    streams: Between[float]
+    processes: Between[float]
+    evidence: Evidence
+
+
+class Reader:
+    """One http block and one version, and what reading its locations takes that is the same for many of them."""
+
+    def __init__(self, http: Http, version: str) -> None:
+        """Little happens here; the rest when it is first needed."""
+        self.http = http
+        self.version = version
+        self.variables = Variables(http)
+        self.sockets = Sockets(http, version)
+        self.upstreams = Upstreams(http, self.variables)
+        self.logs = AccessLogs(http, self.variables)
+        self._own_evidence: dict[int, Evidence] = {}
+        self._inherited_evidence: dict[int, Evidence] = {}
+        self._defaults: dict[str, Evidence] = {}
+        self._silences: dict[str, tuple[str, Evidence]] = {}
+        self._not_understood: dict[int, tuple[Span, ...]] = {}
+        self._targets: dict[str, Target] = {}
+        self._workers: Workers | None = None
+        self._zones: dict[str, Directive] | None = None
+
+    def evidence(self, directive: Directive, *, own: bool) -> Evidence:
+        """A directive as evidence: its text, its place, and whether it stands in the route's own block."""
+        known = self._own_evidence if own else self._inherited_evidence
+        found = known.get(id(directive))
+        if found is None:
+            found = known[id(directive)] = Evidence(
+                "config" if own else "inherited", _text_of(directive), directive.span
+            )
+        return found
+
+    def silence(self, name: str) -> tuple[str, Evidence]:
+        """The version's default for a directive that is not there, and that as evidence."""
+        found = self._silences.get(name)
+        if found is None:
+            text = " ".join(defaults.default(name, self.version) or ())
+            why = self.default(f"{name} {text}") if text else self.stated(f"{name}: nginx {self.version} has none")
+            found = self._silences[name] = text, why
+        return found
+
+    def default(self, text: str) -> Evidence:
+        """Silence as evidence: what the version does by itself."""
+        found = self._defaults.get(text)
+        if found is None:
+            found = self._defaults[text] = Evidence("default", f"{text} (default of {self.version})")
+        return found
+
+    def stated(self, text: str) -> Evidence:
+        """Silence as evidence, where there is nothing to set."""
+        found = self._defaults.get(text)
+        if found is None:
+            found = self._defaults[text] = Evidence("default", text)
+        return found
+
+    def not_understood(self, location: Location, levels: Sequence[Level]) -> tuple[Span, ...]:
+        """What stands in or above a location that matters and is not modelled, from the outside in."""
+        found = [self._level_not_understood(location.level)]
+        found += [self._level_not_understood(level) for level in levels if level is not location.level]
+        for level in levels:
+            handler = level.handler()
+            for group in self.target(location, handler.directive if handler else None).groups:
+                if group.directive is not None:
+                    found.append(
+                        self._level_not_understood(self.http.upstreams[group.directive.args[0]], upstream=True)
+                    )
+        return tuple(dict.fromkeys(span for spans in found for span in spans)) if any(found) else ()
+
+    def _level_not_understood(self, level: Level, *, upstream: bool = False) -> tuple[Span, ...]:
+        found = self._not_understood.get(id(level))
+        if found is None:
+            above = self._level_not_understood(level.above) if level.above is not None and not upstream else ()
+            context = "upstream" if upstream else level.kind
+            own = tuple(child.span for child in level.children if not_understood(child, context))
+            found = self._not_understood[id(level)] = above + own if own else above
+        return found
+
+    # ---- where requests go ----
+
+    def target(self, location: Location, handler: Directive | None) -> Target:
+        """The groups of servers that a location's requests can go to."""
+        if handler is None or not handler.args:
+            return Target((), certain=False)
+        text = handler.args[0]
+        if "$" not in text:
+            target = self._targets.get(text)
+            if target is None:
+                target = self._targets[text] = Target((self.upstreams.named(text),), certain=True)
+            return target
+        values = self.variables.values(text, PLAIN, location)
+        if values is None:
+            # The part before the first variable may still name the group: `http://backend$request_uri`.
+            head = text.partition("$")[0]
+            if re.fullmatch(r"[a-z]+://[^/$]+/.*", head):
+                return Target((self.upstreams.named(head),), certain=True)
+            known = re.fullmatch(r"([a-z]+://[^/$]+)\$\{?(?:request_uri|uri|document_uri|is_args)\b.*", text)
+            if known is not None or (
+                re.fullmatch(r"[a-z]+://[^/$]+\$\{?\w+\}?", text) and head.partition("://")[2].lower() in self._names
+            ):
+                return Target((self.upstreams.named(head),), certain=True)
+            return Target((), certain=False)
+        return Target(tuple(self.upstreams.named(value) for value in sorted(values)), certain=True)
+
+    @property
+    def _names(self) -> set[str]:
+        return {name.lower() for name in self.http.upstreams}
+
+    # ---- what the main context says ----
+
+    @property
+    def workers(self) -> Workers:
+        """Streams that all workers together have slots for: a client and an origin connection each, beside the listeners."""
+        if self._workers is None:
+            self._workers = self._read_workers()
+        return self._workers
+
+    def _read_workers(self) -> Workers:
+        main = self.http.level.above
+        if main is None or self.http.config.context != "main":
+            return Workers(
+                ANY_NUMBER,
+                Between(1.0, FOREVER),
+                self.stated("worker_connections of the main file, which is not at hand"),
+            )
+        events = [line for block in main.own.get("events", []) for line in self.http.config.block(block)]
+        connections = next((line for line in events if line.name == "worker_connections" and line.args), None)
+        text, evidence = (
+            (connections.args[0], self.evidence(connections, own=False))
+            if connections
+            else self.silence("worker_connections")
+        )
+        slots = float(text) if text.isdigit() else math.nan
+        files = main.own.get("worker_rlimit_nofile", [])
+        if files and files[0].args and files[0].args[0].isdigit() and int(files[0].args[0]) < slots:
+            slots, evidence = float(files[0].args[0]), self.evidence(files[0], own=False)
+        processes = self._processes(main)
+        if math.isnan(slots):
+            return Workers(ANY_NUMBER, processes, evidence)
+        held = facts.streams_held(int(slots), self.sockets.count + self._other_sockets(main))
+        return Workers(Between(held * processes.low, held * processes.high), processes, evidence)
+
+    def _processes(self, main: Level) -> Between[float]:
+        stated = main.own.get("worker_processes", [])
+        text = stated[0].args[0] if stated and stated[0].args else "1"
+        # As many as there are cores, which only the machine knows.
+        return exactly(float(text)) if text.isdigit() and int(text) > 0 else Between(1.0, FOREVER)
+
+    def _other_sockets(self, main: Level) -> int:
+        found: set[tuple[str, ...]] = set()
+        todo = [*main.own.get("stream", []), *main.own.get("mail", [])]
+        while todo:
+            block = todo.pop()
+            for line in self.http.config.block(block):
+                if line.name == "listen" and line.args:
+                    found.add((line.args[0], *(word for word in line.args[1:] if word == "udp")))
+                elif line.name == "server" and line.block is not None:
+                    todo.append(line)
+        return len(found)
+
+    def zone(self, name: str) -> Directive | None:
+        """The ``limit_conn_zone`` of that name."""
+        if self._zones is None:
+            self._zones = {}
+            for line in self.http.level.own.get("limit_conn_zone", []):
+                zone = next((word[5:].partition(":")[0] for word in line.args if word.startswith("zone=")), "")
+                self._zones[zone] = line
+        return self._zones.get(name)
+
+
+def _text_of(directive: Directive) -> str:
+    """As it stands, on one line, without the comments in between."""
+    text = directive.source
+    return (
+        text if "\n" not in text else " ".join(directive.text.text[word.start : word.end] for word in directive.words)
+    )
+
+
+UNTOLD = Evidence("default", "")
+"""In place of evidence where only values are wanted."""
+
+# ---- one location ----
+
+
+class Place:
+    """One location as a request may find it: the settings in force, the module that carries it, and who its clients are."""
+
+    __slots__ = (
+        "_buffered", "_headers", "_http_version", "_target", "clients", "force", "found", "handler", "level", "location", "module", "protocol",
+        "reader", "telling", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        reader: Reader,
+        location: Location,
+        level: Level,
+        clients: Clients,
+        protocol: str | None,
+        *,
+        telling: bool,
+    ) -> None:
+        """``level`` is the location's own, or that of a block inside it that replaces it; without ``telling`` no evidence is put together."""
+        self.reader = reader
+        self.version = reader.version
+        self.location = location
+        self.level = level
+        self.force = level.in_force
+        self.clients = clients
+        self.protocol = protocol
+        self.telling = telling
+        found = level.handler()
+        self.handler = found.directive if found else None
+        self.module = self.handler.name.removesuffix("_pass") if self.handler else "proxy"
+        self.found: dict[str, Found] = {}
+        self._headers: dict[str, list[tuple[str, Directive]]] | None = None
+        self._buffered: Found | None = None
+        self._http_version: Found | None = None
+        self._target: Target | None = None
+
+    def line(self, name: str) -> Directive | None:
+        """The plain directive in force."""
+        found = self.force.get(name)
+        return found[0] if found else None
+
+    def lines(self, name: str) -> Sequence[Directive]:
+        """The list in force."""
+        return self.force.get(name, ())
+
+    def why(self, directive: Directive) -> Evidence:
+        """A directive as evidence."""
+        if not self.telling:
+            return UNTOLD
+        own = self.level.own.get(directive.name)
+        if own is None and self.level is not self.location.level:
+            own = self.location.level.own.get(directive.name)
+        return self.reader.evidence(directive, own=own is not None and any(directive is each for each in own))
+
+    def around(self, directive: Directive, *, own: bool = False) -> Evidence:
+        """A directive outside of the location as evidence."""
+        return self.reader.evidence(directive, own=own) if self.telling else UNTOLD
+
+    def default(self, text: str) -> Evidence:
+        """What the version does by itself as evidence."""
+        return self.reader.default(text) if self.telling else UNTOLD
+
+    def plain(self, name: str) -> tuple[str, Evidence]:
+        """The first argument of a plain directive, or the version's default."""
+        found = self.force.get(name)
+        if found is None:
+            return self.reader.silence(name)
+        line = found[0]
+        return (line.args[0] if line.args else "", self.why(line) if self.telling else UNTOLD)
+
+    def flag(self, name: str) -> Found:
+        """A plain ``on`` or ``off``."""
+        text, why = self.plain(name)
+        # What a version does not have is off.
+        return _SWITCHES.get(text.lower(), EITHER if text else NO), why
+
+    def seconds(self, name: str) -> Found:
+        """A plain duration."""
+        found = self.force.get(name)
+        if found is None:
+            text, why = self.reader.silence(name)
+        else:
+            args = found[0].args
+            text, why = args[0] if len(args) == 1 else "", self.why(found[0])
+        return _duration(text), why
+
+    # ---- what the module sends to the origin ----
+
+    @property
+    def headers(self) -> dict[str, list[tuple[str, Directive]]]:
+        """The request headers that are set, by name in lower case; one may be set several times."""
+        if self._headers is None:
+            made: dict[str, list[tuple[str, Directive]]] = {}
+            self._headers = made
+            if self.module in _SETS_HEADERS:
+                for line in self.lines(f"{self.module}_set_header"):
+                    if len(line.args) > 1:
+                        made.setdefault(line.args[0].lower(), []).append((line.args[1], line))
+            else:
+                for line in self.lines(f"{self.module}_param"):
+                    if len(line.args) > 1 and line.args[0].startswith("HTTP_"):
+                        made.setdefault(line.args[0][5:].lower().replace("_", "-"), []).append((line.args[1], line))
+        return self._headers
+
+    def header(self, name: str, world: World) -> tuple[Values, Directive] | None:
+        """What the origin sees as that header, where the configuration sets it; an empty value is none."""
+        found = self.headers.get(name)
+        if not found:
+            return None
+        if len(found) == 1:
+            text, line = found[0]
+            return self.reader.variables.values(text, world, self.location), line
+        values: Values = frozenset({""})
+        for text, _ in found:
+            one = self.reader.variables.values(text, world, self.location)
+            if one is None or values is None:
+                values = None
+                continue
+            # Set twice, it is sent twice, which means the same as a list.
+            values = frozenset(", ".join(filter(None, (before, value))) for before in values for value in one)
+        return values, found[-1][1]
+
+    @property
+    def buffered(self) -> Found:
+        """Whether answers are collected."""
+        if self._buffered is None:
+            self._buffered = (
+                self.flag(f"{self.module}_buffering") if self.module in BUFFERED_MODULES else (NO, self.hard_wired)
+            )
+        return self._buffered
+
+    @property
+    def http_version(self) -> Found:
+        """What is spoken to the origin."""
+        if self._http_version is None:
+            if self.module == "proxy":
+                text, why = self.plain("proxy_http_version")
+                self._http_version = (_VERSIONS.get(text) or Between("1.0", "2")), why
+            else:
+                self._http_version = (exactly("2") if self.module == "grpc" else Between("1.0", "1.1")), self.hard_wired
+        return self._http_version
+
+    @property
+    def target(self) -> Target:
+        """The groups that requests can go to."""
+        if self._target is None:
+            self._target = self.reader.target(self.location, self.handler)
+        return self._target
+
+    @property
+    def hard_wired(self) -> Evidence:
+        """The ``*_pass`` as evidence: its module does so whatever is set."""
+        return self.why(self.handler) if self.handler else self.reader.stated("no *_pass")
+
+    @property
+    def content_types(self) -> tuple[str, ...]:
+        """Of the stream: event streams, unless something else is known."""
+        return _content_types(self.protocol or ("grpc" if self.module == "grpc" else "sse"))
+
+    def typed(self, directive: str) -> Between[bool]:
+        """Whether a filter with that list of types takes the stream's; ``text/html`` is always in the list."""
+        wanted = {word.lower() for line in self.lines(directive) for word in line.args}
+        if "*" in wanted:
+            return YES
+        types = self.content_types
+        if not types:
+            # Ordinary answers may be of any type.
+            return EITHER
+        found = [each in wanted for each in types]
+        return Between(all(found), any(found))
+
+
+_VERSIONS = {version: exactly(version) for version in ("1.0", "1.1", "2")}
+_SETS_HEADERS = frozenset({"proxy", "grpc"})
+BUFFERED_MODULES = frozenset({"proxy", "fastcgi", "uwsgi", "scgi"})
+"""Those that can collect what they read from an origin; the others never do."""
+
+
+@cache
+def _content_types(protocol: str) -> tuple[str, ...]:
+    known = protocols().get(protocol)
+    return known.content_types if known else ()
