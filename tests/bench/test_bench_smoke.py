@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.bench.__main__ import main
-from tests.bench.client import Stream
+from tests.bench.client import Job, Stream, seen
 from tests.bench.report import Bound, Part
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def test_the_quick_benchmark_tells_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,6 +41,26 @@ def test_the_client_reads_what_is_torn_and_sees_what_is_missing() -> None:
     assert list(stream.sent) == [1001.0, 1002.0, 1004.0]
     assert list(stream.lags) == [4.0, 3.0, 1.0]
     assert (stream.first, stream.disordered, stream.ended) == (5.0, 1, True)
+
+
+def test_a_lag_that_grows_is_seen() -> None:
+    """The first and the last second are those in which all streams run: what came before or after is not among them."""
+    job = Job(port=0, script="", events=30, streams=2)
+    streams = []
+    for late in (0.0, 1.0):
+        stream = Stream(socket.socket(), begun=100.0)
+        stream.sock.close()
+        for number in range(30):
+            sent = 100.0 + late + number / 10
+            stream.take(f"id: {number + 1}\ndata: {sent:017.6f}\n\n".encode(), sent + (sent - 100) / 100)
+        streams.append(stream)
+
+    told = seen(streams, job)
+
+    assert (told.lost, told.disordered) == (0, 0)
+    assert told.lag_first_second == pytest.approx(0.015, abs=1e-3)
+    assert told.lag_last_second == pytest.approx(0.024, abs=1e-3)
+    assert told.rate == pytest.approx(20, rel=0.1)
 
 
 def test_a_figure_that_is_no_number_holds_nothing() -> None:

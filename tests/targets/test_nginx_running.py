@@ -325,6 +325,7 @@ BAD = {
     "method": (b"POST /get HTTP/1.1\r\nHost: %h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 405),
     "trace": (b"TRACE /ws HTTP/1.1\r\nHost: %h\r\nConnection: close\r\n\r\n", 405),
     "body": (b"POST /small HTTP/1.1\r\nHost: %h\r\nConnection: close\r\nContent-Length: 11\r\n\r\n12345678901", 413),
+    "large body": (b"POST /small HTTP/1.1\r\nHost: %h\r\nConnection: close\r\nContent-Length: 99000000\r\n\r\n", 413),
     "stream": (b"POST /small-stream HTTP/1.1\r\nHost: %h\r\nConnection: close\r\n" + CHUNKS, 413),
     "origin down": (b"GET /down HTTP/1.1\r\nHost: %h\r\nConnection: close\r\n\r\n", 502),
     "origin silent": (b"GET /slow HTTP/1.1\r\nHost: %h\r\nConnection: close\r\nX-Origin-Script: hang\r\n\r\n", 504),
@@ -469,7 +470,8 @@ def test_cors_headers_are_there_once_and_only_for_allowed_origins(stage: Stage) 
 def test_a_page_may_read_nginx_s_own_answers(stage: Stage) -> None:
     """Without CORS headers on a 429, a 413 or a 502 a browser shows the page nothing at all."""
     assert _cors(stage.get("/cors-down", APP))["allow-origin"] == ["https://app.example"]
-    large = stage.get("/cors", APP, method="POST", body=b"x" * 11)
+    with stage.client().request("/cors", [APP, ("Content-Length", "99000000")], method="POST", body=None) as call:
+        large = call.answer()
     assert (large.status, _cors(large)["allow-origin"]) == (413, ["https://app.example"])
     answers = [stage.get("/cors", APP) for _ in range(40)]
     assert answers[-1].status == 429

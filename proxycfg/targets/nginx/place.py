@@ -6,7 +6,6 @@ there, the module that carries its requests, and who its clients are. What all t
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -23,8 +22,8 @@ from proxycfg.targets.nginx.scope import Level
 from proxycfg.targets.nginx.servers import Http, Location
 from proxycfg.targets.nginx.syntax import Directive
 from proxycfg.targets.nginx.understood import not_understood
-from proxycfg.targets.nginx.upstreams import Target, Upstreams
-from proxycfg.targets.nginx.variables import PLAIN, Values, Variables, World
+from proxycfg.targets.nginx.upstreams import Group, Upstreams
+from proxycfg.targets.nginx.variables import Values, Variables, World
 
 Found = tuple[Between[Any], Evidence]
 """A property's value, and what decides it."""
@@ -81,6 +80,10 @@ def _duration(text: str) -> Between[float]:
 # ---- what is worked out once for a whole configuration ----
 
 
+_OWN_FILES = 32
+"""Files that a worker may have open for itself: logs, sockets to other workers, what the kernel's events come through."""
+
+
 class Workers(NamedTuple):
     """How many streams the workers hold together, at least and at most, and how many workers there are."""
 
@@ -105,7 +108,7 @@ class Reader:
         self._defaults: dict[str, Evidence] = {}
         self._silences: dict[str, tuple[str, Evidence]] = {}
         self._not_understood: dict[int, tuple[Span, ...]] = {}
-        self._targets: dict[str, Target] = {}
+        self._groups: dict[str, tuple[Group, ...]] = {}
         self._workers: Workers | None = None
         self._zones: dict[str, Directive] | None = None
 
@@ -148,7 +151,7 @@ class Reader:
         found += [self._level_not_understood(level) for level in levels if level is not location.level]
         for level in levels:
             handler = level.handler()
-            for group in self.target(location, handler.directive if handler else None).groups:
+            for group in self.groups(location, handler.directive if handler else None):
                 if group.directive is not None:
                     found.append(
                         self._level_not_understood(self.http.upstreams[group.directive.args[0]], upstream=True)
@@ -166,33 +169,17 @@ class Reader:
 
     # ---- where requests go ----
 
-    def target(self, location: Location, handler: Directive | None) -> Target:
-        """The groups of servers that a location's requests can go to."""
+    def groups(self, location: Location, handler: Directive | None) -> tuple[Group, ...]:
+        """The groups of servers that a location's requests can go to; none where that is not known."""
         if handler is None or not handler.args:
-            return Target((), certain=False)
+            return ()
         text = handler.args[0]
-        if "$" not in text:
-            target = self._targets.get(text)
-            if target is None:
-                target = self._targets[text] = Target((self.upstreams.named(text),), certain=True)
-            return target
-        values = self.variables.values(text, PLAIN, location)
-        if values is None:
-            # The part before the first variable may still name the group: `http://backend$request_uri`.
-            head = text.partition("$")[0]
-            if re.fullmatch(r"[a-z]+://[^/$]+/.*", head):
-                return Target((self.upstreams.named(head),), certain=True)
-            known = re.fullmatch(r"([a-z]+://[^/$]+)\$\{?(?:request_uri|uri|document_uri|is_args)\b.*", text)
-            if known is not None or (
-                re.fullmatch(r"[a-z]+://[^/$]+\$\{?\w+\}?", text) and head.partition("://")[2].lower() in self._names
-            ):
-                return Target((self.upstreams.named(head),), certain=True)
-            return Target((), certain=False)
-        return Target(tuple(self.upstreams.named(value) for value in sorted(values)), certain=True)
-
-    @property
-    def _names(self) -> set[str]:
-        return {name.lower() for name in self.http.upstreams}
+        if "$" in text:
+            return self.upstreams.meant(text, location)
+        groups = self._groups.get(text)
+        if groups is None:
+            groups = self._groups[text] = self.upstreams.meant(text, location)
+        return groups
 
     # ---- what the main context says ----
 
@@ -218,15 +205,17 @@ class Reader:
             if connections
             else self.silence("worker_connections")
         )
-        slots = float(text) if text.isdigit() else math.nan
-        files = main.own.get("worker_rlimit_nofile", [])
-        if files and files[0].args and files[0].args[0].isdigit() and int(files[0].args[0]) < slots:
-            slots, evidence = float(files[0].args[0]), self.evidence(files[0], own=False)
         processes = self._processes(main)
-        if math.isnan(slots):
+        if not text.isdigit():
             return Workers(ANY_NUMBER, processes, evidence)
-        held = facts.streams_held(int(slots), self.sockets.count + self._other_sockets(main))
-        return Workers(Between(held * processes.low, held * processes.high), processes, evidence)
+        least = most = int(text)
+        files = main.own.get("worker_rlimit_nofile", [])
+        if files and files[0].args and files[0].args[0].isdigit() and int(files[0].args[0]) < most:
+            most, evidence = int(files[0].args[0]), self.evidence(files[0], own=False)
+            least = most - _OWN_FILES
+        listeners = self.sockets.count + self._other_sockets(main)
+        low, high = facts.streams_held(least, listeners), facts.streams_held(most, listeners)
+        return Workers(Between(low * processes.low, high * processes.high if high else 0.0), processes, evidence)
 
     def _processes(self, main: Level) -> Between[float]:
         stated = main.own.get("worker_processes", [])
@@ -274,7 +263,7 @@ class Place:
     """One location as a request may find it: the settings in force, the module that carries it, and who its clients are."""
 
     __slots__ = (
-        "_buffered", "_headers", "_http_version", "_target", "clients", "force", "found", "handler", "level", "location", "module", "protocol",
+        "_buffered", "_groups", "_headers", "_http_version", "clients", "force", "found", "handler", "level", "location", "module", "protocol",
         "reader", "telling", "version",
     )  # fmt: skip
 
@@ -304,7 +293,7 @@ class Place:
         self._headers: dict[str, list[tuple[str, Directive]]] | None = None
         self._buffered: Found | None = None
         self._http_version: Found | None = None
-        self._target: Target | None = None
+        self._groups: tuple[Group, ...] | None = None
 
     def line(self, name: str) -> Directive | None:
         """The plain directive in force."""
@@ -413,11 +402,11 @@ class Place:
         return self._http_version
 
     @property
-    def target(self) -> Target:
-        """The groups that requests can go to."""
-        if self._target is None:
-            self._target = self.reader.target(self.location, self.handler)
-        return self._target
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of servers that requests can go to; none where that is not known."""
+        if self._groups is None:
+            self._groups = self.reader.groups(self.location, self.handler)
+        return self._groups
 
     @property
     def hard_wired(self) -> Evidence:

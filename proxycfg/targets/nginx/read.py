@@ -35,7 +35,7 @@ from proxycfg.targets.nginx.scope import Level, level_of
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
 from proxycfg.targets.nginx.syntax import Directive
 from proxycfg.targets.nginx.upstreams import Group, keeps_connections
-from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, World
+from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, World, names_in
 
 ProtocolOf = Callable[[Location], str | None]
 """What is known of a location's protocol from elsewhere: a spec, a comment, a guess."""
@@ -242,6 +242,8 @@ def stalls_on(place: Place) -> Found:
         surely, perhaps, why = _held_when_buffered(place, why)
         if not buffered.low:
             surely = frozenset()
+        if not perhaps & served.high:
+            why = place.http_version[1]
     low, high, filtered_by = _held_by_filters(place)
     if filtered_by is not None:
         surely, perhaps, why = surely | low, perhaps | high, place.why(filtered_by)
@@ -259,42 +261,54 @@ def _held_when_buffered(place: Place, why: Evidence) -> tuple[Transports, Transp
         why = version_by
     if compressed.high:
         perhaps, why = TRANSPORTS, compressed_by
-    limit = place.line("limit_rate") or place.line("proxy_limit_rate")
-    if limit is not None and perhaps != TRANSPORTS and _throttles(limit):
-        perhaps, why = TRANSPORTS, place.why(limit)
+    limited_by = _throttled(place, _SLOW)
+    if limited_by is not None and perhaps != TRANSPORTS:
+        perhaps, why = TRANSPORTS, place.why(limited_by)
     return surely, perhaps, why
 
 
-def _throttles(limit: Directive) -> bool:
-    """Whether a rate is so low that small events may wait for it."""
-    rate = size(limit.args[0]) if limit.args else 0
-    return rate is None or 0 < rate < 4096  # noqa: PLR2004 - some ten small events a second
+_SLOW = 4096
+"""Bytes a second: below it, events of some ten bytes each may wait for their turn."""
+_HANDSHAKE = 1024
+"""Bytes of an answer to a WebSocket handshake, at most; under a lower ``limit_rate`` its end is never sent."""
+
+
+def _throttled(place: Place, rate: int, *names: str) -> Directive | None:
+    """The limit that may keep answers below a rate."""
+    for name in names or ("limit_rate", f"{place.module}_limit_rate"):
+        line = place.line(name)
+        if line is not None and line.args and 0 < (size(line.args[0]) or (line.args[0].startswith("$") and 1)) < rate:
+            return line
+    return None
 
 
 def _held_by_filters(place: Place) -> tuple[Transports, Transports, Directive | None]:
     """What holds a stream back although it is not buffered, surely and perhaps."""
-    none: Transports = frozenset()
-    for line in place.lines("sub_filter"):
-        typed = place.typed("sub_filter_types")
-        if not typed.high or not line.args:
-            continue
-        # The end of an event is kept while it might be the beginning of what is looked for.
-        if line.args[0].startswith("\n"):
-            return (TRANSPORTS if typed.low else none), TRANSPORTS, line
-        if any(each in line.args[0] for each in "\n\r$"):
-            return none, TRANSPORTS, line
-    for name, off, types in _WHOLE_BODY:
-        line = place.line(name)
-        if line is None or not line.args or line.args[0] in off:
-            continue
+    perhaps: Directive | None = None
+    for line, certain, types in _filters(place):
         typed = place.typed(types) if types else YES
+        if typed.low and certain:
+            return TRANSPORTS, TRANSPORTS, line
         if typed.high:
-            return (TRANSPORTS if typed.low else none), TRANSPORTS, line
-    for name in place.force.keys() & _PERHAPS_WHOLE_BODY:
+            perhaps = perhaps or line
+    return frozenset(), TRANSPORTS if perhaps else frozenset(), perhaps
+
+
+def _filters(place: Place) -> Iterator[tuple[Directive, bool, str]]:
+    """The filters that are switched on: the directive, whether it surely holds what it takes, and the list of types that it takes."""
+    for line in place.lines("sub_filter"):
+        wanted = line.args[0] if line.args else ""
+        # The end of an event is kept while it might be the beginning of what is looked for.
+        if any(each in wanted for each in "\n\r$"):
+            yield line, wanted.startswith("\n"), "sub_filter_types"
+    for name, off, types in _WHOLE_BODY:
+        whole = place.line(name)
+        if whole is not None and whole.args and whole.args[0] not in off:
+            yield whole, True, types
+    for name in sorted(_PERHAPS_WHOLE_BODY.intersection(place.force)):
         line = place.force[name][0]
         if not line.args or line.args[0].lower() not in {"off", "unplug"}:
-            return none, TRANSPORTS, line
-    return none, none, None
+            yield line, False, ""
 
 
 _WHOLE_BODY = (
@@ -313,34 +327,43 @@ _PERHAPS_WHOLE_BODY = frozenset(
 
 def request_buffering(place: Place) -> Found:
     """``proxy_request_buffering``; off, a body of unknown length, as a stream's is, still waits where the origin could not take its chunks."""
-    mirrored = place.line("mirror")
-    if mirrored is not None and mirrored.args != ("off",):
-        copied, _ = place.flag("mirror_request_body")
-        if copied.high:
-            return Between(copied.low, high=True), place.why(mirrored)
-    early, early_by = _reads_early(place)
-    if early.high and early_by:
+    early, early_by = _reads_first(place)
+    if early_by is not None:
         return early, place.why(early_by)
     if place.module not in BUFFERED_MODULES:
         return NO, place.hard_wired
     on, why = place.flag(f"{place.module}_request_buffering")
     if on.low:
         return on, why
-    for name, text in (("proxy_set_body", ""), (f"{place.module}_pass_request_body", "off")):
-        line = place.line(name)
-        if line is not None and (not text or text in line.args) and name.startswith(place.module):
+    for line in (*place.lines("proxy_set_body"), *place.lines(f"{place.module}_pass_request_body")):
+        if line.name.startswith(place.module) and (line.name == "proxy_set_body" or line.args == ("off",)):
             return YES, place.why(line)
-    if place.module in {"uwsgi", "scgi"}:
-        return YES, place.hard_wired
-    if place.module == "proxy":
-        version, version_by = place.http_version
-        if version.low == "1.0":
-            return Between(version.high == "1.0" or on.low, high=True), version_by
+    version, version_by = place.http_version
+    if place.module in {"uwsgi", "scgi"} or version.high == "1.0":
+        return YES, version_by
+    if version.low == "1.0" and place.module == "proxy":
+        return EITHER, version_by
+    for line in _firewalls(place):
+        return EITHER, place.why(line)
+    return on, why
+
+
+def _firewalls(place: Place) -> Iterator[Directive]:
+    """Third parties' filters that read whole requests if they are told to."""
     for name in ("modsecurity", "ModSecurityEnabled", "coraza"):
         line = place.line(name)
-        if line is not None and "off" not in line.args:
-            return EITHER, place.why(line)
-    return on, why
+        if line is not None and line.args != ("off",):
+            yield line
+
+
+def _reads_first(place: Place) -> tuple[Between[bool], Directive | None]:
+    """Whether the body is read before a location's handler asks for it: for a mirror, or because the server says so."""
+    mirrored = place.line("mirror")
+    if mirrored is not None and mirrored.args != ("off",):
+        copied, _ = place.flag("mirror_request_body")
+        if copied.high:
+            return copied, mirrored
+    return _reads_early(place)
 
 
 def _reads_early(place: Place) -> tuple[Between[bool], Directive | None]:
@@ -363,26 +386,22 @@ def compression(place: Place) -> Found:
     on, why = place.flag("gzip")
     if on.high:
         typed = place.typed("gzip_types")
-        compressed = Between(on.low and typed.low, on.high and typed.high)
-        if compressed.high:
-            disabled = _no_browser(place)
-            types = place.line("gzip_types")
-            why = place.why(types) if types else why
-            if disabled.high:
-                return Between(compressed.low and not disabled.high, not disabled.low), place.why(
-                    place.lines("gzip_disable")[0]
-                )
-            return compressed, why
         types = place.line("gzip_types")
         why = place.why(types) if types else place.reader.silence("gzip_types")[1]
+        if typed.high:
+            kept_out = _no_browser(place)
+            if kept_out.high:
+                why = place.why(place.lines("gzip_disable")[0])
+            compressed = Between(on.low and typed.low and not kept_out.high, not kept_out.low)
+            if compressed.high:
+                return compressed, why
     for name in ("brotli", "zstd"):
         line = place.line(name)
-        if line is None or not line.args or line.args[0].lower() != "on":
-            continue
-        typed = place.typed(f"{name}_types")
-        if typed.high:
-            return typed, place.why(line)
-    return (NO, why) if on.high else (on, why)
+        if line is not None and line.args and line.args[0].lower() == "on":
+            typed = place.typed(f"{name}_types")
+            if typed.high:
+                return typed, place.why(line)
+    return NO, why
 
 
 _BROWSERS = (
@@ -418,29 +437,35 @@ def caching(place: Place) -> Found:
     """``proxy_cache`` or ``proxy_store``; an unbuffered answer is never stored in a cache."""
     line = _store_line(place)
     if line is None:
-        cache = place.line(f"{place.module}_cache") or place.line(f"{place.module}_store")
-        if cache is not None:
-            return NO, place.why(cache)
-        if place.module not in BUFFERED_MODULES:
-            return NO, place.hard_wired
-        return NO, place.reader.silence(f"{place.module}_cache")[1]
+        off = place.line(f"{place.module}_cache") or place.line(f"{place.module}_store")
+        if off is not None:
+            return NO, place.why(off)
+        return NO, place.reader.silence(f"{place.module}_cache")[
+            1
+        ] if place.module in BUFFERED_MODULES else place.hard_wired
     buffered, buffered_by = place.buffered
     if not buffered.high:
         return NO, buffered_by
     if line.name.endswith("_store"):
         return buffered, place.why(line)
     stored = _zone(place, line)
-    if not stored.high:
-        return NO, place.why(line)
-    never = next(
-        (each for each in place.lines(f"{place.module}_no_cache") if any(_is_true(word) for word in each.args)), None
-    )
-    if never is not None:
-        return NO, place.why(never)
-    ignored = {word.lower() for each in place.lines(f"{place.module}_ignore_headers") for word in each.args}
-    if not place.lines(f"{place.module}_cache_valid") and {"cache-control", "expires", "x-accel-expires"} <= ignored:
-        return NO, place.why(place.lines(f"{place.module}_ignore_headers")[0])
+    never = _never_stored(place)
+    if never is not None or not stored.high:
+        return NO, place.why(never or line)
     return Between(stored.low and buffered.low, high=True), place.why(line)
+
+
+def _never_stored(place: Place) -> Directive | None:
+    """What keeps every answer out of the cache: a constant ``no_cache``, or that nothing says for how long to keep one."""
+    for line in place.lines(f"{place.module}_no_cache"):
+        if any("$" not in word and word not in {"", "0"} for word in line.args):
+            return line
+    ignoring = place.lines(f"{place.module}_ignore_headers")
+    ignored = {word.lower() for line in ignoring for word in line.args}
+    timeless = {"cache-control", "expires", "x-accel-expires"} <= ignored and not place.lines(
+        f"{place.module}_cache_valid"
+    )
+    return ignoring[0] if timeless else None
 
 
 def _store_line(place: Place) -> Directive | None:
@@ -462,10 +487,6 @@ def _zone(place: Place, line: Directive) -> Between[bool]:
         return EITHER
     off = values & {"", "off"}
     return Between(low=not off, high=bool(values - off))
-
-
-def _is_true(text: str) -> bool:
-    return "$" not in text and text not in {"", "0"}
 
 
 def upstream_http_version(place: Place) -> Found:
@@ -504,13 +525,9 @@ def _handshake_passes(place: Place) -> Found:
         passed = Between(passed.low and has.low, high=True)
     for dropped in (*_needed_headers(place), *_hidden_headers(place), *_other_method(place)):
         return NO, dropped
-    limit = place.line("limit_rate")
-    if (
-        limit is not None
-        and place.buffered[0].high
-        and (size(limit.args[0]) is None or 0 < (size(limit.args[0]) or 0) < 1024)
-    ):
-        return Between(low=False, high=True), place.why(limit)
+    limited_by = _throttled(place, _HANDSHAKE, "limit_rate")
+    if limited_by is not None:
+        return EITHER, place.why(limited_by)
     return passed, why
 
 
@@ -595,8 +612,9 @@ def connect_timeout(place: Place) -> Found:
 
 
 def upstream_idle_timeout(place: Place) -> Found:
-    """``proxy_read_timeout`` and its kind. Over QUIC a stream also ends with its connection, whose silence ``keepalive_timeout`` limits
-    unless the client keeps it awake.
+    """``proxy_read_timeout`` and its kind.
+
+    Over QUIC a stream also ends with its connection, whose silence ``keepalive_timeout`` limits unless the client keeps it awake.
     """
     value, why = place.seconds(f"{place.module}_read_timeout")
     if place.clients.quic:
@@ -655,19 +673,17 @@ def retries(place: Place) -> Found:
     tries, tries_by = place.plain(f"{place.module}_next_upstream_tries")
     if tries == "1":
         return NO, tries_by
-    groups = place.target.groups
+    groups = place.groups
     if not groups:
         return EITHER, why
     if all(group.servers.low > 1 for group in groups):
         return YES, why
-    target, most = place.target, max(group.servers.high for group in groups)
-    decided_by = next((group.directive for group in target.groups if group.directive), None) or place.handler
-    if (most <= 1 and not any(keeps_connections(group, place.version) for group in target.groups)) or (
-        not _reuses(place) and most <= 1
-    ):
-        return NO, place.why(decided_by) if decided_by else why
+    upstream = next((group.directive for group in groups if group.directive), None)
+    why = place.around(upstream, own=True) if upstream else place.hard_wired
     # A name may have several addresses; and a request on a kept connection that the origin closes goes out once more.
-    return EITHER, place.why(decided_by) if decided_by else why
+    several = any(group.servers.high > 1 for group in groups)
+    broken = _reuses(place) and any(keeps_connections(group, place.version) for group in groups)
+    return (EITHER if several or broken else NO), why
 
 
 def _tried_on(place: Place) -> tuple[frozenset[str], Evidence]:
@@ -708,12 +724,13 @@ def error_interception(place: Place) -> Found:
     on, why = place.flag(f"{place.module}_intercept_errors")
     if not on.high:
         return on, why
-    for line in place.lines("error_page"):
-        if any(word.isdigit() and int(word) >= 400 for word in line.args[:-1]):  # noqa: PLR2004 - the first code that is an error
-            return on, place.why(line) if why.kind == "default" else why
-    return NO, place.reader.stated("error_page: none for an error") if not place.lines("error_page") else place.why(
-        place.lines("error_page")[0]
-    )
+    pages = place.lines("error_page")
+    if any(word.isdigit() and int(word) >= _FIRST_ERROR for page in pages for word in page.args[:-1]):
+        return on, why
+    return NO, place.why(pages[0]) if pages else place.default("error_page: none")
+
+
+_FIRST_ERROR = 400
 
 
 def honors_x_accel_buffering(place: Place) -> Found:
@@ -740,10 +757,13 @@ def accept_encoding_forwarded(place: Place) -> Found:
     found = place.headers.get("accept-encoding")
     if found:
         text, line = found[-1]
-        if "$http_accept_encoding" in text or "${http_accept_encoding}" in text:
+        names = names_in(text)
+        if "http_accept_encoding" in names:
             return YES, place.why(line)
-        names = place.reader.variables.values(text, PLAIN, place.location)
-        return (EITHER if names is None else NO), place.why(line)
+        if any("http_accept_encoding" in place.reader.variables.reach(name) for name in names):
+            return EITHER, place.why(line)
+        values = place.reader.variables.values(text, PLAIN, place.location)
+        return (EITHER if values is None else NO), place.why(line)
     if place.module not in {*BUFFERED_MODULES, "grpc"}:
         return NO, place.hard_wired
     if place.module == "grpc":
@@ -793,9 +813,9 @@ def grpc(place: Place) -> Found:
 
 def session_affinity(place: Place) -> Found:
     """The group's ``hash``, ``ip_hash`` or ``sticky``."""
-    groups = place.target.groups
+    groups = place.groups
     if not groups:
-        return ANY_TEXT, place.why(place.handler) if place.handler else place.reader.stated("no *_pass")
+        return ANY_TEXT, place.hard_wired
     value = _hull("session_affinity", [group.affinity for group in groups])
     decided_by = next((group.chosen_by for group in groups if group.chosen_by), None)
     if decided_by is not None:
@@ -877,12 +897,9 @@ _SERVER: World = {
 
 
 def _connections(place: Place, workers: Workers) -> Iterable[tuple[Between[float], Evidence]]:
-    target = place.target
-    caps = [_cap(group, workers) for group in target.groups]
-    if not caps or not target.certain:
-        return
-    limited_by = next((group.limited_by for group in target.groups if group.limited_by), None)
+    limited_by = next((group.limited_by for group in place.groups if group.limited_by), None)
     if limited_by is not None:
+        caps = [_cap(group, workers) for group in place.groups]
         yield Between(min(cap.low for cap in caps), max(cap.high for cap in caps)), place.around(limited_by, own=True)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from proxycfg.behavior import ANYTHING, FOREVER, Between, exactly
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.scope import Level
-from proxycfg.targets.nginx.servers import Http
+from proxycfg.targets.nginx.servers import Http, Location
 from proxycfg.targets.nginx.syntax import Directive
-from proxycfg.targets.nginx.variables import Variables, names_in
+from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
 
 _ADDRESS = re.compile(r"^(?:[a-z]+://)?(?P<host>unix:[^:]*|\[[^\]]*\]|[^/:]*)(?::(?P<port>\d+))?", re.IGNORECASE)
 
@@ -48,13 +47,6 @@ class Group:
     limited_by: Directive | None
     shared: bool
     pooled: int | None
-
-
-class Target(NamedTuple):
-    """What a ``*_pass`` says: every group that it can mean; ``certain`` is False where a variable may hold yet another."""
-
-    groups: tuple[Group, ...]
-    certain: bool
 
 
 def _is_address(host: str) -> bool:
@@ -104,6 +96,27 @@ class Upstreams:
             level = self._by_name.get(host)
             group = self._groups[key] = self._of(level) if level is not None else _lone(host)
         return group
+
+    def meant(self, text: str, location: Location) -> tuple[Group, ...]:
+        """Every group that the argument of a ``*_pass`` can mean; none where a variable may hold anything."""
+        if "$" not in text:
+            return (self.named(text),)
+        values = self.variables.values(text, PLAIN, location)
+        if values is not None:
+            return tuple(self.named(value) for value in sorted(values))
+        # What comes behind the name, as in `http://backend$request_uri`, is not known, but the name is.
+        head, _, _ = text.partition("$")
+        host = head.partition("://")[2] if "://" in head else head
+        known = "/" in host or (host and self._begins_a_path(names_in(text)[0]))
+        return (self.named(head),) if known else ()
+
+    def _begins_a_path(self, name: str) -> bool:
+        """Whether a variable behind a host holds the rest of a URL, so that the host's name ends before it."""
+        made = self.variables.map(name)
+        if made is None:
+            return name in {"request_uri", "uri", "document_uri", "is_args"}
+        # Out of a pattern, nobody appends to a name.
+        return all(value == "" or value.startswith(("/", "?", "$")) for value in made.values())
 
     def _of(self, level: Level) -> Group:
         own = level.own

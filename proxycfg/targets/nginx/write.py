@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from proxycfg.errors import InvalidInput
 from proxycfg.finding import Finding
@@ -196,7 +196,7 @@ class _Writing:
         self.listens = offered(spec, version)
         self.polled = {route.upstream.name for route in spec.routes if route.protocol.name == "long-poll"}
         # A route may stand in several servers.
-        self.locations: dict[tuple[str, bool], Location] = {}
+        self.locations: dict[tuple[str, Form], Location] = {}
 
     def context(self) -> Mapping[str, object]:
         """What the templates print."""
@@ -290,8 +290,8 @@ class _Writing:
         """One for each set of hosts that share their routes; and one for hosts that the spec does not name."""
         made: list[Server] = []
         for hosts, routes in self.spec.servers:
-            in_tree = _in_tree(routes)
-            locations = tuple(self.location(route, in_tree=in_tree) for route in routes)
+            forms = _forms(routes)
+            locations = tuple(self.location(route, form) for route, form in zip(routes, forms, strict=True))
             errors = {"": _ERRORS} | {
                 location.errors.location: location.errors for location in locations if location.errors
             }
@@ -330,14 +330,13 @@ class _Writing:
             return Quoted("_" if self.alone else "~^")
         return Quoted(f"[{host}]") if ":" in host else quote.word(host)
 
-    def location(self, route: Route, *, in_tree: bool) -> Location:
-        """One route; the same object for every server that has it."""
-        key = route.name, in_tree
-        if key not in self.locations:
-            self.locations[key] = self.settle(route, in_tree=in_tree)
-        return self.locations[key]
+    def location(self, route: Route, form: Form) -> Location:
+        """One route; the same object for every server that has it in that form."""
+        if (route.name, form) not in self.locations:
+            self.locations[route.name, form] = self.settle(route, form)
+        return self.locations[route.name, form]
 
-    def settle(self, route: Route, *, in_tree: bool) -> Location:
+    def settle(self, route: Route, form: Form) -> Location:
         """One route."""
         aim = self.aims[route.name]
         module = module_of(route, self.version)
@@ -352,7 +351,7 @@ class _Writing:
             route=route,
             aim=aim,
             module=module,
-            matches=_matches(route, in_tree=in_tree),
+            matches=_matches(route, form),
             note=_note(route),
             pass_to=self.pass_to(route, module),
             read_timeout=quote.seconds(aim.upstream_idle_timeout.low),
@@ -515,16 +514,23 @@ def _rate_zone(rate: float) -> Quoted:
     return Quoted(f"proxycfg_{count}_per_{'second' if unit == 's' else 'minute'}")
 
 
-def _in_tree(routes: tuple[Route, ...]) -> bool:
-    """Whether prefixes stand in nginx's tree of exact and prefix locations.
+Form = Literal["pattern", "pair", "below"]
+"""How a prefix is matched: by a regular expression; by its exact path and what is below it; by what is below it alone."""
 
-    The exact one for the prefix itself comes before every regular expression, so a spec that has some of its own stays a list.
+
+def _forms(routes: tuple[Route, ...]) -> list[Form]:
+    """The form of each of a server's routes, in their order; what is no prefix has but one.
+
+    The exact half of a pair would come before every regular expression, so a spec that has some of its own stays a list of patterns.
     """
     prefixes = sum(1 for route in routes if route.kind == "prefix")
-    return prefixes > facts.PATTERNS and not any(route.kind == "regex" for route in routes)
+    if prefixes <= facts.PATTERNS or any(route.kind == "regex" for route in routes):
+        return ["pattern"] * len(routes)
+    exact = {route.path for route in routes if route.kind == "exact"}
+    return ["below" if route.kind == "prefix" and route.path.rstrip("/") in exact else "pair" for route in routes]
 
 
-def _matches(route: Route, *, in_tree: bool) -> tuple[Quoted, ...]:
+def _matches(route: Route, form: Form) -> tuple[Quoted, ...]:
     """The arguments of ``location``.
 
     A segment prefix is one regular expression: a plain prefix would also match ``/apix``, and one with a slash at the end
@@ -535,8 +541,9 @@ def _matches(route: Route, *, in_tree: bool) -> tuple[Quoted, ...]:
     path = route.path.rstrip("/")
     if route.kind == "prefix" and not path:
         return (Quoted("/"),)
-    if route.kind == "prefix" and in_tree:
-        return Quoted(f"= {quote.word(path)}"), quote.word(f"{path}/")
+    if route.kind == "prefix" and form != "pattern":
+        below = quote.word(f"{path}/")
+        return (below,) if form == "below" else (Quoted(f"= {quote.word(path)}"), below)
     # \z and not $, which also matches before a line feed, and %0A is one.
     whole = (
         rf"^(?:{quote.without_names(route.path)})\z" if route.kind == "regex" else rf"^{quote.pattern(path)}(?:/|\z)"
