@@ -42,6 +42,8 @@ def _unwritable_route(route: Route, version: str) -> Iterator[Problem]:
     if route.kind == "regex" and any(set(found["flags"] or "") - set("ims-") for found in _FLAGS.finditer(route.path)):
         flags = "nginx knows the flags i, m and s in regular expressions"
         yield Problem(_match_span(route), flags, "remove the others")
+    if route.kind != "regex" and f"{route.path}/".startswith("/.proxycfg/"):
+        yield Problem(_match_span(route), "the config answers errors from below /.proxycfg", "use another path")
     # In patterns, where a path's signs are escaped once more, and other characters stand around it.
     as_written = quote.word if route.kind == "regex" else lambda path: quote.word(quote.pattern(path))
     yield from _too_long(route.path, as_written, lambda: _match_span(route), around=100)
