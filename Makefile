@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
-# Two at a time by default: the engine tests wait more than they work.
+# More than there are cores: the engine tests wait more than they work.
 JOBS ?= 4
 
 .DEFAULT_GOAL := help
@@ -48,6 +48,7 @@ snapshots: $(VENV)/.test ## Write the expected configs in fixtures/specs anew; l
 	$(RUN)/python -m tests.snapshots
 
 bench: $(VENV)/.test ## Measure: linear generation, start-up, added latency and load, as ratios.
+	@$(RUN)/python -m tests.engines prepare
 	$(RUN)/python -m tests.bench
 
 all: lint types docs-check test ## Everything that CI asks for.

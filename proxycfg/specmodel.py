@@ -758,7 +758,8 @@ class SpecFile(_Model):
     chain: list[Hop] = Field(default_factory=list, description="hops, outermost first; default each target alone")
     targets: Targets = Field(default_factory=Targets, description="settings per target")  # pyright: ignore[reportArgumentType]
     defaults: RouteDefaults = Field(
-        default_factory=RouteDefaults, description="any route field, for every route without its own"  # pyright: ignore[reportArgumentType]
+        default_factory=RouteDefaults,  # pyright: ignore[reportArgumentType]
+        description="any route field, for every route without its own",
     )
     upstreams: dict[Annotated[str, AfterValidator(_upstream_name)], Upstream] = Field(
         min_length=1, description="the origins by name: a URL, or {servers, …}"

@@ -60,7 +60,9 @@ def places(route: Route) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     path = route.path.rstrip("/")
     if not path:
         return {("prefix", "/")}, set()
-    return {("regex", rf"^{quote.pattern(path)}(?:/|\z)")}, {("exact", path), ("prefix", f"{path}/")}
+    # Beside an exact route for the same path, only what is below it is left for the prefix.
+    below = ("prefix", f"{path}/")
+    return {("regex", rf"^{quote.pattern(path)}(?:/|\z)"), below}, {("exact", path), below}
 
 
 def routes_read(spec: Spec, config: Config, version: str) -> Iterator[tuple[Route, ReadRoute]]:

@@ -189,7 +189,8 @@ OPTIONS = {
     + "".join(f"  - {{path: /a-long-path-{i}, upstream: a, cors: {{origins: ['https://{i}.example']}}}}\n" for i in range(120)),
     "many-routes": "upstreams: {a: http://127.0.0.1:1}\nroutes:\n"
     + "".join(f"  - {{path: /svc{i}, upstream: a, protocol: sse}}\n" for i in range(250))
-    + "  - {exact: /svc9, upstream: a}\n  - {exact: /svc8/, upstream: a}\n  - {path: /, upstream: a}\n",
+    + "".join(f"  - {{exact: {path}, upstream: a, protocol: sse}}\n" for path in ("/svc9", "/svc8/"))
+    + "  - {path: /, upstream: a}\n",
     "defaults": "defaults: {protocol: sse, upstream: a, heartbeat: 10s}\nupstreams: {a: http://127.0.0.1:1}\n"
     "routes: [{path: /x}, {path: /y}]\n",
 }  # fmt: skip

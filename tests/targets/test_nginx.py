@@ -476,6 +476,7 @@ def test_workers_and_slots_follow_the_scale(scale: str, processes: str) -> None:
             "grpc://127.0.0.1:1",
             "gRPC module takes 46",
         ),
+        ("exact: /.proxycfg/error", "http://127.0.0.1:1", "answers errors from below"),
     ],
 )
 def test_a_value_that_nginx_cannot_read_is_told_with_its_place(route: str, upstream: str, said: str) -> None:

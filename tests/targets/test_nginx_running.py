@@ -121,7 +121,7 @@ ROUTES = r"""
     headers:
       request: {X-In: "$host ${x} \"q\" \\ \\\\ \\n ; } { # é 漢\\"}
       response: {X-Out: "$host ${x} \"q\" \\ \\\\ \\n ; } { # é 漢\\", X-Gone: null, Content-Type: text/x-own, ETag: '"e"', Last-Modified: then, X-Accel-Buffering: "no"}
-"""  # noqa: E501
+"""
 GRPC_ROUTES = r"""
   - {path: /test.Streams/, protocol: grpc, upstream: calls}
   - {path: /down.Calls/, protocol: grpc, upstream: calls_down}

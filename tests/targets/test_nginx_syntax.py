@@ -114,7 +114,7 @@ def _flat(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, list[str], int]]:
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_it_agrees_with_crossplane(path: Path) -> None:
-    """The same directives on the same lines, where crossplane reads as nginx does (it leaves \\n in quotes as two characters)."""
+    r"""The same directives on the same lines, where crossplane reads as nginx does (it leaves \n in quotes as two characters)."""
     text = path.read_text()
     tree = parse(str(path), text)
     payload = crossplane.parse(str(path), single=True, check_ctx=False, check_args=False)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from proxycfg.behavior import EITHER, NO, YES, Between
 from proxycfg.targets.nginx.servers import Http, Location
 from proxycfg.targets.nginx.syntax import Directive
-from proxycfg.targets.nginx.variables import MAX_DEPTH, VARIABLE, Variables
+from proxycfg.targets.nginx.variables import MAX_DEPTH, MAX_STEPS, VARIABLE, Variables
 
 _TOKEN, _OTHER = "QUERYPROBEONE", "QUERYPROBETWO"
 _NAMES = ("token", "access_token", "api_key", "key", "auth")
@@ -50,6 +50,7 @@ class AccessLogs:
                 self._formats.setdefault(directive.args[0], "".join(words))
         self._plain: dict[str, Between[bool]] = {}
         self._programmed: frozenset[str] | None = None
+        self._steps = 0
         self.http = http
 
     def keeps(self, logs: list[Directive], location: Location) -> tuple[Between[bool], Directive | None]:
@@ -87,13 +88,12 @@ class AccessLogs:
             return EITHER
         found = self._plain.get(name)
         if found is None:
+            self._steps = MAX_STEPS
             names = {match[1] or match[2] for match in VARIABLE.finditer(text)}
             # Without variables of the config's own the answer is the same for every location.
-            own = [each for each in names if self.variables.map(each) or each in self.variables.set_names]
-            found = self._text(text, _WORLD, None, 0)
-            if own:
+            if any(self.variables.map(each) or each in self.variables.set_names for each in names):
                 return self._text(text, _world(location), location, 0)
-            self._plain[name] = found
+            found = self._plain[name] = self._text(text, _WORLD, None, 0)
         return found
 
     def _text(self, text: str, world: Mapping[str, str], location: Location | None, depth: int) -> Between[bool]:
@@ -107,7 +107,8 @@ class AccessLogs:
             return _in_text(world[name])
         if name.startswith("arg_"):
             return YES
-        if depth > MAX_DEPTH:
+        self._steps -= 1
+        if depth > MAX_DEPTH or self._steps < 0:
             return EITHER
         made = self.variables.map(name)
         if made is not None:
@@ -119,7 +120,8 @@ class AccessLogs:
                 return EITHER
             return self._any([(entry[0], {**world, **entry[1]}) for entry in entries if entry], location, depth)
         if location is not None and name in self.variables.set_names:
-            return self._any([(text, world) for text in self.variables.settings(name, location)], location, depth)
+            texts = self.variables.settings(name, location)
+            return EITHER if texts is None else self._any([(text, world) for text in texts], location, depth)
         return EITHER if name in self._made_by_programs() else NO
 
     def _any(self, texts: list[tuple[str, Mapping[str, str]]], location: Location | None, depth: int) -> Between[bool]:

@@ -213,7 +213,7 @@ def _locations(config: Config, level: Level, server: Server, parent: Location | 
 
 
 def location_match(directive: Directive) -> tuple[LocationKind, str]:
-    """The kind of match and its argument; nginx takes the modifier glued to the argument as well (``=/x``, ``~\\.php$``)."""
+    r"""The kind of match and its argument; nginx takes the modifier glued to the argument as well (``=/x``, ``~\.php$``)."""
     word, *rest = directive.args
     if rest:
         return _MODIFIERS.get(word, "prefix"), rest[0]
@@ -251,7 +251,7 @@ def default_server(candidates: list[tuple[Server, Listen]]) -> Server:
     return next((server for server, listen in candidates if listen.default), candidates[0][0])
 
 
-def by_name(servers: list[Server], host: str) -> Server | None:
+def by_name(servers: list[Server], host: str) -> Server | None:  # noqa: C901 - nginx's four kinds of name, in its order
     """Exact name, longest ``*.suffix``, longest ``prefix.*``, first matching regular expression: nginx's order."""
     host = host.lower().rstrip(".")
     best: tuple[int, Server] | None = None
@@ -284,8 +284,10 @@ def by_name(servers: list[Server], host: str) -> Server | None:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Where the search ended: the location (None: only the server's own settings), and whether nginx answers with a redirect to
-    the same path with a slash.
+    """Where the search ended.
+
+    ``location`` is None where only the server's own settings hold; ``redirect`` says that nginx answers with a redirect to the same
+    path with a slash.
     """
 
     location: Location | None

@@ -91,8 +91,13 @@ class Directive:
     @property
     def span(self) -> Span:
         """From the name to the last argument: what a finding underlines."""
+        stop = self.body - 1 if self.body >= 0 else self.end
+        head = self.text.text[self.start : stop]
+        if "#" not in head and "\\" not in head:
+            # Nearly always: no need to look at its words.
+            return self.text.span(self.start, self.start + len(head.removesuffix(";").rstrip(" \t\r\n")))
         words = self.words
-        return self.text.span(self.start, words[-1].end)
+        return self.text.span(self.start, words[-1].end if words else stop)
 
     @property
     def whole(self) -> Span:

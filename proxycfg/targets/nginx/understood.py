@@ -30,8 +30,10 @@ _HARMLESS_MODULES = frozenset(
 
 _HARMLESS = frozenset(("more_set_headers", "more_clear_headers"))
 _HARMLESS_PREFIXES = (
-    "lua_package", "lua_shared", "lua_code", "lua_ssl", "lua_socket", "lua_regex", "lua_max", "lua_capture", "lua_malloc", "lua_load", "lua_sa",
-    "lua_thread", "lua_worker", "lua_use", "lua_upstream", "lua_http10", "lua_check", "lua_transform", "lua_kong", "init_by_lua", "init_worker_by_lua",
+    "lua_package", "lua_shared", "lua_code", "lua_ssl", "lua_socket", "lua_regex", "lua_max", "lua_capture", "lua_malloc", "lua_load",
+    "lua_sa",
+    "lua_thread", "lua_worker", "lua_use", "lua_upstream", "lua_http10", "lua_check", "lua_transform", "lua_kong", "init_by_lua",
+    "init_worker_by_lua",
     "exit_worker_by_lua",
     "log_by_lua", "ssl_certificate_by_lua", "ssl_client_hello_by_lua", "ssl_session_", "set_by_lua", "modsecurity_",
     "coraza_", "datadog_", "brotli_", "zstd_",

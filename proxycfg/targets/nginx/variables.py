@@ -20,6 +20,8 @@ MAX_DEPTH = 8
 """Variables out of variables out of variables; a loop is an error in nginx."""
 MAX_VALUES = 64
 """More than so many values are as good as any."""
+MAX_STEPS = 5000
+"""Of one question: maps of maps can multiply beyond all measure."""
 
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
@@ -123,8 +125,9 @@ class Variables:
         self._maps: dict[str, Map] = {}
         self._reach: dict[str, frozenset[str]] = {}
         self._folded: dict[tuple[str, int], Values] = {}
-        self._sets: dict[int, dict[str, list[tuple[Location | None, Directive, bool]]]] = {}
+        self._sets: dict[int, dict[str, _Settings]] = {}
         self._set_names: frozenset[str] | None = None
+        self._steps = 0
 
     def map(self, name: str) -> Map | None:
         """The map that makes a variable, if one does."""
@@ -157,12 +160,14 @@ class Variables:
     def reach(self, name: str) -> frozenset[str]:
         """The variable and all that it is made from, through maps."""
         if name not in self._reach:
-            self._reach[name] = frozenset({name})
             found = {name}
-            made = self.map(name)
-            if made is not None:
-                texts = [*made.values(), made.source or ""]
-                found |= {inner for text in texts for direct in names_in(text) for inner in self.reach(direct)}
+            todo = [name]
+            while todo:
+                made = self.map(todo.pop())
+                if made is not None:
+                    new = {inner for text in (*made.values(), made.source or "") for inner in names_in(text)} - found
+                    found |= new
+                    todo += new
             self._reach[name] = frozenset(found)
         return self._reach[name]
 
@@ -173,8 +178,8 @@ class Variables:
             self._set_names = frozenset(name for server in self.http.servers for name in self._sets_of(server))
         return self._set_names
 
-    def _sets_of(self, server: Server) -> dict[str, list[tuple[Location | None, Directive, bool]]]:
-        """Variable → where it is set: location (None: the server itself), directive, and whether under a condition."""
+    def _sets_of(self, server: Server) -> dict[str, _Settings]:
+        """Variable → where and to what it is set."""
         made = self._sets.get(id(server))
         if made is None:
             made = self._sets[id(server)] = {}
@@ -186,8 +191,8 @@ class Variables:
                     inside = self.http.config.block(directive) if directive.name == "if" else [directive]
                     for each in inside:
                         if each.name == "set" and len(each.args) == 2:  # noqa: PLR2004 - `set $variable value`
-                            found = made.setdefault(each.args[0].removeprefix("$"), [])
-                            found.append((location, each, directive.name == "if"))
+                            settings = made.setdefault(each.args[0].removeprefix("$"), _Settings())
+                            settings.add(location, each.args[1], conditional=directive.name == "if")
         return made
 
     def values(self, text: str, world: World, place: Location | None = None) -> Values:
@@ -197,6 +202,7 @@ class Variables:
         names = names_in(text)
         if not names:
             return frozenset({text})
+        self._steps = MAX_STEPS
         if place is not None and any(not self.set_names.isdisjoint(self.reach(name)) for name in names):
             return self._fold(text, world, place, 0)
         if world not in _WORLDS:
@@ -224,7 +230,8 @@ class Variables:
     def _variable(self, name: str, world: World, place: Location | None, depth: int) -> Values:
         if name in world:
             return frozenset({world[name]})
-        if depth > MAX_DEPTH:
+        self._steps -= 1
+        if depth > MAX_DEPTH or self._steps < 0:
             return None
         made = self.map(name)
         if made is not None:
@@ -255,28 +262,57 @@ class Variables:
         return frozenset(values)
 
     def _set(self, name: str, world: World, place: Location, depth: int) -> Values:
+        texts = self.settings(name, place)
+        if texts is None:
+            return None
         values: set[str] = set()
-        for text in self.settings(name, place):
+        for text in texts:
             one = self._fold(text, world, place, depth)
             if one is None:
                 return None
             values |= one
         return frozenset(values)
 
-    def settings(self, name: str, place: Location) -> list[str]:
-        """The texts that ``set`` may have given a variable when a request has come to a location.
+    def settings(self, name: str, place: Location) -> list[str] | None:
+        """The texts that ``set`` may have given a variable when a request has come to a location; None for too many.
 
         The server's run first, then the location's own; those of other locations where an internal redirect came from one of them.
         """
-        found = self._sets_of(place.server).get(name, [])
-        texts = [""]
-        for location, directive, conditional in found:
-            if location is None:
-                texts = [*texts, directive.args[1]] if conditional else [directive.args[1]]
-        texts += [
-            directive.args[1] for location, directive, _ in found if location is not None and location is not place
-        ]
-        for location, directive, conditional in found:
-            if location is place:
-                texts = [*texts, directive.args[1]] if conditional else [directive.args[1]]
-        return list(dict.fromkeys(texts))
+        found = self._sets_of(place.server).get(name)
+        if found is None:
+            return [""]
+        own = found.own.get(id(place), [])
+        texts, since = [*found.server, *found.elsewhere], 0
+        if len(texts) > MAX_VALUES:
+            texts = []
+        for number, (text, conditional) in enumerate(own, 1):
+            if not conditional:
+                texts, since = [text], number
+        if not texts:
+            return None
+        return list(dict.fromkeys([*texts, *(text for text, _ in own[since:])]))
+
+
+class _Settings:
+    """What ``set`` directives of one server give one variable."""
+
+    __slots__ = ("elsewhere", "own", "server")
+
+    def __init__(self) -> None:
+        """Without any, a variable is empty."""
+        self.server: list[str] = [""]
+        self.elsewhere: dict[str, None] = {}
+        self.own: dict[int, list[tuple[str, bool]]] = {}
+
+    def add(self, location: Location | None, text: str, *, conditional: bool) -> None:
+        """One more, in the order of the file; without a location it is the server's."""
+        if location is None:
+            if not conditional:
+                self.server.clear()
+            if len(self.server) <= MAX_VALUES:
+                self.server.append(text)
+            return
+        self.own.setdefault(id(location), []).append((text, conditional))
+        # One more than would do says that there are too many.
+        if len(self.elsewhere) <= MAX_VALUES:
+            self.elsewhere[text] = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -137,7 +138,16 @@ class Hashes:
 
 @cache
 def _environment() -> Environment:
-    return environment("nginx", {"word": quote.word, "file": quote.file, "ours": Quoted, "comment": _comment})
+    filters: Mapping[str, Callable[..., Quoted]] = {"word": quote.word, "file": quote.file, "ours": Quoted, "comment": _comment, "indent": _indent}
+    return environment("nginx", filters)
+
+
+def _indent(text: str, width: int) -> Quoted:
+    """A whole block, every line of it moved to the right.
+
+    Jinja's own filter makes a quoted object of every line: half of the time of 10,000 routes.
+    """
+    return Quoted(re.sub(r"(?m)^(?=[^\n])", " " * width, str(text)))
 
 
 def _comment(text: str) -> Quoted:
