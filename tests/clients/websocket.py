@@ -6,6 +6,7 @@ threads at once, which Python's ssl module bears only from 3.13 on (seen here as
 
 import asyncio
 import atexit
+import contextlib
 import socket
 import struct
 import threading
@@ -79,7 +80,9 @@ class WebSocket:
 
     def close(self, code: int = 1000) -> None:
         """Close with a frame and wait for the answer."""
-        _run(self.connection.close(code))
+        # Before 3.11.5 asyncio forgets that a TLS transport may be closed already (`drop`), and trips over itself.
+        with contextlib.suppress(AttributeError):
+            _run(self.connection.close(code))
 
     def drop(self) -> None:
         """Leave with a FIN and no close frame."""

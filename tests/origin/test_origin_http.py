@@ -157,24 +157,25 @@ def test_a_batch_is_one_write(client1: Client, batch: int, writes: int) -> None:
             reads += 1
 
     assert collected.count(b"2\r\n") == 6
-    # The last batch and the end may share a segment or not.
-    assert reads in {writes, writes + 1}
+    # The end may come by itself; on a busy machine two batches may be read at once, but one never comes in two.
+    assert reads <= writes + 1
 
 
 @pytest.mark.parametrize(
     ("split", "first"),
-    [("half", b"10\r\n0123456"), ("head", b"10\r\n"), ("tail", b"10\r\n0123456789abcde\n")],
+    [("half", b"10\r\n01234567"), ("head", b"10\r\n"), ("tail", b"10\r\n0123456789abcde\n")],
 )
 def test_an_event_can_come_in_two_writes(client1: Client, split: str, first: bytes) -> None:
     """Cut in the middle, behind the chunk-size line, or before the closing CRLF."""
-    with client1.request("/", script=f"text; wait 0.02; event data=0123456789abcde split={split} pause=0.05") as call:
+    with client1.request("/", script=f"text; wait 0.02; event data=0123456789abcde split={split} pause=0.5") as call:
         call.head()
         sock = call.connection.sock  # type: ignore[attr-defined]
-        one, two = sock.recv(65_536), sock.recv(65_536)
+        pieces = [sock.recv(65_536)]
+        while not pieces[-1].endswith(b"0\r\n\r\n"):
+            pieces.append(sock.recv(65_536))
 
-    assert one.startswith(first)
-    assert (one + two).startswith(b"10\r\n0123456789abcde\n\r\n")
-    assert two
+    assert pieces[0] == first
+    assert b"".join(pieces).startswith(b"10\r\n0123456789abcde\n\r\n")
 
 
 # What is in the answer.
