@@ -213,11 +213,21 @@ class Stages:
         self._stages: dict[tuple[object, ...], Stage] = {}
 
     def get(
-        self, engine: str, kind: Kind = "generated", *, secure: bool = False, lapse: bool = False, grpc: bool = False
+        self,
+        engine: str,
+        kind: Kind = "generated",
+        *,
+        secure: bool = False,
+        lapse: bool = False,
+        grpc: bool = False,
+        alone: str = "",
     ) -> Stage:
-        """A stage for ``engine``; ``grpc`` asks for one that serves gRPC, which may have to be one of its own."""
+        """A stage for ``engine``; ``grpc`` asks for one that serves gRPC, which may have to be one of its own.
+
+        ``alone`` names a scenario that nobody shares its stage with.
+        """
         only_grpc = grpc and kind == "generated" and grpc_alone(engine, secure=secure)
-        key = (engine, kind, secure, lapse, only_grpc)
+        key = (engine, kind, secure, lapse, only_grpc, alone)
         if key not in self._stages:
             self._stages[key] = self._set_up(engine, kind, secure=secure, lapse=lapse, only_grpc=only_grpc)
         return self._stages[key]

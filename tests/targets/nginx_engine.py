@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines import NGINX, EngineAbsent, need, required
+from tests.engines.in_container import leash
 
 VERSIONS = tuple(name.removeprefix("nginx-") for name in NGINX)
 """What can be run; the generator knows older ones, too."""
@@ -104,7 +105,11 @@ def running(version: str, text: str, folder: Path, port: int, *mounts: Path, use
     name = f"proxycfg-nginx-{uuid.uuid4().hex[:12]}"
     command = [*_run("host", folder, *mounts, user=user), "--name", name, image(version)]
     program = ["nginx", "-e", "stderr", "-g", "daemon off;", "-c", str(config)]
-    with subprocess.Popen([*command, *program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with (
+        # A session that is killed runs no `finally`.
+        leash([name]),
+        subprocess.Popen([*command, *program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+    ):
         try:
             _await(port, process)
             yield Nginx(version, port, name, config)

@@ -197,6 +197,8 @@ FEW = {"headers", "hosts", "cors", "strip", "limits", "trusted", "https-checked"
 """Options whose text is read for all versions; reading all of them would take a minute."""
 
 LACKING = {
+    "unicode-paths": {"backslash-never-matches"},
+    "signs-in-paths": {"backslash-never-matches"},
     "headers": {"empty-header-removed"},
     "https-address": {"origin-name-unknown"},
     "https-names": {"origin-names-differ"},

@@ -155,6 +155,12 @@ def of_route(route: Route, spec: Spec, version: str, missed: Mapping[str, Betwee
             "a POST that was sent is not sent again",
             "leave retry off where a stream must not start twice",
         )  # fmt: skip
+    if "\\" in route.path and route.kind != "regex":
+        yield _on(
+            route, "backslash-never-matches", Category.LOCATION_SHADOWED, Severity.WARNING, _match_span(route),
+            f"the config refuses requests with a backslash in the path, so nothing reaches {route.title}",
+            "use another character",
+        )  # fmt: skip
     name = route.protocol.name
     if name in ("grpc-web", "connect") and route.upstream.speaks_grpc:
         said = {"grpc-web": "gRPC-Web", "connect": "Connect"}[name]

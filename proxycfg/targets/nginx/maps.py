@@ -97,8 +97,8 @@ def _forwarded(spec: Spec, version: str) -> Iterator[Map]:
 def _unclear() -> Map:
     # Looked at anew for the error page, which has a path of its own: it must not be refused in turn.
     page = Quoted(r'"~^/\.proxycfg/error[^|]*\|"')
-    pattern = Quoted(r'"~*\|[^?]*(?:/(?:\.|%2e){1,2}(?:[/?]|\z)|%2f|%5c)"')
-    why = "Dot segments and escaped slashes: nginx chooses a location by what they mean, and passes them on as they stand."
+    pattern = Quoted(r'"~*\|[^?]*(?:/(?:\.|%2e){1,2}(?:[/?]|\z)|%2f|%5c|\\\\)"')
+    why = "Dot segments, escaped slashes, backslashes: nginx chooses a location by what they mean, and passes them on as they stand."
     lines = ((Quoted("volatile"), Quoted("")), (page, Quoted("0")), (pattern, Quoted("1")))
     return Map("map", '"$uri|$request_uri"', "$proxycfg_unclear", Quoted("0"), lines, why)
 

@@ -138,7 +138,13 @@ class Hashes:
 
 @cache
 def _environment() -> Environment:
-    filters: Mapping[str, Callable[..., Quoted]] = {"word": quote.word, "file": quote.file, "ours": Quoted, "comment": _comment, "indent": _indent}
+    filters: Mapping[str, Callable[..., Quoted]] = {
+        "word": quote.word,
+        "file": quote.file,
+        "ours": Quoted,
+        "comment": _comment,
+        "indent": _indent,
+    }
     return environment("nginx", filters)
 
 
