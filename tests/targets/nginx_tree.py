@@ -182,6 +182,11 @@ class _Reading:
         """All lines of a list of the module."""
         return self.config.effective(self.server, self.location, f"{self.module}_{name}")
 
+    def adds(self, header: str) -> bool:
+        """Whether a response header is added."""
+        added = self.config.effective(self.server, self.location, "add_header")
+        return any(args[0].lower() == header.lower() and args[1] for args in added)
+
     @property
     def is_proxy(self) -> bool:
         return self.module == "proxy"
@@ -217,7 +222,7 @@ class _Reading:
             "retries_non_idempotent": any("non_idempotent" in args for args in self.lines("next_upstream")),
             "error_interception": self.own("intercept_errors", "off") == "on",
             "honors_x_accel_buffering": self.is_proxy and "X-Accel-Buffering" not in ignored,
-            "forwards_x_accel_buffering": ("X-Accel-Buffering",) in self.lines("pass_header"),
+            "forwards_x_accel_buffering": ("X-Accel-Buffering",) in self.lines("pass_header") or self.adds("X-Accel-Buffering"),
             "accept_encoding_forwarded": "accept-encoding" not in headers,
             "client_http_versions": listens,
             "grpc": self.module == "grpc" and "2" in listens,

@@ -114,11 +114,11 @@ def _flat(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, list[str], int]]:
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_it_agrees_with_crossplane(path: Path) -> None:
-    r"""The same directives on the same lines, where crossplane reads as nginx does (it leaves \n in quotes as two characters)."""
+    r"""The same directives on the same lines. In quotes, crossplane leaves two backslashes as two, where nginx makes one of them."""
     text = path.read_text()
     tree = parse(str(path), text)
     payload = crossplane.parse(str(path), single=True, check_ctx=False, check_args=False)
-    theirs = [(name, line) for name, _, line in _flat(payload["config"][0]["parsed"])]
+    theirs = [(name.replace("\\\\", "\\"), line) for name, _, line in _flat(payload["config"][0]["parsed"])]
 
     assert not tree.problems
     assert [(directive.name, directive.span.line) for directive in tree.walk()] == theirs

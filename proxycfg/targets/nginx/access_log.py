@@ -106,7 +106,8 @@ class AccessLogs:
         if name in world:
             return _in_text(world[name])
         if name.startswith("arg_"):
-            return YES
+            # A part of it.
+            return EITHER
         self._steps -= 1
         if depth > MAX_DEPTH or self._steps < 0:
             return EITHER

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from proxycfg.behavior import FOREVER, NO, Behavior, Between, exactly
+from proxycfg.behavior import EITHER, FOREVER, NO, Behavior, Between, exactly
 from proxycfg.need import need_of
 from proxycfg.target import choose_aim
 from proxycfg.targets.nginx import facts
@@ -96,6 +96,11 @@ def retries(route: Route) -> bool:
     return route.attempts > 1 and len(route.upstream.servers) > 1
 
 
+def reaches_clients(route: Route, header: str) -> bool:
+    """Whether clients see that response header: the origin's, or the one that the spec sets in its place."""
+    return all(value for name, value in route.rewrites.response.items() if name.lower() == header.lower())
+
+
 def names(headers: Iterable[str], header: str) -> bool:
     """Whether a header is among those that the spec sets or removes; their names have no case."""
     return any(name.lower() == header.lower() for name in headers)
@@ -128,7 +133,7 @@ def aim_of(route: Route, spec: Spec, version: str, slots: int) -> tuple[Behavior
         "retries_non_idempotent": False,
         "error_interception": False,
         "honors_x_accel_buffering": buffered,
-        "forwards_x_accel_buffering": not names(route.rewrites.response, "X-Accel-Buffering"),
+        "forwards_x_accel_buffering": reaches_clients(route, "X-Accel-Buffering"),
         "accept_encoding_forwarded": name in ("http", "grpc", "websocket")
         and not names(route.rewrites.request, "Accept-Encoding"),
         "client_http_versions": listens,
@@ -153,4 +158,6 @@ def aim_of(route: Route, spec: Spec, version: str, slots: int) -> tuple[Behavior
     if "1.1" not in listens:
         can["upgrade"] = NO
     aim, missed = choose_aim(need_of(route), can, wish)
-    return replace(aim, max_streams=streams), missed
+    # Whether nginx reads an answer to its end for the cache hangs on what the answer says about keeping it.
+    aborts = EITHER if aim.caching.high else aim.abort_propagates
+    return replace(aim, max_streams=streams, abort_propagates=aborts), missed

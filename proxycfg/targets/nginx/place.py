@@ -382,6 +382,16 @@ class Place:
         return values, found[-1][1]
 
     @property
+    def added_headers(self) -> Sequence[Directive]:
+        """The ``add_header`` lines in force, with those of outer levels where ``add_header_inherit`` says so."""
+        mode = self.plain("add_header_inherit")[0]
+        if mode not in {"merge", "off"}:
+            return self.lines("add_header")
+        if mode == "off":
+            return self.level.own.get("add_header", ())
+        return [line for level in self.level.levels() for line in level.own.get("add_header", ())]
+
+    @property
     def buffered(self) -> Found:
         """Whether answers are collected."""
         if self._buffered is None:

@@ -449,23 +449,23 @@ def caching(place: Place) -> Found:
     if line.name.endswith("_store"):
         return buffered, place.why(line)
     stored = _zone(place, line)
-    never = _never_stored(place)
-    if never is not None or not stored.high:
-        return NO, place.why(never or line)
-    return Between(stored.low and buffered.low, high=True), place.why(line)
+    kept, kept_by = _kept(place)
+    if not kept.high or not stored.high:
+        return NO, place.why(kept_by or line)
+    return Between(stored.low and buffered.low and kept.low, high=True), place.why(line)
 
 
-def _never_stored(place: Place) -> Directive | None:
-    """What keeps every answer out of the cache: a constant ``no_cache``, or that nothing says for how long to keep one."""
+def _kept(place: Place) -> tuple[Between[bool], Directive | None]:
+    """Whether an answer may go into the cache: a constant ``no_cache`` forbids it, and something must say for how long to keep it."""
     for line in place.lines(f"{place.module}_no_cache"):
         if any("$" not in word and word not in {"", "0"} for word in line.args):
-            return line
+            return NO, line
     ignoring = place.lines(f"{place.module}_ignore_headers")
     ignored = {word.lower() for line in ignoring for word in line.args}
-    timeless = {"cache-control", "expires", "x-accel-expires"} <= ignored and not place.lines(
-        f"{place.module}_cache_valid"
-    )
-    return ignoring[0] if timeless else None
+    if place.lines(f"{place.module}_cache_valid") or "cache-control" not in ignored:
+        return YES, None
+    # Few origins say it otherwise than by Cache-Control.
+    return (NO if {"expires", "x-accel-expires"} <= ignored else EITHER), ignoring[0]
 
 
 def _store_line(place: Place) -> Directive | None:
@@ -543,8 +543,10 @@ def _carries(place: Place, name: str, token: str) -> Found:
     values, line = found
     if values is None:
         return EITHER, place.why(line)
-    has = [token in {word.strip().lower() for word in value.split(",")} for value in values]
-    return Between(all(has), any(has)), place.why(line)
+    has = [[word.strip().lower() for word in value.split(",")] for value in values]
+    # A second Upgrade, even of the same, is one that servers may refuse.
+    sure = all(words == [token] if name == "upgrade" else token in words for words in has)
+    return Between(sure, any(token in words for words in has)), place.why(line)
 
 
 def _passes_headers(place: Place) -> Found:
@@ -670,20 +672,22 @@ def retries(place: Place) -> Found:
     wanted, why = _tried_on(place)
     if not wanted:
         return NO, why
-    tries, tries_by = place.plain(f"{place.module}_next_upstream_tries")
-    if tries == "1":
-        return NO, tries_by
     groups = place.groups
     if not groups:
         return EITHER, why
-    if all(group.servers.low > 1 for group in groups):
+    tries, tries_by = place.plain(f"{place.module}_next_upstream_tries")
+    if tries != "1" and all(group.servers.low > 1 for group in groups):
         return YES, why
     upstream = next((group.directive for group in groups if group.directive), None)
-    why = place.around(upstream, own=True) if upstream else place.hard_wired
-    # A name may have several addresses; and a request on a kept connection that the origin closes goes out once more.
-    several = any(group.servers.high > 1 for group in groups)
-    broken = _reuses(place) and any(keeps_connections(group, place.version) for group in groups)
-    return (EITHER if several or broken else NO), why
+    why = tries_by if tries == "1" else place.around(upstream, own=True) if upstream else place.hard_wired
+    # A name may have several addresses; and on a kept connection that the origin closes, a request goes out once more, tries or not.
+    several = tries != "1" and any(group.servers.high > 1 for group in groups)
+    return (EITHER if several or any(_may_break(place, group) for group in groups) else NO), why
+
+
+def _may_break(place: Place, group: Group) -> bool:
+    """Whether a request may go out on a kept connection, of this location or, where the pool is shared, of any."""
+    return keeps_connections(group, place.version) and (not group.local or _reuses(place))
 
 
 def _tried_on(place: Place) -> tuple[frozenset[str], Evidence]:
@@ -745,10 +749,15 @@ def honors_x_accel_buffering(place: Place) -> Found:
 
 
 def forwards_x_accel_buffering(place: Place) -> Found:
-    """Only with ``proxy_pass_header``, which wins over ``proxy_hide_header``."""
+    """With ``proxy_pass_header``, which wins over ``proxy_hide_header``; or where one is added, which the next hop obeys as well."""
     for line in place.lines(f"{place.module}_pass_header"):
         if line.args and line.args[0].lower() == "x-accel-buffering":
             return YES, place.why(line)
+    for line in place.added_headers:
+        if line.args and line.args[0].lower() == "x-accel-buffering":
+            values = place.reader.variables.values(line.args[1] if len(line.args) > 1 else "", PLAIN, place.location)
+            if values is None or values - {""}:
+                return (EITHER if values is None or "" in values else YES), place.why(line)
     return NO, place.default(f"{place.module}_pass_header: X-Accel-Buffering is hidden")
 
 
@@ -830,11 +839,10 @@ def query_logged(place: Place) -> Found:
 
 
 def abort_propagates(place: Place) -> Found:
-    """Unless ``proxy_ignore_client_abort`` says otherwise; for a store, and for a cache until the answer forbids to keep it, nginx reads on.
+    """Unless ``proxy_ignore_client_abort`` says otherwise; for a store, and for a cache while the answer may still go into it, nginx reads on.
 
     So with a cache it hangs on the answer, even unbuffered, where nothing is stored in the end: measured on 1.22 and 1.30, a silent stream
-    without ``Cache-Control`` runs on, one with ``no-cache`` ends at once. Where ``proxy_cache_valid`` says how long to keep it, an ordinary
-    answer is kept.
+    without ``Cache-Control`` runs on, one with ``no-cache`` ends at once.
     """
     if place.module not in BUFFERED_MODULES:
         return YES, place.hard_wired
@@ -842,18 +850,11 @@ def abort_propagates(place: Place) -> Found:
     if ignored.low:
         return NO, why
     line = _store_line(place)
-    if line is not None:
-        if line.name.endswith("_store") or (caching(place)[0].low and _keeps_ordinary_answers(place)):
-            return NO, place.why(line)
-        if _zone(place, line).high:
-            return EITHER, place.why(line)
+    if line is not None and line.name.endswith("_store"):
+        return NO, place.why(line)
+    if line is not None and _zone(place, line).high:
+        return EITHER, place.why(line)
     return Between(not ignored.high, high=True), why
-
-
-def _keeps_ordinary_answers(place: Place) -> bool:
-    """Whether ``proxy_cache_valid`` speaks of a 200: it does by itself, for a time alone."""
-    valid = place.lines(f"{place.module}_cache_valid")
-    return any(len(line.args) == 1 or {"200", "any"} & set(line.args[:-1]) for line in valid)
 
 
 def max_streams(place: Place) -> Found:

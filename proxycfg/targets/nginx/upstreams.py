@@ -37,6 +37,7 @@ class Group:
     :param affinity: what a client's server hangs on, with the directive that says so.
     :param most: connections to all of them, per worker if there is no ``shared`` zone.
     :param pooled: idle connections that are kept: a number, or None for what the version does by itself.
+    :param local: whether each location has those connections for itself.
     """
 
     directive: Directive | None
@@ -47,6 +48,7 @@ class Group:
     limited_by: Directive | None
     shared: bool
     pooled: int | None
+    local: bool
 
 
 def _is_address(host: str) -> bool:
@@ -73,6 +75,7 @@ def _lone(host: str) -> Group:
         limited_by=None,
         shared=True,
         pooled=0,
+        local=True,
     )
 
 
@@ -136,6 +139,7 @@ class Upstreams:
             limited_by=next((line for line in servers if _parameter(line, "max_conns")), None) if limited else None,
             shared="zone" in own,
             pooled=_number(keepalive[0]) if keepalive else None,
+            local=not keepalive or "local" in keepalive[0].args,
         )
 
     def _affinity(self, level: Level) -> tuple[Between[str], Directive | None]:

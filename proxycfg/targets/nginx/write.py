@@ -381,7 +381,7 @@ class _Writing:
             hides_upgrade=self.hides_upgrade(route, module),
             response_headers=self.response_headers(route),
             preflight_headers=self.preflight_headers(route) if preflight else (),
-            passes_x_accel=aim.forwards_x_accel_buffering.low,
+            passes_x_accel=not names(route.rewrites.response, "X-Accel-Buffering"),
             origin_check=self.origin_check(route),
             errors=self.errors(route) if preflight and route.protocol.name != "grpc" else None,
             tls=tls,
