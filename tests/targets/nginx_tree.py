@@ -222,7 +222,8 @@ class _Reading:
             "retries_non_idempotent": any("non_idempotent" in args for args in self.lines("next_upstream")),
             "error_interception": self.own("intercept_errors", "off") == "on",
             "honors_x_accel_buffering": self.is_proxy and "X-Accel-Buffering" not in ignored,
-            "forwards_x_accel_buffering": ("X-Accel-Buffering",) in self.lines("pass_header") or self.adds("X-Accel-Buffering"),
+            "forwards_x_accel_buffering": ("X-Accel-Buffering",) in self.lines("pass_header")
+            or self.adds("X-Accel-Buffering"),
             "accept_encoding_forwarded": "accept-encoding" not in headers,
             "client_http_versions": listens,
             "grpc": self.module == "grpc" and "2" in listens,
