@@ -1,6 +1,6 @@
 """What can go wrong that is not our bug: the user's input (exit 2) and the surroundings (exit 3).
 
-Both are raised where they are known, worded for people, and caught once, in ``cli.py``.
+Both are raised where they are known, worded for people, and caught once, in ``cli``.
 Anything else that escapes is a defect of ours and keeps its traceback.
 """
 
@@ -39,6 +39,11 @@ class Problem:
         if self.instead:
             lines.append(_printable(f"  = {self.instead}"))
         return "\n".join(lines)
+
+    def to_json(self) -> dict[str, object]:
+        """An element of ``errors`` in every JSON format (contract section 3)."""
+        place = {"file": self.span.file, "line": self.span.line, "column": self.span.column}
+        return {**place, "message": self.message, "instead": self.instead}
 
 
 def _window(line: str, column: int, width: int = 120) -> tuple[str, int]:

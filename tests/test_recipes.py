@@ -17,7 +17,7 @@ RECIPES = re.split(r"^### ", (ROOT / "CONTRIBUTING.md").read_text().split("## Re
 @pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.splitlines()[0] for recipe in RECIPES])
 def test_the_files_of_a_recipe_exist(recipe: str) -> None:
     """With an instance that exists in place of NAME."""
-    instance = "sse" if recipe.startswith("A protocol") else "nginx"
+    instance = {"A protocol": "sse", "A command": "init"}.get(recipe.splitlines()[0], "nginx")
     named = [path.replace("NAME", instance) for path in re.findall(r"`([a-z_]+/[A-Za-z_/.]*)`", recipe)]
 
     assert named
@@ -78,3 +78,22 @@ def test_a_target_is_a_folder_and_its_name(house: Path) -> None:
     )
 
     assert _run(house, code).split() == ["angie/nginx.conf"]
+
+
+def test_a_command_is_a_file_and_its_line(house: Path) -> None:
+    """After the steps of the recipe it is listed, has help with the common options, and runs."""
+    (house / "proxycfg/cli/say_hello.py").write_text(
+        "import typer\nEXAMPLE = 'proxycfg say-hello'\nFORMATS = ('text', 'json')\n"
+        "def command(ctx: typer.Context) -> int:\n"
+        '    """Greet."""\n'
+        "    print('hello', ctx.obj.format)\n    return 0\n"
+    )
+    table = house / "proxycfg/commands.py"
+    table.write_text(table.read_text().replace("COMMANDS = {", 'COMMANDS = {\n    "say-hello": "Greet.",'))
+    code = "from proxycfg.cli import run; run(['--help']); run(['say-hello', '-h']); run(['say-hello', '--format', 'json'])"
+    said = _run(house, code)
+
+    assert "  say-hello  Greet.\n" in said
+    assert "Example: proxycfg say-hello" in said
+    assert "--verbose" in said
+    assert said.endswith("hello json\n")

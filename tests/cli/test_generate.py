@@ -1,153 +1,20 @@
-"""The command line: what goes to which stream, with which code, and what is left on disk."""
+"""``proxycfg generate``: what goes to which stream, with which code, and what is left on disk."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from proxycfg import __version__, specfile
-from proxycfg.cli import run
-from proxycfg.commands import COMMANDS, Exit, usage
-from proxycfg.starter import starter
+from proxycfg.commands import Exit
+from tests.cli.conftest import Cli, files, spec, stdin
 from tests.specs import ROUTES, UPSTREAMS
-from tests.stub_target import stub_targets
 
-Cli = Callable[..., tuple[int, str, str]]
 FILES = ["generated/nginx/more/streams.conf", "generated/nginx/nginx.conf"]
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
-    """Run a command line in an empty folder but for a spec, with stub targets: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    Path("routes.yaml").write_text(UPSTREAMS + ROUTES)
-
-    def called(*arguments: str) -> tuple[int, str, str]:
-        code = run(arguments)
-        streams = capsys.readouterr()
-        return code, streams.out, streams.err
-
-    with stub_targets():
-        yield called
-
-
-def _spec(text: str) -> None:
-    Path("routes.yaml").write_text(UPSTREAMS + text)
-
-
-def _files() -> list[str]:
-    """Everything but the spec, temporary files included."""
-    return sorted(str(path) for path in Path().rglob("*") if path.is_file() and path.name != "routes.yaml")
-
-
-def _stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
-
-
-def _process(*arguments: str, data: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "proxycfg", *arguments]
-    return subprocess.run(command, input=data, env={**os.environ, **environment}, capture_output=True, check=False)
-
-
-# ---- help and version ----
-
-
-@pytest.mark.parametrize("arguments", [["--help"], []])
-def test_help_is_the_same_through_both_doors(cli: Cli, arguments: list[str]) -> None:
-    """With typer and without it, and also where no argument is given."""
-    quick = _process(*arguments)
-
-    assert (0, usage(), b"") == (quick.returncode, quick.stdout.decode(), quick.stderr)
-    assert (Exit.OK, usage(), "") == cli(*arguments)
-    assert (Exit.OK, usage(), "") == cli("-h")
-
-
-def test_the_version_is_the_same_through_both_doors(cli: Cli) -> None:
-    """On standard output, alone."""
-    quick = _process("--version")
-
-    assert (0, f"proxycfg {__version__}\n", b"") == (quick.returncode, quick.stdout.decode(), quick.stderr)
-    assert (Exit.OK, f"proxycfg {__version__}\n", "") == cli("--version")
-
-
-def test_help_lists_every_command_with_one_line() -> None:
-    """Of a hundred columns at most, which is where typer wraps."""
-    lines = usage().splitlines()
-
-    assert all(any(line.startswith(f"  {name} ") and text in line for line in lines) for name, text in COMMANDS.items())
-    assert max(map(len, lines)) <= 100
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(cli: Cli, command: str) -> None:
-    """And a phrase for each of its options."""
-    code, out, err = cli(command, "--help")
-
-    assert (Exit.OK, "") == (code, err)
-    assert f"Example: proxycfg {command}" in out
-    assert COMMANDS[command].rstrip(".") in " ".join(out.split())
-    options = re.split(r"\n(?=  -)", out.split("Options:")[1].split("\n\n")[0])[1:]
-    assert all(re.search(r"\S( {2,}|\n +)[A-Za-z(]", option) for option in options), options
-    assert (Exit.OK, out, "") == cli(command, "-h")
-
-
-def test_the_help_of_generate_says_what_a_spec_is(cli: Cli) -> None:
-    """And that - is standard input."""
-    assert "SPEC is the routes.yaml to read; - for standard input." in cli("generate", "--help")[1]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["nope"], "No such command 'nope'"), (["genrate"], "Did you mean 'generate'?"), (["--nope"], "No such option"),
-        (["generate"], "Missing argument"),
-        (["generate", "a", "b"], "unexpected extra argument (b)"),
-        (["generate", "routes.yaml", "--nope"], "No such option"),
-        (["generate", "routes.yaml", "--out"], "requires an argument"),
-        (["generate", "routes.yaml", "--quiet=1"], "does not take a value"),
-        (["init", "x"], "unexpected extra argument"),
-    ],
-)  # fmt: skip
-def test_bad_usage_is_said_on_standard_error(cli: Cli, arguments: list[str], said: str) -> None:
-    """With exit code 2, and nothing done."""
-    code, out, err = cli(*arguments)
-
-    assert (Exit.USAGE, "") == (code, out)
-    assert said in err
-    assert [] == _files()
-
-
-@pytest.mark.parametrize(
-    ("option", "said"),
-    [
-        (["--target", "haproxy"], "--target haproxy: not known; write one of nginx, envoy"),
-        (["--target", ""], "--target : not known"),
-        (["--target", "nginx,apache"], "--target apache: not known"),
-        (["--format", "yaml"], "--format yaml: not known; write one of text, json"),
-        (["--fail-on", "hint"], "--fail-on hint: not known; write one of error, warning, info, never"),
-        (["--out", "-"], "--out - prints the main file of one target: add --target nginx"),
-        (["--out", "-", "--target", "nginx", "--diff"], "without --diff"),
-        (["--format", "json", "--diff"], "--format json reports what was written"),
-        (["--format", "json", "--out", "-", "-t", "nginx"], "--format json reports what was written"),
-    ],
-)  # fmt: skip
-def test_a_word_that_is_not_known_is_named_with_those_that_are(cli: Cli, option: list[str], said: str) -> None:
-    """Nothing is guessed, nothing ignored."""
-    code, out, err = cli("generate", "routes.yaml", *option)
-
-    assert (Exit.USAGE, "") == (code, out)
-    assert said in err
-    assert [] == _files()
-
 
 # ---- generate ----
 
@@ -157,7 +24,7 @@ def test_generate_writes_and_lists_its_files(cli: Cli) -> None:
     code, out, err = cli("generate", "routes.yaml", "--target", "nginx")
 
     assert (Exit.OK, "generated/nginx/nginx.conf\ngenerated/nginx/more/streams.conf\n", "") == (code, out, err)
-    assert FILES == _files()
+    assert FILES == files()
 
 
 def test_a_second_run_changes_nothing(cli: Cli) -> None:
@@ -191,7 +58,7 @@ def test_targets_are_chosen_by_option(cli: Cli, option: list[str], targets: list
 def test_a_single_config_can_be_printed(cli: Cli) -> None:
     """The main file alone on standard output, as it would be written; nothing on disk."""
     code, out, err = cli("generate", "routes.yaml", "--target", "nginx", "--out", "-")
-    assert (Exit.OK, [], "") == (code, _files(), err)
+    assert (Exit.OK, [], "") == (code, files(), err)
     cli("generate", "routes.yaml", "--target", "nginx")
 
     assert Path("generated/nginx/nginx.conf").read_text() == out
@@ -199,11 +66,11 @@ def test_a_single_config_can_be_printed(cli: Cli) -> None:
 
 def test_a_spec_can_come_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Problems are then at <stdin>."""
-    _stdin(monkeypatch, (UPSTREAMS + ROUTES).encode())
+    stdin(monkeypatch, (UPSTREAMS + ROUTES).encode())
     code, out, _ = cli("generate", "-", "--target", "nginx", "--out", "-")
     assert Exit.OK == code
     assert "#   proxycfg generate - --target nginx" in out
-    _stdin(monkeypatch, b"routes: []\n")
+    stdin(monkeypatch, b"routes: []\n")
 
     assert "<stdin>:1:9: `routes` must not be empty" in cli("generate", "-")[2]
 
@@ -218,15 +85,15 @@ def test_a_spec_can_come_from_standard_input(cli: Cli, monkeypatch: pytest.Monke
 )  # fmt: skip
 def test_findings_decide_the_exit_code(cli: Cli, level: str, option: list[str], code: int) -> None:
     """At or above the level: 1. The files are written all the same."""
-    _spec(f"routes: [{{path: /a, upstream: api, headers: {{request: {{X-{level}: a}}}}}}]\n")
+    spec(f"routes: [{{path: /a, upstream: api, headers: {{request: {{X-{level}: a}}}}}}]\n")
 
     assert code == cli("generate", "routes.yaml", "-t", "nginx", *option)[0]
-    assert FILES == _files()
+    assert FILES == files()
 
 
 def test_findings_are_said_on_standard_error(cli: Cli) -> None:
     """With place and reason; --quiet leaves the errors."""
-    _spec("routes: [{path: /a, upstream: api, headers: {request: {X-Error: a, X-Info: b}}}]\n")
+    spec("routes: [{path: /a, upstream: api, headers: {request: {X-Error: a, X-Info: b}}}]\n")
     error = "routes.yaml:2:45: error[error-rule] nginx: error at /a\n  = it was asked for\n"
     info = "routes.yaml:2:45: info[info-rule] nginx: info at /a\n  = it was asked for\n"
 
@@ -237,7 +104,7 @@ def test_findings_are_said_on_standard_error(cli: Cli) -> None:
 
 def test_the_report_can_be_json(cli: Cli) -> None:
     """All of it on standard output, as the contract spells it."""
-    _spec("routes: [{path: /a, upstream: api, headers: {request: {X-Warning: a}}}]\n")
+    spec("routes: [{path: /a, upstream: api, headers: {request: {X-Warning: a}}}]\n")
     code, out, err = cli("generate", "routes.yaml", "-t", "nginx", "--format", "json")
     report = json.loads(out)
 
@@ -263,7 +130,7 @@ def test_no_drift_is_silent(cli: Cli) -> None:
 def test_drift_is_printed_and_fails(cli: Cli) -> None:
     """A unified diff on standard output, exit code 1, nothing written."""
     cli("generate", "routes.yaml", "-t", "nginx")
-    _spec("routes: [{path: /other, protocol: sse, upstream: api}]\n")
+    spec("routes: [{path: /other, protocol: sse, upstream: api}]\n")
     before = Path(FILES[1]).read_text()
     code, out, err = cli("generate", "routes.yaml", "-t", "nginx", "--diff")
 
@@ -300,14 +167,14 @@ def test_an_edit_by_hand_is_not_written_over(cli: Cli) -> None:
     cli("generate", "routes.yaml", "-t", "nginx")
     for name in FILES:
         Path(name).write_text(Path(name).read_text() + "mine\n")
-    _spec("routes: [{path: /other, protocol: sse, upstream: api}]\n")
+    spec("routes: [{path: /other, protocol: sse, upstream: api}]\n")
     code, out, err = cli("generate", "routes.yaml", "-t", "nginx", "-t", "envoy")
 
     assert (Exit.USAGE, "") == (code, out)
     assert all(f"  {name}\n" in err for name in FILES)
     assert "--diff" in err
     assert "--force" in err
-    assert FILES == _files()
+    assert FILES == files()
     assert all(Path(name).read_text().endswith("mine\n") for name in FILES)
 
 
@@ -334,7 +201,7 @@ def test_a_file_of_somebody_else_is_not_written_over(cli: Cli) -> None:
 def test_an_older_output_is_written_over(cli: Cli) -> None:
     """It is as it was generated, so nothing is lost."""
     cli("generate", "routes.yaml", "-t", "nginx")
-    _spec("routes: [{path: /other, protocol: sse, upstream: api}]\n")
+    spec("routes: [{path: /other, protocol: sse, upstream: api}]\n")
 
     assert Exit.OK == cli("generate", "routes.yaml", "-t", "nginx")[0]
     assert "/other" in Path(FILES[1]).read_text()
@@ -357,10 +224,10 @@ def test_an_older_output_is_written_over(cli: Cli) -> None:
 def test_what_stands_in_the_way_is_named(cli: Cli, prepare: Callable[[], object], said: str) -> None:
     """With exit code 2, and it still stands there."""
     prepare()
-    before = _files()
+    before = files()
     code, out, err = cli("generate", "routes.yaml", "-t", "nginx")
 
-    assert (Exit.USAGE, "", before) == (code, out, _files())
+    assert (Exit.USAGE, "", before) == (code, out, files())
     assert said in err
 
 
@@ -370,8 +237,8 @@ def test_a_run_that_fails_half_way_leaves_nothing(
 ) -> None:
     """The first file is in its place when the second fails: it is taken back, and no temporary file is left."""
     cli("generate", "routes.yaml", "-t", "nginx")
-    before = {name: Path(name).read_text() for name in _files()}
-    _spec("scale: {streams: 5}\nroutes: [{path: /other, protocol: sse, upstream: api}]\n")
+    before = {name: Path(name).read_text() for name in files()}
+    spec("scale: {streams: 5}\nroutes: [{path: /other, protocol: sse, upstream: api}]\n")
     real, moved = Path.replace, []
 
     def second_fails(self: Path, target: Path) -> Path:
@@ -385,7 +252,7 @@ def test_a_run_that_fails_half_way_leaves_nothing(
 
     assert (code, "") == (found, out)
     assert err
-    assert before == {name: Path(name).read_text() for name in _files()}
+    assert before == {name: Path(name).read_text() for name in files()}
 
 
 # ---- what cannot be read ----
@@ -463,125 +330,12 @@ def test_a_closed_standard_input_is_said(cli: Cli, monkeypatch: pytest.MonkeyPat
 
 def test_several_problems_are_counted(cli: Cli) -> None:
     """At the end, where a terminal stops scrolling; with the news that nothing was written."""
-    _spec("routes: [{path: a, upstream: api}, {path: b, upstream: api}]\n")
+    spec("routes: [{path: a, upstream: api}, {path: b, upstream: api}]\n")
     code, out, err = cli("generate", "routes.yaml")
 
-    assert (Exit.USAGE, "", []) == (code, out, _files())
+    assert (Exit.USAGE, "", []) == (code, out, files())
     assert err.endswith("\n2 problems found; nothing was written.\n")
-    _spec("routes:\n" + "".join(f"- {{path: a{i}, upstream: api}}\n" for i in range(200)))
+    spec("routes:\n" + "".join(f"- {{path: a{i}, upstream: api}}\n" for i in range(200)))
     assert cli("generate", "routes.yaml")[2].endswith(
         "\n100 problems found (there may be more); nothing was written.\n"
     )
-
-
-# ---- init and schema ----
-
-
-def test_init_writes_the_starter(cli: Cli) -> None:
-    """And the next command works on it."""
-    Path("routes.yaml").unlink()
-
-    assert (Exit.OK, "routes.yaml\n", "") == cli("init")
-    assert starter() == Path("routes.yaml").read_text()
-    assert Exit.OK == cli("generate", "routes.yaml")[0]
-
-
-def test_init_does_not_write_over_a_spec(cli: Cli) -> None:
-    """Without --force."""
-    before = Path("routes.yaml").read_text()
-    code, out, err = cli("init")
-
-    assert (Exit.USAGE, "", before) == (code, out, Path("routes.yaml").read_text())
-    assert "routes.yaml: exists already; nothing was written. Use --force" in err
-    assert (Exit.OK, "", "") == cli("init", "--force", "--quiet")
-    assert starter() == Path("routes.yaml").read_text()
-
-
-def test_init_writes_elsewhere(cli: Cli) -> None:
-    """To a file of another name, with its folders, or to standard output."""
-    assert (Exit.OK, "a/b.yaml\n", "") == cli("init", "-o", "a/b.yaml")
-    assert starter() == Path("a/b.yaml").read_text()
-    assert (Exit.OK, starter(), "") == cli("init", "-o", "-")
-    assert (Exit.OK, "", "") == cli("init", "-o", "c.yaml", "-q")
-
-
-def test_init_does_not_replace_a_folder(cli: Cli) -> None:
-    """Even with --force."""
-    Path("a").mkdir()
-
-    assert "a: is a folder, where a file should be written" in cli("init", "--force", "-o", "a")[2]
-
-
-def test_schema_prints_a_schema(cli: Cli) -> None:
-    """Draft 2020-12, on standard output alone or into a file."""
-    code, out, err = cli("schema")
-    Draft202012Validator.check_schema(json.loads(out))
-
-    assert (Exit.OK, "") == (code, err)
-    assert (Exit.OK, "", "") == cli("schema", "-o", "routes.schema.json")
-    assert out == Path("routes.schema.json").read_text()
-
-
-def test_a_device_is_written_to_not_replaced(cli: Cli) -> None:
-    """``-o /dev/null`` and ``-o /dev/stdout`` are what they are anywhere else."""
-    done = _process("schema", "-o", "/dev/stdout")
-
-    assert (0, cli("schema")[1]) == (done.returncode, done.stdout.decode())
-    assert (Exit.OK, "", "") == cli("schema", "-o", "/dev/null")
-    assert Path("/dev/null").is_char_device()
-
-
-# ---- streams of all kinds ----
-
-
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
-    """``proxycfg schema | head -1`` ends in silence."""
-    for arguments in (["schema"], ["init", "-o", "-"], ["generate", "--help"]):
-        with subprocess.Popen(
-            [sys.executable, "-m", "proxycfg", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
-        ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            process.stdout.close()
-
-            assert (b"", 0) == (process.stderr.read(), process.wait())
-
-
-def test_output_is_utf_8_whatever_the_locale() -> None:
-    """A config is the same bytes on every machine."""
-    spec = "upstreams: {api: 'http://api'}\nroutes: [{path: /café, protocol: sse, upstream: api}]\n".encode()
-    done = _process("generate", "-", "-t", "nginx", "-o", "-", data=spec, PYTHONIOENCODING="ascii", LC_ALL="C")
-
-    assert (0, b"") == (done.returncode, done.stderr)
-    assert "/café".encode() in done.stdout
-
-
-def test_a_name_that_is_no_text_is_told_as_it_is(tmp_path: Path) -> None:
-    """File names are bytes; whatever they are, there is no traceback."""
-    folder = os.fsencode(tmp_path)
-    (tmp_path / "routes.yaml").write_text(UPSTREAMS + ROUTES)
-    for arguments in (
-        [b"generate", folder + b"/\xff.yaml"],
-        [b"generate", folder + b"/routes.yaml", b"-t", b"nginx", b"--out", folder + b"/\xff\xfe"],
-        [b"init", b"-o", folder + b"/\xff.new"],
-    ):
-        command = [os.fsencode(sys.executable), b"-m", b"proxycfg", *arguments]
-        done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONUTF8": "1"})
-
-        assert b"Traceback" not in done.stderr
-        assert done.returncode == (2 if b".yaml" in arguments[-1] else 0)
-        assert b"\xff" in done.stdout + done.stderr or done.returncode
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["generate", "routes.yaml", "-t", "nginx", "-o", "-"],
-        ["init", "-o", "-"],
-        ["schema"],
-        ["generate", "nowhere.yaml"],
-    ],
-)
-def test_a_run_changes_nothing_for_the_next(cli: Cli, arguments: Sequence[str]) -> None:
-    """The same command gives the same, again and again, in one process."""
-    assert cli(*arguments) == cli(*arguments)

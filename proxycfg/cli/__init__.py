@@ -1,0 +1,205 @@
+"""The command line: parse, call a verb, print, return a code. The one place that catches what is not our bug, and exits.
+
+A command is a module here, of its name, found by its line in ``commands.COMMANDS`` and imported when it runs and not before:
+
+- ``command(ctx, …)``: its parameters are its options (Typer reads them), its result the exit code; ``ctx.obj`` is the ``Shared``
+  of this run, the options that every command has. Its docstring's second paragraph, if any, is shown in its help.
+- ``EXAMPLE``: a command line that people can copy.
+- ``FORMATS``: what ``--format`` takes, the default first.
+- ``NOTHING`` (optional): what the JSON holds, beside its errors, where the input was too wrong to say anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import inspect
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from proxycfg import __version__
+from proxycfg.cli.shared import Shared, shared_options
+from proxycfg.commands import COMMANDS, Exit, usage
+from proxycfg.errors import MAX_PROBLEMS, BadUsage, CannotRun, InvalidInput
+
+_INTERRUPTED = 130
+"""What shells say of a program that Ctrl-C has ended."""
+
+
+class _Command(TyperCommand):
+    """A command with the options that all have, listed apart from its own."""
+
+    nothing: Mapping[str, object]
+    """``NOTHING`` of its module."""
+    common: Sequence[click.Parameter]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, kind, shared in (
+            ("Arguments", "argument", False),
+            ("Options", "option", False),
+            ("Common options", "option", True),
+        ):
+            params = [p for p in self.get_params(ctx) if p.param_type_name == kind and (p in self.common) is shared]
+            if records := [record for p in params if (record := p.get_help_record(ctx))]:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What stood before the command is what its own options are where they are not given."""
+        ctx.default_map = ctx.obj.before
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; with ``--output`` what it prints becomes a file when it is done, whole or not at all."""
+        shared: Shared = ctx.obj
+        if shared.output == "-":
+            return self._told(ctx)
+        invalid: InvalidInput | None = None
+        code = None
+        with contextlib.redirect_stdout(io.StringIO()) as result:
+            try:
+                code = self._told(ctx)
+            except InvalidInput as error:
+                invalid = error
+        if result.getvalue() or not invalid:
+            shared.write(result.getvalue())
+        if invalid:
+            raise invalid
+        return code
+
+    def _told(self, ctx: click.Context) -> Any:
+        """Run it; what makes the input unusable is a part of the result where that is JSON."""
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as error:
+            if ctx.obj.format == "json":
+                ctx.obj.print_json({**self.nothing, "errors": [problem.to_json() for problem in error.problems]})
+            raise
+
+
+class _Commands(TyperGroup):
+    """Our help text; commands in the order of the table, imported when they are asked for."""
+
+    def get_help(self, ctx: click.Context) -> str:
+        return usage().rstrip("\n")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def load(name: str) -> click.Command:
+    """The command of this name, ready to parse and run."""
+    module = importlib.import_module(f"proxycfg.cli.{name.replace('-', '_')}")
+    _, _, more = inspect.cleandoc(module.command.__doc__).partition("\n\n")
+    made = _click(name, module.command, f"{COMMANDS[name]}\n\n{more}", f"Example: {module.EXAMPLE}")
+    own = {opt for param in made.params for opt in param.opts}
+    made.common = shared_options(module.FORMATS, own)
+    made.params += made.common
+    made.nothing = getattr(module, "NOTHING", {})
+    return made
+
+
+def _click(name: str, command: Callable[..., int], told: str, epilog: str) -> _Command:
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    app.command(name, cls=_Command, help=told, epilog=epilog, context_settings=_SETTINGS)(command)
+    made = typer.main.get_command(app)
+    assert isinstance(made, _Command)
+    return made
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"proxycfg {__version__}")
+        raise typer.Exit
+
+
+def _app() -> click.Command:
+    app = typer.Typer(
+        cls=_Commands,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=_SETTINGS,
+    )
+
+    @app.callback()
+    def _main(
+        version: Annotated[
+            bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
+        ] = False,
+    ) -> None:
+        """Options of no command."""
+
+    made = typer.main.get_command(app)
+    made.params += shared_options((), set())
+    return made
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code (``Exit``)."""
+    for stream in (sys.stdout, sys.stderr):
+        # Configs and schemas are UTF-8 whatever the locale; a file name may be no text at all, and goes out as it came in.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    shared = Shared()
+    try:
+        result = _app().main(list(arguments) or ["--help"], "proxycfg", standalone_mode=False, obj=shared)
+        sys.stdout.flush()
+    except InvalidInput as error:
+        shown = error.problems[:MAX_PROBLEMS]
+        shared.say("\n".join(map(str, shown)))
+        if (count := len(shown)) > 1:
+            shared.say(
+                f"{count} problems found{' (there may be more)' if count == MAX_PROBLEMS else ''}; nothing was written."
+            )
+        return Exit.USAGE
+    except BadUsage as error:
+        shared.say(str(error))
+        return Exit.USAGE
+    except CannotRun as error:
+        shared.say(str(error))
+        return Exit.CANNOT_RUN
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        shared.say("interrupted")
+        return _INTERRUPTED
+    except (BrokenPipeError, SystemExit) as error:
+        # Typer turns the one into the other.
+        if not isinstance(error.__context__ or error, BrokenPipeError):
+            raise
+        # The reader went away (`| head`): point stdout elsewhere, or Python complains again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return Exit.OK
+    except OSError as error:
+        # Files are handled where they are known; what is left is standard output itself.
+        shared.say(f"cannot write the result: {error.strerror}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return Exit.USAGE
+    if result == _INTERRUPTED:
+        shared.say("interrupted")
+    return int(result or 0)

@@ -1,0 +1,36 @@
+"""``proxycfg demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from proxycfg.cli.shared import Shared
+
+EXAMPLE = "proxycfg demo --engine envoy --runner local"
+FORMATS = ("text", "json")
+
+
+def command(
+    ctx: typer.Context,
+    engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help="nginx, envoy or auto.")] = "auto",
+    runner: Annotated[
+        str, typer.Option("--runner", metavar="RUNNER", help="docker, local (programs of this machine) or auto.")
+    ] = "auto",
+    image: Annotated[
+        str, typer.Option("--image", metavar="IMAGE", help="The Docker image to run.", show_default=False)
+    ] = "",
+    plain: Annotated[bool, typer.Option("--plain", help="Lines of text instead of the live view.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    save_svg: Annotated[
+        Path | None, typer.Option("--save-svg", metavar="FILE", help="Write a picture of the final view.")
+    ] = None,
+) -> int:
+    """Show it."""
+    from proxycfg.demo import Options, Wanted, run  # noqa: PLC0415
+
+    shared: Shared = ctx.obj
+    wanted = Wanted.read(engine, runner, image)
+    return run(Options(wanted=wanted, plain=plain, as_json=as_json or shared.format == "json", save_svg=save_svg))
