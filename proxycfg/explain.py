@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from proxycfg import specfile
 from proxycfg.behavior import Answer
 from proxycfg.errors import Problem
 from proxycfg.need import Need, need_of, shortfalls
+from proxycfg.protocols import protocols
 from proxycfg.reading import ReadRoute
-from proxycfg.source import Source, Span
+from proxycfg.source import Span
+from proxycfg.spec import ordinary
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,7 @@ class Explanation:
 
 def ordinary_need(protocol: str) -> Need:
     """What an ordinary route of a protocol asks: no settings but the defaults of the spec."""
-    scheme = "grpc" if protocol == "grpc" else "http"
-    text = f"upstreams: {{it: '{scheme}://it:1'}}\nscale: {{streams: 1}}\nroutes: [{{path: /, protocol: {protocol}, upstream: it}}]"
-    return need_of(specfile.load(Source("routes.yaml", text)).routes[0])
+    return need_of(ordinary(protocols()[protocol]))
 
 
 def judged(explained: Explained, need: Need | None) -> Explained:

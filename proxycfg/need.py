@@ -29,7 +29,7 @@ from proxycfg.finding import Category
 from proxycfg.protocol import Want
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 _ANY_NUMBER = at_least(0)
 
@@ -73,13 +73,13 @@ class Need:
     wants: Mapping[str, Want]
 
 
-def need_of(route: Route) -> Need:
+def need_of(route: Terms) -> Need:
     """What ``route`` asks of every hop: its protocol's wants, then those of its own settings."""
     wants = {**route.protocol.wants(route), **_wants_of_settings(route)}
     return Need(Behavior(**{**_INDIFFERENT, **{name: want.accepted for name, want in wants.items()}}), wants)
 
 
-def _wants_of_settings(route: Route) -> dict[str, Want]:
+def _wants_of_settings(route: Terms) -> dict[str, Want]:
     """What the spec asks of a route whatever its protocol."""
     wants = {
         "retries_non_idempotent": Want(
@@ -108,7 +108,7 @@ def _wants_of_settings(route: Route) -> dict[str, Want]:
         wants["query_logged"] = Want(
             NO, Category.TOKEN_IN_LOGS, "the credential in the query string would stand in every log line"
         )
-    if affinity := route.upstream.affinity:
+    if affinity := route.affinity:
         wants["session_affinity"] = Want(
             exactly(affinity.by), Category.SESSION_AFFINITY, "a reconnect on another server does not know the session"
         )

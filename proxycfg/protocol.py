@@ -10,7 +10,7 @@ from proxycfg.behavior import Between
 from proxycfg.finding import Category
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 HOUR = 3600.0
 MIB = 2**20
@@ -45,7 +45,7 @@ class Protocol:
     name: str
     summary: str
     streams: bool
-    wants: Callable[[Route], Mapping[str, Want]]
+    wants: Callable[[Terms], Mapping[str, Want]]
     content_types: tuple[str, ...] = ()
     idle_timeout: float = HOUR
     uploads: bool = False

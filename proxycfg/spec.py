@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from proxycfg.behavior import FOREVER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from proxycfg.specmodel import Affinity, Auth, Listen, Rewrites, Server, Targets, UpstreamTls
 
 MatchKind = Literal["exact", "regex", "prefix"]
+
+DEFAULT_ATTEMPTS = 1
+"""No retry unless asked for: an origin that failed may have begun on the request, and proxies cannot always tell."""
 
 DEFAULT_KEEPALIVE = 64
 """Idle connections kept to an upstream, per worker: enough for bursts of short requests; a stream in use is not counted."""
@@ -50,37 +55,78 @@ class Upstream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Route:
-    """One place that a client can reach, with every value decided.
+class Terms:
+    """What of a route its need hangs on, so that a need can be asked for without a spec around it.
 
     Durations are seconds, ``inf`` for no limit; ``body_limit`` is bytes, ``inf`` for none; ``attempts`` counts the first try;
-    ``streams`` is what the hop must hold; ``cache`` is 0 for none; ``strip`` is the prefix to remove.
+    ``streams`` is what the hop must hold; ``cache`` is 0 for none.
     """
+
+    protocol: Protocol
+    idle_timeout: float
+    max_duration: float
+    upload_stream: bool
+    body_limit: float
+    auth: Auth | None
+    attempts: int
+    cache: float
+    streams: int
+
+    @property
+    def affinity(self) -> Affinity | None:
+        """What ties a client to one of the servers."""
+        return None
+
+
+def ordinary(protocol: Protocol) -> Terms:
+    """The terms of a route that states nothing but its protocol, in a spec for one stream."""
+    return Terms(
+        protocol=protocol,
+        idle_timeout=protocol.idle_timeout,
+        max_duration=FOREVER,
+        upload_stream=protocol.uploads,
+        body_limit=default_body_limit(protocol, stream=protocol.uploads),
+        auth=None,
+        attempts=DEFAULT_ATTEMPTS,
+        cache=default_cache(protocol),
+        streams=1,
+    )
+
+
+def default_body_limit(protocol: Protocol, *, stream: bool) -> float:
+    """Bytes of a request where the route does not say; a body that streams has no end to measure."""
+    return FOREVER if stream or protocol.body_limit is None else protocol.body_limit
+
+
+def default_cache(protocol: Protocol) -> float:
+    """For how many seconds an answer is shared where the route does not say."""
+    return 1.0 if protocol.name == "poll" else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route(Terms):
+    """One place that a client can reach, with every value decided; ``strip`` is the prefix to remove."""
 
     name: str
     kind: MatchKind
     path: str
     hosts: tuple[str, ...]
-    protocol: Protocol
     upstream: Upstream
     methods: tuple[str, ...]
     heartbeat: float | None
-    idle_timeout: float
-    max_duration: float
-    upload_stream: bool
-    body_limit: float
     strip: str | None
     rewrites: Rewrites
-    auth: Auth | None
     cors: tuple[str, ...]
     per_client: int | None
     rate: float | None
     burst: int
-    attempts: int
-    cache: float
-    streams: int
     index: int
     span_of: Callable[..., Span] = field(repr=False, compare=False)
+
+    @property
+    def affinity(self) -> Affinity | None:
+        """That of its upstream."""
+        return self.upstream.affinity
 
     @property
     def span(self) -> Span:

@@ -17,7 +17,7 @@ from proxycfg.behavior import FOREVER
 from proxycfg.collector import held_off
 from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem
 from proxycfg.protocols import protocols
-from proxycfg.spec import DEFAULT_KEEPALIVE, Route, Spec, Upstream
+from proxycfg.spec import DEFAULT_ATTEMPTS, DEFAULT_KEEPALIVE, Route, Spec, Upstream, default_body_limit, default_cache
 from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Targets, Upload
 from proxycfg.specmodel import Upstream as UpstreamModel
 from proxycfg.units import short
@@ -183,7 +183,7 @@ class _Settling:
         strip = self.strip(where, kind, path, stated=stated["strip_prefix"])
         upload: Upload = stated["upload"] or Upload()  # pyright: ignore[reportCallIssue]
         stream = protocol.uploads if upload.stream is None else upload.stream
-        limit = upload.max_bytes or (FOREVER if stream or protocol.body_limit is None else protocol.body_limit)
+        limit = upload.max_bytes or default_body_limit(protocol, stream=stream)
         limits, retry, cors = stated["limits"], stated["retry"], stated["cors"]
         rate = limits.rate if limits else None
         burst = limits.burst if limits else None
@@ -240,12 +240,11 @@ class _Settling:
     def attempts(*, retry: bool | Retry | None) -> int:
         if isinstance(retry, Retry):
             return retry.attempts
-        # Off unless asked for: an origin that failed may have begun on the request, and proxies cannot always tell.
-        return 2 if retry else 1
+        return 2 if retry else DEFAULT_ATTEMPTS
 
     @staticmethod
     def cache(protocol: Protocol, stated: float | None) -> float:
-        return (1.0 if stated is None else float(stated)) if protocol.name == "poll" else 0.0
+        return float(stated) if stated is not None and protocol.name == "poll" else default_cache(protocol)
 
     def find_upstream(
         self, where: Callable[..., Span], name: str | None, known: dict[str, Upstream]

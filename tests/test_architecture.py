@@ -18,7 +18,7 @@ SHAPES = {
 }  # fmt: skip
 """What things are. Instances (protocols, targets, reports) know shapes; shapes know no instance."""
 INSTANCES = ("protocols", "targets", "reports")
-KNOWS_THE_TABLES = {"specfile", "schema", "generate", "cli"}
+KNOWS_THE_TABLES = {"specfile", "schema", "generate", "explain", "cli"}
 """The modules that put the tables of instances to use."""
 TOUCHES_THE_WORLD = {"cli", "outdir", "confdir", "template", "__main__"}
 """Disk, network, clock and processes: the thin shell. `origin` and `demo` are programs of their own."""
@@ -124,3 +124,17 @@ def test_the_commonest_answers_import_nothing(argument: str) -> None:
 
     assert loaded <= {"__future__", "enum", "types", "operator", "functools", "collections", "_operator", "_functools",
                       "_collections", "keyword", "itertools", "reprlib", "_collections_abc", "proxycfg"}  # fmt: skip
+
+
+def test_reading_a_config_starts_without_what_specs_need(tmp_path: Path) -> None:
+    """A linter runs at every save: no model of a spec, no YAML and no template is loaded to read an nginx config and judge it."""
+    config = tmp_path / "nginx.conf"
+    config.write_text("events {}\nhttp { server { location / { proxy_pass http://127.0.0.1:1; } } }\n")
+    code = (
+        "import sys; from proxycfg.cli import run; assert run(sys.argv[1:]) == 0; "
+        "print(*sorted({m.split('.')[0] for m in sys.modules}), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "explain", str(config), "--protocol", "sse"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert not {"pydantic", "yaml", "jinja2", "markupsafe", "rich"} & set(done.stderr.split())

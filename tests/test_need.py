@@ -11,7 +11,7 @@ from proxycfg.behavior import EITHER, FOREVER, NO, YES, Answer, Between, at_leas
 from proxycfg.finding import Category
 from proxycfg.need import Need, need_of, shortfalls
 from proxycfg.protocols import protocols
-from proxycfg.spec import Route
+from proxycfg.spec import Route, ordinary
 from tests.specs import load, route
 
 NAMES = sorted(protocols())
@@ -36,6 +36,17 @@ def test_a_need_says_something_about_every_property(protocol: str) -> None:
         assert isinstance(accepted, Between)
         if name not in need.wants:
             assert Answer.YES is exactly(prop.transparent).within(accepted)
+
+
+@pytest.mark.parametrize("protocol", NAMES)
+def test_an_ordinary_need_is_that_of_a_spec_that_states_nothing(protocol: str) -> None:
+    """The short way to it, without a spec, knows the same defaults."""
+    whole = _need(protocol, "")
+    streams = replace(whole.wants["max_streams"], accepted=at_least(1))
+
+    assert need_of(ordinary(protocols()[protocol])) == Need(
+        replace(whole.accepted, max_streams=at_least(1)), {**whole.wants, "max_streams": streams}
+    )
 
 
 @pytest.mark.parametrize("protocol", NAMES)

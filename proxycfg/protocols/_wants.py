@@ -9,7 +9,7 @@ from proxycfg.finding import Category
 from proxycfg.protocol import Want
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 
 def prompt_delivery() -> dict[str, Want]:
@@ -38,7 +38,7 @@ def prompt_delivery() -> dict[str, Want]:
     }
 
 
-def survives_silence(route: Route) -> dict[str, Want]:
+def survives_silence(route: Terms) -> dict[str, Want]:
     """The longest allowed silence does not end the stream, and nothing ends it while it talks."""
     return {
         "upstream_idle_timeout": Want(
@@ -48,7 +48,7 @@ def survives_silence(route: Route) -> dict[str, Want]:
     }
 
 
-def client_may_be_silent(route: Route) -> dict[str, Want]:
+def client_may_be_silent(route: Terms) -> dict[str, Want]:
     """The client, too, may be silent for as long as the route allows."""
     return {
         "client_idle_timeout": Want(
@@ -67,7 +67,7 @@ def honest_endings() -> dict[str, Want]:
     }
 
 
-def streams_upload(route: Route) -> dict[str, Want]:
+def streams_upload(route: Terms) -> dict[str, Want]:
     """The origin sees the request body as it arrives, where the route says so."""
     accepted = NO if route.upload_stream else EITHER
     return {

@@ -14,10 +14,10 @@ from proxycfg.protocols._wants import (
 )
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 
-def wants(route: Route) -> dict[str, Want]:
+def wants(route: Terms) -> dict[str, Want]:
     """Messages at once in both directions, silence allowed, the origin's JSON errors untouched."""
     return {
         **prompt_delivery(),

@@ -17,10 +17,10 @@ from proxycfg.protocols._wants import (
 )
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 
-def wants(route: Route) -> dict[str, Want]:
+def wants(route: Terms) -> dict[str, Want]:
     """HTTP/2 with trailers on both sides, messages at once in both directions, silence allowed in both."""
     needs = {
         **prompt_delivery(),

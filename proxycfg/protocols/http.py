@@ -8,10 +8,10 @@ from proxycfg.protocol import Protocol, Want
 from proxycfg.protocols._wants import honest_endings, streams_upload
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 
-def wants(route: Route) -> dict[str, Want]:
+def wants(route: Terms) -> dict[str, Want]:
     """The origin's own errors reach the client; uploads stream where the route says so."""
     return {**honest_endings(), **streams_upload(route)}
 

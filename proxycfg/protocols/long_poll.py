@@ -10,10 +10,10 @@ from proxycfg.protocol import Protocol, Want
 from proxycfg.protocols._wants import honest_endings, survives_silence
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 
-def wants(route: Route) -> dict[str, Want]:
+def wants(route: Terms) -> dict[str, Want]:
     """The wait survives; no stored answer; the answer itself is short, so buffering does no harm."""
     return {
         "caching": Want(NO, Category.CACHING, "one client's answer is given to another"),

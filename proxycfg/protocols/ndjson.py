@@ -8,10 +8,10 @@ from proxycfg.protocol import Protocol, Want
 from proxycfg.protocols._wants import honest_endings, prompt_delivery, streams_upload, survives_silence
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 
-def wants(route: Route) -> dict[str, Want]:
+def wants(route: Terms) -> dict[str, Want]:
     """Lines at once, silence allowed, no page in the stream."""
     return {**prompt_delivery(), **survives_silence(route), **honest_endings(), **streams_upload(route)}
 

@@ -10,10 +10,10 @@ from proxycfg.protocol import Protocol, Want
 from proxycfg.protocols._wants import honest_endings
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 
-def wants(route: Route) -> dict[str, Want]:
+def wants(route: Terms) -> dict[str, Want]:
     """A shared answer for the cache time; the origin's errors untouched."""
     needs = {"error_interception": honest_endings()["error_interception"]}
     if route.cache:

@@ -10,10 +10,10 @@ from proxycfg.protocol import Protocol, Want
 from proxycfg.protocols._wants import client_may_be_silent, honest_endings, speaks, survives_silence
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route
+    from proxycfg.spec import Terms
 
 
-def wants(route: Route) -> dict[str, Want]:
+def wants(route: Terms) -> dict[str, Want]:
     """The handshake passes, and both sides may be silent; buffering and compression do not touch a tunnel."""
     return {
         "upgrade": Want(YES, Category.UPGRADE_HEADERS, "the handshake never becomes a socket"),
