@@ -110,7 +110,7 @@ def find_main(given: str) -> Source:
     :raises InvalidInput: if there is none, or it cannot be read.
     """
     path = Path(given)
-    nowhere = Span(given, 1, 1, 1, 1)
+    nowhere = Span.whole(given)
     if path.is_dir():
         for name in ("nginx.conf", "conf/nginx.conf", "etc/nginx/nginx.conf", "envoy.yaml", "envoy.yml", "envoy.json"):
             if (path / name).is_file():
