@@ -26,9 +26,11 @@ from proxycfg.streams import (
     told_by_name,
     told_by_path,
 )
+from proxycfg.targets.nginx import facts
+from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.place import seconds
-from proxycfg.targets.nginx.request import Request, follow
-from proxycfg.targets.nginx.servers import Http, Location, Server, choose_location, search
+from proxycfg.targets.nginx.request import Arrival, Request, follow
+from proxycfg.targets.nginx.servers import Http, Location, Server, search
 from proxycfg.targets.nginx.syntax import Directive, Text
 from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
 
@@ -50,6 +52,8 @@ class Signs:
         """Comments that mean to declare something and cannot be read."""
         self.unmatched: list[Declared] = []
         """Declarations that no location which hands requests to an origin answers to."""
+        # Where requests end does not hang on the version.
+        self._sockets = Sockets(http, facts.NEWEST_STABLE)
         self._comments = self._read_comments()
         self._declared = self._place(declared)
         self._applications: dict[int, dict[int, list[Stream]]] = {}
@@ -133,9 +137,10 @@ class Signs:
         """The location from which an origin gets a request for that path, jumps to named ones included."""
         host = next((name for name in server.names if name and name[0] not in "~_*."), "any.invalid")
         listen = server.listens[0]
-        request = Request("https" if listen.ssl else "http", host, listen.port or 80, path)
-        journey = follow(self.http.config, self.http, request)
-        location = journey.location if journey.server is server else choose_location(server, path).location
+        socket = self._sockets.sockets[listen.socket]
+        request = Request("https" if socket.ssl else "http", host, listen.port or 80, path)
+        arrival = Arrival(server, listen, socket)
+        location = follow(self.http.config, self.http, request, self._sockets, arrival=arrival).location
         return location if location is not None and location.handler is not None else None
 
     # ---- one location ----
