@@ -8,13 +8,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from proxycfg import __version__
+from proxycfg import __version__, remarks
 from proxycfg.behavior import Behavior
 from proxycfg.collector import held_off
-from proxycfg.finding import Category, Finding, Severity
+from proxycfg.finding import Finding
 from proxycfg.spec import Spec
 from proxycfg.targets import TARGETS, target
 from proxycfg.targets.cloudflare.lacks import lacks
+from proxycfg.unheeded import unheeded
 
 _CHECKSUM = re.compile(r"^# checksum: ([0-9a-f]{64})$", re.MULTILINE)
 _HEADING_BYTES = 2048
@@ -46,7 +47,7 @@ def generate(spec: Spec, targets: Sequence[str]) -> Generated:
     """
     files: dict[str, str] = {}
     main: dict[str, str] = {}
-    findings: list[Finding] = [*_about_the_chain(spec), *lacks(spec)]
+    findings: list[Finding] = [*unheeded(spec), *_about_the_chain(spec), *lacks(spec)]
     aims: dict[tuple[str, str], Behavior] = {}
     for name in targets:
         written = target(name)
@@ -67,16 +68,13 @@ def _about_the_chain(spec: Spec) -> list[Finding]:
         return []
     hops = " → ".join(spec.chain)
     return [
-        Finding(
-            rule="chain-not-connected",
-            category=Category.OPERATIONS,
-            severity=Severity.WARNING,
-            message=f"the hops {hops} are written side by side: each listens on port {spec.listen.port} and passes to the origins, "
+        remarks.CHAIN_NOT_CONNECTED.on(
+            spec.chain[1],
+            spec.span_of("chain", 1),
+            f"the hops {hops} are written side by side: each listens on port {spec.listen.port} and passes to the origins, "
             "not to the next hop",
-            why="write a spec for each hop: the outer one's upstream is the inner one, and the inner one names the outer one's "
+            "write a spec for each hop: the outer one's upstream is the inner one, and the inner one names the outer one's "
             "network in trusted_proxies",
-            span=spec.span_of("chain", 1),
-            target=spec.chain[1],
         )
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -49,9 +50,23 @@ class Upstream:
         return self.scheme in ("grpc", "grpcs")
 
     @property
+    def named(self) -> bool:
+        """Whether a server has a name, which must be looked up and may stand for several addresses."""
+        return any(server.host and not is_address(server.host) for server in self.servers)
+
+    @property
     def sni(self) -> str:
         """The name asked for and checked in the TLS handshake."""
         return self.tls.sni or next((server.host for server in self.servers if server.host), "")
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, which needs no looking up."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +148,11 @@ class Route(Terms):
         """The place of the route in the YAML."""
         return self.span_of()
 
+    @property
+    def match_span(self) -> Span:
+        """The place of the path, or of what stands in for it."""
+        return self.span_of({"prefix": "path"}.get(self.kind, self.kind))
+
     @cached_property
     def title(self) -> str:
         """How messages name the route."""
@@ -164,6 +184,12 @@ class Spec:
     def secure(self) -> bool:
         """Whether the listener speaks TLS."""
         return self.listen.tls is not None
+
+    @cached_property
+    def used_upstreams(self) -> tuple[Upstream, ...]:
+        """Those that some route uses: the others are left out, for a proxy would look their names up for nothing."""
+        used = {route.upstream.name for route in self.routes}
+        return tuple(upstream for name, upstream in self.upstreams.items() if name in used)
 
     def routes_for(self, host: str) -> tuple[Route, ...]:
         """The routes that answer for ``host``, in the order in which they are tried.

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from proxycfg import wording, yamldoc
 from proxycfg.behavior import FOREVER
 from proxycfg.collector import held_off
-from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem, suggest
+from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem
 from proxycfg.protocols import protocols
 from proxycfg.spec import DEFAULT_ATTEMPTS, DEFAULT_KEEPALIVE, Route, Spec, Upstream, default_body_limit, default_cache
 from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Targets, Upload
@@ -254,7 +254,9 @@ class _Settling:
                 where(), "the route has no upstream", f"add `upstream: {next(iter(known))}`, or set it under defaults"
             )
         elif name not in known:
-            self.complain(where("upstream"), f"there is no upstream named `{short(name)}`", suggest(name, list(known)))
+            self.complain(
+                where("upstream"), f"there is no upstream named `{short(name)}`", wording.suggest(name, list(known))
+            )
         return known.get(name) if name else None
 
     def check_protocol(
@@ -349,7 +351,6 @@ class _Settling:
         alone: dict[tuple[str, str], Route] = {}
         for route in routes:
             path = route.path.rstrip("/") if route.kind == "prefix" else route.path
-            field = {"prefix": "path"}.get(route.kind, route.kind)
             other = alone.setdefault((route.kind, path), route)
             if other is route:
                 # Most paths stand once: only the others have hosts to compare, of which there may be thousands.
@@ -361,7 +362,7 @@ class _Settling:
                 first = taken.setdefault(host, route)
                 if first is not route:
                     self.complain(
-                        route.span_of(field),
+                        route.match_span,
                         f"this route collides with the one on line {first.span.line}: "
                         f"both match {short(route.title)} on {_in_words(host)}",
                         "merge them, or give one another path or other hosts",

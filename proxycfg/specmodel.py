@@ -36,6 +36,8 @@ _VERSION = r"[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?"
 _DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
 _RATE = r"([0-9]{1,12}) ?/ ?([sm])"
 _MOST_GROUPS = 100
+_MOST_TIMES = 1000
+_MOST_STEPS = 1900
 _LEAST_DURATION = 0.001
 _LEAST_RATE = 1 / 60
 _MOST_RATE = 1_000_000
@@ -114,7 +116,8 @@ def _path(text: str) -> str:
 
 
 _REGEX_PARTS = re.compile(
-    r"(?P<escape>\\.)|(?P<class>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<group>\(\?[^:iP]|\(\?P=)|(?P<foreign>[*+?}]\+|\{,[0-9]*\})",
+    r"(?P<escape>\\.)|(?P<class>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<group>\((?:\?P<\w+>|\?[ims]*(?:-[ims]+)?[:)])?)(?!\?)|(?P<odd>\(\?(?:P=|[A-Za-z-]+|.)?)"
+    r"|(?P<foreign>[*+?}]\+|\{,[0-9]*\})|(?P<times>\{[0-9]+(?:,[0-9]*)?\}(?!\+))|(?P<end>\))|(?P<sign>[^?*+^$|])",
     re.DOTALL,
 )
 """An expression cut up so far that an escaped or bracketed sign is not taken for an operator."""
@@ -136,13 +139,43 @@ def _regex(text: str) -> str:
     # Both engines must understand it alike: PCRE on nginx, RE2 on Envoy.
     for part in _REGEX_PARTS.finditer(text):
         escaped = part["escape"] and re.fullmatch(r"\\[1-9ZNUu]", part["escape"])
-        if escaped or part["group"] or part["foreign"]:
+        if escaped or part["odd"] or part["foreign"]:
             raise Wrong(
-                f"uses `{part.group()}`, which RE2 (Envoy) does not have", "keep to plain groups, classes and repeats"
+                f"uses `{part.group()}`, which nginx or Envoy (RE2) does not have",
+                "keep to plain groups, classes and repeats, and to the flags i, m and s",
             )
-    if any(int(times) > 1000 for times in re.findall(r"\{,?([0-9]+)", text) + re.findall(r"\{[0-9]*,([0-9]+)", text)):  # noqa: PLR2004
-        raise Wrong("repeats more than 1000 times, which RE2 (Envoy) does not do", "use * or +")
+    _check_repeats(text)
     return text
+
+
+def _check_repeats(text: str) -> None:
+    """RE2 takes 1000 repeats at the most, those of repeats within repeats multiplied; PCRE writes groups out into 64 KiB, 33 bytes a class."""
+    # Of each open group: the steps in it, those of its last part, and how often that part's own repeats multiply.
+    groups = [[0, 0, 1, 1]]
+    for part in _REGEX_PARTS.finditer(text):
+        here = groups[-1]
+        if part["times"]:
+            times = max(int(number) for number in re.findall("[0-9]+", part["times"]))
+            here[0] += here[1] * (times - 1)
+            here[1] *= times
+            here[2] *= max(times, 1)
+            here[3] = max(here[3], here[2])
+        elif part["group"] and not part["group"].endswith(")"):
+            groups.append([0, 0, 1, 1])
+        elif part["end"] and len(groups) > 1:
+            steps, _, _, nested = groups.pop()
+            groups[-1][0] += steps + 1
+            groups[-1][1:3] = [steps + 1, nested]
+            groups[-1][3] = max(groups[-1][3], nested)
+        elif not part["group"]:
+            here[0] += 1
+            here[1:3] = [1, 1]
+        if max(group[3] for group in groups) > _MOST_TIMES or groups[-1][0] > _MOST_STEPS:
+            raise Wrong(
+                f"repeats more than {_MOST_TIMES} times, repeats within repeats multiplied, or makes more than {_MOST_STEPS} signs in all, "
+                "which RE2 (Envoy) or PCRE (nginx) does not do",
+                "use * or +",
+            )
 
 
 def _cidr(text: str) -> str:
@@ -592,11 +625,19 @@ def _end_to_end(name: str) -> str:
 HeaderName = Annotated[str, *_text(_end_to_end, most=128), Field(min_length=1)]
 
 
-class Rewrites(_Model):
-    """Headers to set, or to remove where the value is null."""
+def _or_none(value: str | None) -> str | None:
+    """A header with nothing in it is removed: nginx cannot send one, and few receivers tell the two apart."""
+    return value if value and value.strip(" \t") else None
 
-    request: dict[HeaderName, HeaderValue | None] = Field(default_factory=dict, description="towards the origin")
-    response: dict[HeaderName, HeaderValue | None] = Field(default_factory=dict, description="towards the client")
+
+HeaderOrNone = Annotated[HeaderValue | None, AfterValidator(_or_none)]
+
+
+class Rewrites(_Model):
+    """Headers to set, or to remove where the value is null or empty."""
+
+    request: dict[HeaderName, HeaderOrNone] = Field(default_factory=dict, description="towards the origin")
+    response: dict[HeaderName, HeaderOrNone] = Field(default_factory=dict, description="towards the client")
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

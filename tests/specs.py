@@ -8,6 +8,11 @@ from proxycfg.source import Source
 from proxycfg.spec import Route, Spec
 
 UPSTREAMS = "upstreams: {api: 'http://api:8000', agents: 'grpc://agents:50051'}\n"
+REGEX_EDGES = (
+    "/" + "[^/a-e]" * 145, "/([^/]{100}){10}", "/((a{10}){10}){10}", "/(a{7}b{20}){50}", "/(((a{2}){2}){2}){125}", "/(?i:[^é]{999}[k-s]{890})",
+    "/(" + "[^/]" * 17 + "){100}", "/([^/]){900}", "/((([^/]))){450}", "/(a?){900}",
+)  # fmt: skip
+"""Regular expressions just within what is let through: both engines must take them."""
 ROUTES = "routes: [{path: /events, protocol: sse, upstream: api}]\n"
 
 

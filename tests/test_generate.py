@@ -47,7 +47,9 @@ def test_each_target_writes_into_its_folder() -> None:
 @pytest.mark.usefixtures("stubs")
 def test_findings_are_sorted_by_place() -> None:
     """Whichever target and route they are of."""
-    text = UPSTREAMS + "routes:\n- {path: /b, upstream: api, headers: {request: {X-Info: a}}}\n"
+    text = (
+        "upstreams: {api: 'http://10.0.0.1'}\nroutes:\n- {path: /b, upstream: api, headers: {request: {X-Info: a}}}\n"
+    )
     text += "- {path: /a, upstream: api, headers: {request: {X-Error: a}}}\n"
     found = [
         (finding.span.line, finding.rule, finding.target)

@@ -135,7 +135,7 @@ BEYOND = {
     "mixed-schemes", "origin-star-and-more", "path-with-a-newline", "path-with-an-encoded-nul",
     "path-with-an-encoded-slash", "path-with-dots",
     "regex-that-is-none", "regex-that-looks-ahead", "regex-that-overflows", "regex-too-deep",
-    "regex-with-a-huge-repeat", "sse-to-a-grpc-origin",
+    "regex-with-a-huge-repeat", "regex-with-nested-repeats", "regex-with-odd-flags", "sse-to-a-grpc-origin",
     "streamed-upload-on-sse", "strip-prefix-elsewhere", "strip-prefix-of-a-regex", "unknown-upstream",
     "url-with-a-bad-port",
     "url-with-half-a-bracket", "url-with-port-0", "websocket-to-http2", "websocket-without-get",

@@ -28,6 +28,7 @@ from proxycfg.specmodel import (
     parse_server,
 )
 from proxycfg.units import YEAR
+from tests.specs import REGEX_EDGES
 
 
 def _kept(kind: Any, value: Any) -> Any:
@@ -104,7 +105,7 @@ def test_a_path_that_proxies_would_see_otherwise_is_refused(path: str) -> None:
     [
         "/v[0-9]+/chat", "/a|/b", "(?i)/a", "/(?:a|b)", "/(?P<name>a)", r"/a\.b", r"/a\++", "/[*+]+", "/[]+]+",
         "/[^]+]+", r"/\\1", "/a{1,1000}",
-        "/[[:alpha:]]+", "/x*?", r"/\[a++]"[:-3] + "]", "/a{,", "/é",
+        "/(?ms-i:a)", *REGEX_EDGES, "/[[:alpha:]]+", "/x*?", r"/\[a++]"[:-3] + "]", "/a{,", "/é",
     ],
 )  # fmt: skip
 def test_a_regex_is_what_pcre_and_re2_both_know(regex: str) -> None:
@@ -125,6 +126,9 @@ def test_a_regex_is_what_pcre_and_re2_both_know(regex: str) -> None:
         ("/a{99999999999}", "not a regular"),
         ("(" * 101 + "a" + ")" * 101, "more than 100 groups"), ("/a\n", "control characters"),
         ("/" + "a" * 1024, "at most 1024"),
+        ("(?ix)/a", "uses `(?ix`"), ("/(?a:b)", "uses `(?a`"), ("/(?L:b)", "not a regular"),
+        ("/([a-f]{40}){40}", "within repeats"), ("/(((a{2}){2}){2}){126}", "within repeats"), ("/(a{7}b{20}){51}", "within"),
+        ("/" + "a{1000}" * 2, "1900 signs"), ("/(" + "[^/]a" * 100 + "){10}", "1900 signs"),
         ("/(?#c)a", "uses `(?#`"), (r"/\u00e9", r"uses `\u`"),
     ],
 )  # fmt: skip

@@ -13,6 +13,7 @@ from proxycfg.spec import Spec
 from proxycfg.specfile import load
 from proxycfg.target import Output
 from proxycfg.targets.nginx import TARGET
+from tests.specs import REGEX_EDGES
 
 ORIGINS = """\
 upstreams:
@@ -109,6 +110,8 @@ OPTIONS = {
     "exact-long": _one(f"exact: /{'x' * 2047}"),
     "regex": _one(r'regex: "/(?P<args>[^/]+)/v[0-9]{1,3};x\\.y"'),
     "regex-flags": _one('regex: "(?i:/a)[(?P<x>]"'),
+    "regex-edges": "upstreams: {a: http://127.0.0.1:8000}\nroutes:\n"
+    + "".join(f"  - {{regex: '{regex}', upstream: a}}\n" for regex in REGEX_EDGES),
     "unicode-paths": _one("path: /café/漢字 with space/$dollar/quote'\\"),
     "signs-in-paths": _one('path: "/a;b{c}d\\"e\'f(g)[h]*+.|^$\\\\"'),
     "precedence": _one("path: /a}\n  - {upstream: a, path: /a/b}\n  - {upstream: a, exact: /a}\n  - {upstream: a, regex: /a.*"),

@@ -132,14 +132,15 @@ def test_an_aim_lies_within_the_need_or_a_finding_says_where_not(version: str, l
 @pytest.mark.parametrize("listen", LISTENERS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_concerns_the_whole_is_told_once(version: str, listen: str) -> None:
-    """HTTP/3 that is not there, memory that grows, and what a site file leaves to the main one."""
+    """HTTP versions that are not there, or cannot be switched off, memory that grows, and what a site file leaves to the main one."""
     parsed = facts.parse(version)
     for layout in ("full", "site"):
         made = make(every_route(), version, layout, listen)
         about_all = [finding.rule for finding in made.output.findings if finding.route_path is None]
 
         expected = {
-            "http3-not-offered": listen == "tls-3" and parsed < (1, 25),
+            "http-versions-not-kept": "http" in LISTENERS[listen]
+            and offered(made.spec, version) != set(made.spec.listen.http),
             "long-streams-grow-memory": parsed < (1, 26, 1),
             "http3-port-not-shared": listen == "tls-3" and layout == "site" and parsed >= (1, 25),
             "site-layout-leaves-limits": layout == "site",
@@ -197,11 +198,8 @@ FEW = {"headers", "hosts", "cors", "strip", "limits", "trusted", "https-checked"
 """Options whose text is read for all versions; reading all of them would take a minute."""
 
 LACKING = {
-    "unicode-paths": {"backslash-never-matches"},
-    "signs-in-paths": {"backslash-never-matches"},
-    "headers": {"empty-header-removed"},
     "https-address": {"origin-name-unknown"},
-    "https-names": {"origin-names-differ"},
+    "https-names": {"origin-names-differ", "origin-names-resolved-once"},
     "limits-edges": {"streams-per-client-cut"},
     "retry-stream": {"retry-may-start-a-stream-twice"},
     "retry-grpc": {"retry-may-start-a-stream-twice"},

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxycfg.finding import Category, Finding, Severity
+from proxycfg import remarks
+from proxycfg.finding import Finding
 from proxycfg.spec import Route, Spec
 from proxycfg.targets.cloudflare import facts
 from proxycfg.units import show_duration
+
+CLOUDFLARE = "cloudflare"
 
 
 def lacks(spec: Spec) -> Iterator[Finding]:
@@ -16,15 +19,10 @@ def lacks(spec: Spec) -> Iterator[Finding]:
     if named is None and "cloudflare" not in spec.chain:
         return
     place = ("targets", "cloudflare") if "cloudflare" in spec.targets.model_fields_set else ("chain", 0)
-    yield Finding(
-        rule="cloudflare-not-written",
-        category=Category.OPERATIONS,
-        severity=Severity.WARNING,
-        message="Cloudflare's own settings are not generated yet: only its limits are checked here",
-        why="bypass the cache and switch compression off for these routes by hand (Cache Rules, Compression Rules)",
-        span=spec.span_of(*place),
-        target="cloudflare",
-    )
+    yield remarks.CLOUDFLARE_NOT_WRITTEN.on(
+        CLOUDFLARE, spec.span_of(*place), "Cloudflare's own settings are not generated yet: only its limits are checked here",
+        "bypass the cache and switch compression off for these routes by hand (Cache Rules, Compression Rules)",
+    )  # fmt: skip
     plan = named.plan if named else "free"
     limit = facts.SILENCE_ENTERPRISE if plan == "enterprise" else facts.SILENCE
     for route in spec.routes:
@@ -36,16 +34,9 @@ def lacks(spec: Spec) -> Iterator[Finding]:
 
 def _too_quiet(route: Route, plan: str, quiet: float, limit: float) -> Finding:
     field = "heartbeat" if route.heartbeat else "idle_timeout"
-    return Finding(
-        rule="silence-beyond-plan",
-        category=Category.IDLE_TIMEOUT,
-        severity=Severity.WARNING,
-        message=f"Cloudflare ({plan}) ends a stream after {show_duration(limit)} of silence at the latest, and {route.title} may be "
-        f"silent for {show_duration(quiet)}",
-        why="let the origin send something every 30s and state it as `heartbeat: 30s`",
-        span=route.span_of(field),
-        target="cloudflare",
-        protocol=route.protocol.name,
-        route_host=None if route.hosts[0] == "*" else route.hosts[0],
-        route_path=route.path,
-    )
+    return remarks.SILENCE_BEYOND_PLAN.about(
+        route, CLOUDFLARE, route.span_of(field),
+        f"Cloudflare ({plan}) ends a stream after {show_duration(limit)} of silence at the latest, and {route.title} may be silent "
+        f"for {show_duration(quiet)}",
+        "let the origin send something every 30s and state it as `heartbeat: 30s`",
+    )  # fmt: skip

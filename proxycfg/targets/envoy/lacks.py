@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from proxycfg import remarks
 from proxycfg.behavior import FOREVER, Between
-from proxycfg.finding import Category, Finding, Severity
 from proxycfg.spec import DEFAULT_KEEPALIVE
 from proxycfg.targets.envoy import facts
 from proxycfg.targets.envoy.aim import counts_bodies, max_streams
 
 if TYPE_CHECKING:
-    from proxycfg.source import Span
+    from proxycfg.finding import Finding
     from proxycfg.spec import Route, Spec, Upstream
 
+ENVOY = "envoy"
 
 # ---- the whole ----
 
@@ -25,63 +25,59 @@ def of_spec(spec: Spec, version: str, body_limits: Mapping[str, float]) -> Itera
     where = spec.span_of("targets", "envoy", "version")
     newest, oldest = (".".join(map(str, each)) for each in (facts.NEWEST, facts.OLDEST))
     if facts.parse(version) < facts.OLDEST:
-        yield _finding(
-            "envoy-version-too-old", Category.OPERATIONS, Severity.ERROR, where,
+        yield remarks.ENVOY_VERSION_TOO_OLD.on(
+            ENVOY, where,
             f"Envoy {version} lacks fields that this config needs, and gets no security fixes any more", f"use {oldest} or newer",
         )  # fmt: skip
     elif facts.parse(version)[:2] > facts.NEWEST:
-        yield _finding(
-            "envoy-version-unknown", Category.OPERATIONS, Severity.INFO, where,
+        yield remarks.ENVOY_VERSION_UNKNOWN.on(
+            ENVOY, where,
             f"Envoy {version} is newer than {newest}, the newest that this config was tried on",
             f"run `envoy --mode validate -c envoy.yaml` with it, or write {newest}",
         )  # fmt: skip
     rounded = sum(1 for route in spec.routes if body_limits[route.name] not in (FOREVER, route.body_limit))
     if rounded:
-        yield _finding(
-            "body-limits-rounded", Category.BODY_SIZE, Severity.INFO, spec.span_of("routes"),
+        yield remarks.BODY_LIMITS_ROUNDED.on(
+            ENVOY, spec.span_of("routes"),
             f"Envoy needs a filter for each body limit: with more than {facts.BODY_LIMITS} of them, {rounded} are rounded "
             "up to powers of two",
             f"use at most {facts.BODY_LIMITS} different values of upload.max_bytes",
         )  # fmt: skip
-    for upstream in {route.upstream.name: route.upstream for route in spec.routes}.values():
+    for upstream in spec.used_upstreams:
         yield from _of_upstream(upstream, spec)
 
 
 def _of_upstream(upstream: Upstream, spec: Spec) -> Iterator[Finding]:
     name = upstream.name
-    named = any(server.host and not is_address(server.host) for server in upstream.servers)
-    if named and any(server.socket for server in upstream.servers):
-        yield _finding(
-            "socket-beside-names", Category.OPERATIONS, Severity.WARNING, spec.span_of("upstreams", name, "servers"),
+    if upstream.named and any(server.socket for server in upstream.servers):
+        yield remarks.SOCKET_BESIDE_NAMES.on(
+            ENVOY, spec.span_of("upstreams", name, "servers"),
             f"Envoy resolves the names of upstream `{name}` and then passes its unix sockets over: they get no request",
             "write IP addresses for the other servers, or make the sockets an upstream of their own",
         )  # fmt: skip
     if upstream.secure and upstream.tls.verify and ("*" in origin_name(upstream) or not origin_name(upstream)):
-        yield _finding(
-            "origin-name-unknown", Category.HARDENING, Severity.ERROR, spec.span_of("upstreams", name, "tls", "sni"),
+        yield remarks.ORIGIN_NAME_UNKNOWN.on(
+            ENVOY, spec.span_of("upstreams", name, "tls", "sni"),
             f"there is no one name to ask upstream `{name}` for and to check in its certificate: every handshake fails",
             "write the name in the origin's certificate as tls.sni",
         )  # fmt: skip
     if max_streams(upstream, spec) < spec.streams:
-        yield _finding(
-            "upstream-connections-below-scale", Category.CONNECTION_LIMITS, Severity.WARNING,
-            spec.span_of("upstreams", name, "max_connections"),
+        yield remarks.UPSTREAM_CONNECTIONS_BELOW_SCALE.on(
+            ENVOY, spec.span_of("upstreams", name, "max_connections"),
             f"max_connections {upstream.max_connections} × {len(upstream.servers)} server(s) of upstream `{name}` holds fewer "
             f"streams than scale.streams ({spec.streams}): Envoy answers the rest with 503 at once",
             "raise max_connections, add servers, or lower scale.streams",
         )  # fmt: skip
-    if upstream.max_connections and named:
-        yield _finding(
-            "addresses-counted-as-one-server", Category.CONNECTION_LIMITS, Severity.INFO,
-            spec.span_of("upstreams", name, "max_connections"),
+    if upstream.max_connections and upstream.named:
+        yield remarks.ADDRESSES_COUNTED_AS_ONE_SERVER.on(
+            ENVOY, spec.span_of("upstreams", name, "max_connections"),
             f"a name that stands for several addresses counts as one server: upstream `{name}` takes "
             f"{upstream.max_connections} connections for each name, and they share them",
             "list the addresses one by one, or write the sum",
         )  # fmt: skip
     if upstream.max_connections and upstream.affinity:
-        yield _finding(
-            "affinity-waits-for-its-server", Category.CONNECTION_LIMITS, Severity.WARNING,
-            spec.span_of("upstreams", name, "max_connections"),
+        yield remarks.AFFINITY_WAITS_FOR_ITS_SERVER.on(
+            ENVOY, spec.span_of("upstreams", name, "max_connections"),
             f"a client of upstream `{name}` whose own server has its {upstream.max_connections} connections waits in silence "
             "for one, although others are free",
             "raise max_connections, or give up affinity",
@@ -89,20 +85,11 @@ def _of_upstream(upstream: Upstream, spec: Spec) -> Iterator[Finding]:
     one = upstream.http_version == "1.1"
     if upstream.keepalive != DEFAULT_KEEPALIVE and not (one and upstream.keepalive == 0):
         after = f"{facts.ORIGIN_KEEPALIVE:g} s" if one else "an hour"
-        yield _finding(
-            "idle-connections-not-counted", Category.KEEPALIVE, Severity.INFO, spec.span_of("upstreams", name, "keepalive"),
+        yield remarks.IDLE_CONNECTIONS_NOT_COUNTED.on(
+            ENVOY, spec.span_of("upstreams", name, "keepalive"),
             f"Envoy cannot count idle connections: those of upstream `{name}` close after {after}, however many they are",
             "leave keepalive out" + (", or write 0 to close every one at once" if one else ""),
         )  # fmt: skip
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is an IP address, which needs no looking up."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def origin_name(upstream: Upstream) -> str:
@@ -119,20 +106,15 @@ def of_route(route: Route, version: str, missed: Mapping[str, Between[Any]]) -> 
     yield from _of_limits(route, version)
     yield from _of_headers(route)
     if route.protocol.name == "connect" and route.upstream.speaks_grpc:
-        yield _on(
-            route, "connect-bridge-unfinished", Category.HARDENING, Severity.INFO, route.span_of("protocol"),
+        yield remarks.CONNECT_BRIDGE_UNFINISHED.about(
+            route, ENVOY, route.span_of("protocol"),
             f"Envoy calls the filter that turns Connect into gRPC for {route.title} work in progress, outside its "
             "security policy",
             "let the server speak Connect itself, and write its URL as http:// or with `http: 2`",
         )  # fmt: skip
-    if "\\" in route.path and route.kind != "regex":
-        yield _on(
-            route, "backslash-never-matches", Category.LOCATION_SHADOWED, Severity.WARNING, _match_span(route),
-            f"Envoy refuses requests with a backslash in the path, so nothing reaches {route.title}", "use another character",
-        )  # fmt: skip
     if route.kind == "regex" and (not route.path.isascii() or set(route.path) & set(' %"<>`')):
-        yield _on(
-            route, "regex-sees-encoded-path", Category.LOCATION_SHADOWED, Severity.INFO, _match_span(route),
+        yield remarks.REGEX_SEES_ENCODED_PATH.about(
+            route, ENVOY, route.match_span,
             "Envoy matches a regex against the path as it travels, percent-encoded, where nginx decodes it first",
             "write such characters encoded, or match around them",
         )  # fmt: skip
@@ -141,35 +123,34 @@ def of_route(route: Route, version: str, missed: Mapping[str, Between[Any]]) -> 
 def _of_need(route: Route, missed: Mapping[str, Between[Any]]) -> Iterator[Finding]:
     known = {"client_http_versions", "grpc", "upgrade", "caching", "max_streams"}
     if route.protocol.name == "grpc" and {"client_http_versions", "grpc"} & set(missed):
-        yield _on(
-            route, "grpc-without-http2", Category.GRPC_TRANSPORT, Severity.ERROR, route.span_of("protocol"),
+        yield remarks.GRPC_WITHOUT_HTTP2.about(
+            route, ENVOY, route.span_of("protocol"),
             f"the listener offers no HTTP/2: no gRPC client can connect to {route.title}", 'add "2" to listen.http',
         )  # fmt: skip
     elif {"client_http_versions", "upgrade"} & set(missed):
-        yield _on(
-            route, "websocket-without-http1", Category.UPGRADE_HEADERS, Severity.ERROR, route.span_of("protocol"),
+        yield remarks.WEBSOCKET_WITHOUT_HTTP1.about(
+            route, ENVOY, route.span_of("protocol"),
             f"the listener offers no HTTP/1.1, without which no client can open the socket {route.title}",
             'add "1.1" to listen.http',
         )  # fmt: skip
     if "caching" in missed:
-        yield _on(
-            route, "cache-not-kept", Category.CACHING, Severity.WARNING, route.span_of("cache"),
-            "Envoy's caches are unfinished: they hand one client's Set-Cookie to the next and forget nothing until memory is "
-            f"full. So every poll of {route.title} reaches the origin",
+        yield remarks.CACHE_NOT_KEPT.about(
+            route, ENVOY, route.span_of("cache"),
+            f"no cache is generated for Envoy, so every poll of {route.title} reaches the origin: what its caches fetch goes past the "
+            "route's timers and headers, and the older one crashes when clients leave",
             "put nginx or a CDN in front for this route, or make the origin's answer cheap",
         )  # fmt: skip
     for name in sorted(set(missed) - known):
-        yield _on(
-            route, f"{name.replace('_', '-')}-out-of-reach", Category.OPERATIONS, Severity.WARNING, route.span,
+        yield remarks.OUT_OF_REACH.about(
+            route, ENVOY, route.span,
             f"Envoy cannot give {route.title} the {name} that it needs", "use another target for this route",
         )  # fmt: skip
 
 
 def _of_limits(route: Route, version: str) -> Iterator[Finding]:
     if route.per_client:
-        yield _on(
-            route, "streams-per-client-not-limited", Category.CONNECTION_LIMITS, Severity.WARNING,
-            route.span_of("limits", "per_client"),
+        yield remarks.STREAMS_PER_CLIENT_NOT_LIMITED.about(
+            route, ENVOY, route.span_of("limits", "per_client"),
             "Envoy has no limit on the concurrent streams of one client, so one address can hold every stream of "
             f"{route.title}",
             "count them in the application, put nginx (limit_conn) in front, or limit how fast they start: limits.rate",
@@ -177,8 +158,8 @@ def _of_limits(route: Route, version: str) -> Iterator[Finding]:
     # A limit that nobody wrote is not missed.
     if route.body_limit not in (FOREVER, route.protocol.body_limit) and not counts_bodies(route, version):
         queried = facts.has(version, "body_size_limit")
-        yield _on(
-            route, "body-not-limited", Category.BODY_SIZE, Severity.WARNING, route.span_of("upload", "max_bytes"),
+        yield remarks.BODY_NOT_LIMITED.about(
+            route, ENVOY, route.span_of("upload", "max_bytes"),
             f"bodies of any size pass to {route.title}: "
             + ("the filter that limits them logs the query, and this route's credential travels there" if queried
                else f"Envoy {version} can only count a body by holding all of it"),
@@ -192,30 +173,15 @@ def _of_headers(route: Route) -> Iterator[Finding]:
         for name, value in rewrites.items():
             where = route.span_of("headers", side, name)
             if name.lower().startswith("x-envoy-"):
-                yield _on(
-                    route, "header-owned-by-the-proxy", Category.CONNECTION_HEADER, Severity.WARNING, where,
+                yield remarks.HEADER_OWNED_BY_THE_PROXY.about(
+            route, ENVOY, where,
                     f"Envoy reads and writes the {side} header {name} itself, so {route.title} goes without this line",
                     "remove it: timeouts, retries and limits have fields of their own",
                 )  # fmt: skip
             elif name.lower() == "host" and (side == "response" or not value):
-                yield _on(
-                    route, "host-not-removable", Category.CONNECTION_HEADER, Severity.WARNING, where,
+                yield remarks.HEADER_OWNED_BY_THE_PROXY.about(
+            route, ENVOY, where,
                     f"the {side} header Host of {route.title} stays as it is: " +
                     ("a request cannot be without one" if side == "request" else "Envoy does not touch it"),
                     "write the host name to send, or remove the line",
                 )  # fmt: skip
-
-
-def _match_span(route: Route) -> Span:
-    return route.span_of({"prefix": "path"}.get(route.kind, route.kind))
-
-
-def _on(route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
-    return Finding(
-        rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="envoy",
-        protocol=route.protocol.name, route_host=None if "*" in route.hosts else route.hosts[0], route_path=route.path,
-    )  # fmt: skip
-
-
-def _finding(rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
-    return Finding(rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="envoy")

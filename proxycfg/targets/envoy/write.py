@@ -9,10 +9,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from proxycfg.behavior import FOREVER
+from proxycfg.spec import is_address
 from proxycfg.target import Output
 from proxycfg.targets.envoy import facts, quote
 from proxycfg.targets.envoy.aim import aim_of, body_limits, max_streams, version_of
-from proxycfg.targets.envoy.lacks import is_address, of_route, of_spec, origin_name
+from proxycfg.targets.envoy.lacks import of_route, of_spec, origin_name
 from proxycfg.template import environment
 from proxycfg.units import show_duration
 
@@ -241,7 +242,7 @@ def _context(spec: Spec, version: str, aims: Mapping[str, Behavior]) -> Mapping[
             )
             for hosts, routes in spec.servers
         ),
-        "clusters": tuple(_cluster(upstream, spec) for upstream in _used_upstreams(spec)),
+        "clusters": tuple(_cluster(upstream, spec) for upstream in spec.used_upstreams),
     }
 
 
@@ -276,7 +277,7 @@ def _domain(host: str) -> str:
 def _names_underscores(spec: Spec) -> bool:
     """Whether the spec itself counts on a client header with an underscore in its name."""
     credentials = (route.auth.name for route in spec.routes if route.auth and route.auth.by == "header")
-    affinities = (u.affinity.name or "" for u in _used_upstreams(spec) if u.affinity and u.affinity.by == "header")
+    affinities = (u.affinity.name or "" for u in spec.used_upstreams if u.affinity and u.affinity.by == "header")
     return any("_" in name for name in (*credentials, *affinities))
 
 
@@ -410,20 +411,13 @@ def _rate(rate: float, burst: int) -> Rate:
 # ---- clusters ----
 
 
-def _used_upstreams(spec: Spec) -> tuple[Upstream, ...]:
-    """An upstream that no route uses is left out: its names would be looked up for nothing."""
-    used = {route.upstream.name for route in spec.routes}
-    return tuple(upstream for name, upstream in spec.upstreams.items() if name in used)
-
-
 def _cluster(upstream: Upstream, spec: Spec) -> Cluster:
-    named = any(server.host and not is_address(server.host) for server in upstream.servers)
     requests = max_streams(upstream, spec)
     balance = "hash" if upstream.affinity else "all" if upstream.max_connections else "two"
     return Cluster(
         name=upstream.name,
-        discovery="STRICT_DNS" if named else "STATIC",
-        servers=tuple(server for server in upstream.servers if not (named and server.socket)),
+        discovery="STRICT_DNS" if upstream.named else "STATIC",
+        servers=tuple(server for server in upstream.servers if not (upstream.named and server.socket)),
         two=upstream.http_version == "2",
         reuse=upstream.keepalive > 0,
         balance=balance,

@@ -16,7 +16,7 @@ from proxycfg.target import choose_aim
 from proxycfg.targets.nginx import facts
 
 if TYPE_CHECKING:
-    from proxycfg.spec import Route, Spec, Upstream
+    from proxycfg.spec import Route, Spec
 
 
 def version_of(spec: Spec) -> str:
@@ -53,17 +53,11 @@ def offered(spec: Spec, version: str) -> frozenset[str]:
     return frozenset(versions)
 
 
-def used_upstreams(spec: Spec) -> tuple[Upstream, ...]:
-    """An upstream that no route uses is left out: nginx would resolve its names for nothing, and fail to start on them."""
-    used = {route.upstream.name for route in spec.routes}
-    return tuple(upstream for name, upstream in spec.upstreams.items() if name in used)
-
-
 def idle_connections(spec: Spec) -> int:
     """Origin connections that a worker may hold open without a request: each once carried one."""
     processes, _ = workers(spec)
     share = math.ceil(spec.streams / (processes or 1))
-    return min(share, sum(upstream.keepalive for upstream in used_upstreams(spec)))
+    return min(share, sum(upstream.keepalive for upstream in spec.used_upstreams))
 
 
 def workers(spec: Spec) -> tuple[int | None, int]:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from proxycfg import remarks
 from proxycfg.behavior import Between
 from proxycfg.errors import Problem
-from proxycfg.finding import Category, Finding, Severity
+from proxycfg.spec import is_address
 from proxycfg.targets.nginx import facts, quote
-from proxycfg.targets.nginx.aim import module_of, offered, retries, used_upstreams
+from proxycfg.targets.nginx.aim import module_of, offered, retries
 from proxycfg.units import short, show_duration
 
 if TYPE_CHECKING:
+    from proxycfg.finding import Finding
     from proxycfg.source import Span
     from proxycfg.spec import Route, Spec, Upstream
 
+NGINX = "nginx"
 
 # ---- what cannot be written at all ----
-
-_FLAGS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?P<flags>[A-Za-z-]+)[:)]", re.DOTALL)
-"""Flags in a regular expression; what is escaped or in brackets is passed over."""
 
 
 def unwritable(spec: Spec, version: str) -> Iterator[Problem]:
@@ -31,7 +29,7 @@ def unwritable(spec: Spec, version: str) -> Iterator[Problem]:
     if tls := spec.listen.tls:
         yield from _too_long(tls.certificate, quote.file, lambda: spec.span_of("listen", "tls", "certificate"))
         yield from _too_long(tls.key, quote.file, lambda: spec.span_of("listen", "tls", "key"))
-    for upstream in used_upstreams(spec):
+    for upstream in spec.used_upstreams:
         where = ("upstreams", upstream.name, "tls", "ca")
         yield from _too_long(upstream.tls.ca or "", quote.file, lambda where=where: spec.span_of(*where))  # type: ignore[misc]
     for route in spec.routes:
@@ -39,14 +37,11 @@ def unwritable(spec: Spec, version: str) -> Iterator[Problem]:
 
 
 def _unwritable_route(route: Route, version: str) -> Iterator[Problem]:
-    if route.kind == "regex" and any(set(found["flags"] or "") - set("ims-") for found in _FLAGS.finditer(route.path)):
-        flags = "nginx knows the flags i, m and s in regular expressions"
-        yield Problem(_match_span(route), flags, "remove the others")
     if route.kind != "regex" and f"{route.path}/".startswith("/.proxycfg/"):
-        yield Problem(_match_span(route), "the config answers errors from below /.proxycfg", "use another path")
+        yield Problem(route.match_span, "the config answers errors from below /.proxycfg", "use another path")
     # In patterns, where a path's signs are escaped once more, and other characters stand around it.
     as_written = quote.word if route.kind == "regex" else lambda path: quote.word(quote.pattern(path))
-    yield from _too_long(route.path, as_written, lambda: _match_span(route), around=100)
+    yield from _too_long(route.path, as_written, lambda: route.match_span, around=100)
     for side, headers in (("request", route.rewrites.request), ("response", route.rewrites.response)):
         for name, value in headers.items():
             where = ("headers", side, name)
@@ -78,29 +73,59 @@ _SURELY_FITS = 200
 def of_spec(spec: Spec, version: str, layout: str) -> Iterator[Finding]:
     """What concerns no single route."""
     if facts.parse(version) < facts.OLDEST:
-        yield _finding(
-            "nginx-version-too-old", Category.OPERATIONS, Severity.ERROR, spec.span_of("targets", "nginx", "version"),
+        yield remarks.NGINX_VERSION_TOO_OLD.on(
+            NGINX, spec.span_of("targets", "nginx", "version"),
             f"nginx {version} lacks directives that this config needs", "use 1.18 or newer",
         )  # fmt: skip
-    if "3" in spec.listen.http and not facts.has(version, "http3"):
-        yield _finding(
-            "http3-not-offered", Category.OPERATIONS, Severity.WARNING, spec.span_of("listen", "http"),
-            f"nginx {version} has no HTTP/3: clients use HTTP/2", "use nginx 1.25 or newer, or remove 3",
-        )  # fmt: skip
+    if told := _http_versions(spec, version):
+        yield told
     if not facts.has(version, "steady_memory") and any(module_of(route, version) == "grpc" for route in spec.routes):
-        yield _finding(
-            "long-streams-grow-memory", Category.OPERATIONS, Severity.INFO, spec.span_of("targets", "nginx", "version"),
+        yield remarks.LONG_STREAMS_GROW_MEMORY.on(
+            NGINX, spec.span_of("targets", "nginx", "version"),
             f"nginx {version} keeps some memory for every message of a stream over HTTP/2 to its origin until the stream ends",
             "use nginx 1.26.1 or newer where such streams last for hours",
         )  # fmt: skip
     if layout == "site" and "3" in offered(spec, version):
-        yield _finding(
-            "http3-port-not-shared", Category.OPERATIONS, Severity.INFO, spec.span_of("targets", "nginx", "layout"),
+        yield remarks.HTTP3_PORT_NOT_SHARED.on(
+            NGINX, spec.span_of("targets", "nginx", "layout"),
             f"the site file makes port {spec.listen.port} a QUIC port with reuseport, which only one site of an nginx may do",
             "remove reuseport here if another site has it for the same port",
         )  # fmt: skip
-    for upstream in used_upstreams(spec):
+    if named := [upstream for upstream in spec.used_upstreams if upstream.named]:
+        others = f" and {len(named) - 1} more" if named[1:] else ""
+        yield remarks.ORIGIN_NAMES_RESOLVED_ONCE.on(
+            NGINX, named[0].span,
+            f"nginx looks the servers of upstream `{named[0].name}`{others} up when it starts, and not again: one that comes back with "
+            "another address gets no request",
+            "reload nginx when addresses change, name what keeps its address, or write IP addresses",
+        )  # fmt: skip
+    for upstream in spec.used_upstreams:
         yield from _of_upstream(upstream, spec)
+
+
+def _http_versions(spec: Spec, version: str) -> Finding | None:
+    """Where clients get other versions than the spec states; the default asks for what the version has."""
+    if "http" not in spec.listen.model_fields_set:
+        return None
+    asked, given = set(spec.listen.http), offered(spec, version)
+    dropped, added = asked - given, given - asked
+    if not dropped and not added:
+        return None
+    lines = [
+        *(
+            f"has no HTTP/{each}" + (" at all" if each == "3" else " beside the other on a cleartext port")
+            for each in sorted(dropped)
+        ),
+        *(f"cannot switch HTTP/{each} off here" for each in sorted(added)),
+    ]
+    remedy = f"write `http: [{', '.join(repr(each) for each in sorted(given)).replace(chr(39), chr(34))}]`"
+    if dropped:
+        newer = "1.25.0" if dropped == {"3"} else "1.25.1"
+        remedy += f", or use nginx {newer} or newer" + ("" if spec.secure else ", or add tls")
+    return remarks.HTTP_VERSIONS_NOT_KEPT.on(
+        NGINX, spec.span_of("listen", "http"),
+        f"nginx {version} {', and '.join(lines)}: clients get HTTP/{' and '.join(sorted(given))}", remedy,
+    )  # fmt: skip
 
 
 def _of_upstream(upstream: Upstream, spec: Spec) -> Iterator[Finding]:
@@ -109,32 +134,24 @@ def _of_upstream(upstream: Upstream, spec: Spec) -> Iterator[Finding]:
         return
     hosts = list(dict.fromkeys(server.host for server in upstream.servers if server.host))
     where = spec.span_of("upstreams", name)
-    if not hosts or _is_address(hosts[0]):
-        yield _finding(
-            "origin-name-unknown", Category.HARDENING, Severity.ERROR, where,
+    if not hosts or is_address(hosts[0]):
+        yield remarks.ORIGIN_NAME_UNKNOWN.on(
+            NGINX, where,
             f"nginx checks certificates for names, never for addresses, and upstream `{name}` has none: every request gets a 502",
             "write the name in the origin's certificate as tls.sni",
         )  # fmt: skip
     elif len(hosts) > 1:
-        yield _finding(
-            "origin-names-differ", Category.HARDENING, Severity.WARNING, where,
+        yield remarks.ORIGIN_NAMES_DIFFER.on(
+            NGINX, where,
             f"nginx asks every server of upstream `{name}` for one name, {hosts[0]}: all need it in their certificates",
             "write the name that all of them have as tls.sni, or give each its own upstream",
         )  # fmt: skip
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def site_layout(spec: Spec, needs: str) -> Finding:
     """What a file for conf.d cannot set: ``needs`` holds the directives."""
-    return _finding(
-        "site-layout-leaves-limits", Category.OPERATIONS, Severity.INFO, spec.span_of("targets", "nginx", "layout"),
+    return remarks.SITE_LAYOUT_LEAVES_LIMITS.on(
+            NGINX, spec.span_of("targets", "nginx", "layout"),
         f"a site file cannot set what {spec.streams} streams need in the main nginx.conf", f"put there: {needs}",
     )  # fmt: skip
 
@@ -149,23 +166,20 @@ def of_route(route: Route, spec: Spec, version: str, missed: Mapping[str, Betwee
     yield from _of_limits(route)
     yield from _of_headers(route)
     if route.protocol.streams and retries(route):
-        yield _on(
-            route, "retry-may-start-a-stream-twice", Category.RETRIES, Severity.INFO, route.span_of("retry"),
+        yield remarks.RETRY_MAY_START_A_STREAM_TWICE.about(
+            route, NGINX, route.span_of("retry"),
             f"nginx tries another server also where the first one got a GET of {route.title} and hung up without an answer; "
             "a POST that was sent is not sent again",
             "leave retry off where a stream must not start twice",
         )  # fmt: skip
-    if "\\" in route.path and route.kind != "regex":
-        yield _on(
-            route, "backslash-never-matches", Category.LOCATION_SHADOWED, Severity.WARNING, _match_span(route),
-            f"the config refuses requests with a backslash in the path, so nothing reaches {route.title}",
-            "use another character",
-        )  # fmt: skip
     name = route.protocol.name
     if name in ("grpc-web", "connect") and route.upstream.speaks_grpc:
-        said = {"grpc-web": "gRPC-Web", "connect": "Connect"}[name]
-        yield _on(
-            route, f"{name}-not-translated", Category.PROTOCOL_MISMATCH, Severity.ERROR, route.span_of("protocol"),
+        said, remark = {
+            "grpc-web": ("gRPC-Web", remarks.GRPC_WEB_NOT_TRANSLATED),
+            "connect": ("Connect", remarks.CONNECT_NOT_TRANSLATED),
+        }[name]
+        yield remark.about(
+            route, NGINX, route.span_of("protocol"),
             f"nginx cannot translate {said} into gRPC, and upstream `{route.upstream.name}` is a plain gRPC server: "
             f"every call to {route.title} fails",
             f"use Envoy for this route, or a server that speaks {said} itself (write its URL as "
@@ -184,13 +198,13 @@ def _of_listener(route: Route, spec: Spec, version: str, missed: Mapping[str, Be
             )
         else:
             message, remedy = "the listener offers no HTTP/2", 'add "2" to listen.http'
-        yield _on(
-            route, "grpc-without-http2", Category.GRPC_TRANSPORT, Severity.ERROR, route.span_of("protocol"),
+        yield remarks.GRPC_WITHOUT_HTTP2.about(
+            route, NGINX, route.span_of("protocol"),
             f"{message}: no gRPC client can connect to {route.title}", remedy,
         )  # fmt: skip
     elif "client_http_versions" in missed:
-        yield _on(
-            route, "websocket-without-http1", Category.UPGRADE_HEADERS, Severity.ERROR, route.span_of("protocol"),
+        yield remarks.WEBSOCKET_WITHOUT_HTTP1.about(
+            route, NGINX, route.span_of("protocol"),
             f"the listener offers no HTTP/1.1, without which no client can open the socket {route.title}",
             'add "1.1" to listen.http',
         )  # fmt: skip
@@ -198,36 +212,35 @@ def _of_listener(route: Route, spec: Spec, version: str, missed: Mapping[str, Be
 
 def _of_need(route: Route, spec: Spec, version: str, missed: Mapping[str, Between[Any]]) -> Iterator[Finding]:
     if "total_timeout" in missed:
-        yield _on(
-            route, "max-duration-not-enforced", Category.TOTAL_TIMEOUT, Severity.WARNING, route.span_of("max_duration"),
+        yield remarks.MAX_DURATION_NOT_ENFORCED.about(
+            route, NGINX, route.span_of("max_duration"),
             f"nginx has no limit on the length of an exchange, so {route.title} is not ended after "
             f"{show_duration(route.max_duration)}",
             "end the stream in the application, or put Envoy (max_stream_duration) in front",
         )  # fmt: skip
     if {"upstream_idle_timeout", "client_idle_timeout"} & set(missed):
-        yield _on(
-            route, "idle-timeout-cut", Category.IDLE_TIMEOUT, Severity.WARNING, _first(route, "idle_timeout", "heartbeat"),
+        yield remarks.IDLE_TIMEOUT_CUT.about(
+            route, NGINX, _first(route, "idle_timeout", "heartbeat"),
             f"nginx's timers hold {show_duration(facts.LONGEST_TIMER)}: {route.title} is cut after that silence, "
             f"not after {show_duration(route.idle_timeout)}",
             "send a heartbeat",
         )  # fmt: skip
     if "caching" in missed:
-        yield _on(
-            route, "cache-not-kept", Category.CACHING, Severity.WARNING, route.span_of("cache"),
+        yield remarks.CACHE_NOT_KEPT.about(
+            route, NGINX, route.span_of("cache"),
             f"nginx {version} cannot cache what it reads over HTTP/2, so every poll of {route.title} reaches the origin",
             'give the upstream `http: "1.1"`, or use nginx 1.29.4 or newer',
         )  # fmt: skip
     elif route.cache != math.ceil(route.cache):
-        yield _on(
-            route, "cache-rounded", Category.CACHING, Severity.INFO, route.span_of("cache"),
+        yield remarks.CACHE_ROUNDED.about(
+            route, NGINX, route.span_of("cache"),
             f"nginx caches for whole seconds: {show_duration(math.ceil(route.cache))} for {route.title}, "
             f"not {show_duration(route.cache)}", "write whole seconds",
         )  # fmt: skip
     if "max_streams" in missed:
         limit = route.upstream.max_connections or 0
-        yield _on(
-            route, "upstream-connections-below-scale", Category.CONNECTION_LIMITS, Severity.WARNING,
-            spec.span_of("upstreams", route.upstream.name, "max_connections"),
+        yield remarks.UPSTREAM_CONNECTIONS_BELOW_SCALE.about(
+            route, NGINX, spec.span_of("upstreams", route.upstream.name, "max_connections"),
             f"max_connections {limit} × {len(route.upstream.servers)} server(s) holds fewer streams than scale.streams "
             f"({spec.streams}): nginx answers the rest with 502 at once",
             "raise max_connections, add servers, or lower scale.streams",
@@ -241,16 +254,16 @@ def requests(rate: float) -> tuple[int, str]:
 
 def _of_limits(route: Route) -> Iterator[Finding]:
     if route.per_client and route.per_client > facts.MOST_PER_CLIENT:
-        yield _on(
-            route, "streams-per-client-cut", Category.CONNECTION_LIMITS, Severity.INFO, route.span_of("limits", "per_client"),
+        yield remarks.STREAMS_PER_CLIENT_CUT.about(
+            route, NGINX, route.span_of("limits", "per_client"),
             f"nginx counts up to {facts.MOST_PER_CLIENT} streams of one client, so that is the limit of {route.title}",
             f"write at most {facts.MOST_PER_CLIENT}, or leave per_client out",
         )  # fmt: skip
     if route.rate:
         count, unit = requests(route.rate)
         if count / {"s": 1, "m": 60}[unit] > 1.05 * route.rate:
-            yield _on(
-                route, "rate-rounded", Category.CONNECTION_LIMITS, Severity.INFO, route.span_of("limits", "rate"),
+            yield remarks.RATE_ROUNDED.about(
+            route, NGINX, route.span_of("limits", "rate"),
                 f"nginx counts whole requests a minute: {route.title} takes {count}/m, not {route.rate * 60:g}/m",
                 f"write {count}/m",
             )  # fmt: skip
@@ -269,35 +282,14 @@ def _of_headers(route: Route) -> Iterator[Finding]:
         for name, value in headers.items():
             where = route.span_of("headers", side, name)
             if not header_kept(side, name, value):
-                yield _on(
-                    route, "header-owned-by-the-proxy", Category.CONNECTION_HEADER, Severity.WARNING, where,
+                yield remarks.HEADER_OWNED_BY_THE_PROXY.about(
+            route, NGINX, where,
                     f"the {side} header {name} of {route.title} stays as it is: "
                     + ("a request cannot be without one" if side == "request" else "nginx writes its own, whatever it is told"),
                     "write the host name to send, or remove the line" if side == "request" else "remove the line",
                 )  # fmt: skip
-            elif value == "":
-                yield _on(
-                    route, "empty-header-removed", Category.CONNECTION_HEADER, Severity.INFO, where,
-                    f"nginx sends no header without a value, so the {side} header {name} of {route.title} is removed",
-                    "write null if that is meant",
-                )  # fmt: skip
-
-
-def _match_span(route: Route) -> Span:
-    return route.span_of({"prefix": "path"}.get(route.kind, route.kind))
 
 
 def _first(route: Route, *fields: str) -> Span:
     """The place of the first of the fields that the spec states."""
     return next((span for field in fields if (span := route.span_of(field)) != route.span), route.span)
-
-
-def _on(route: Route, rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
-    return Finding(
-        rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="nginx",
-        protocol=route.protocol.name, route_host=None if "*" in route.hosts else route.hosts[0], route_path=route.path,
-    )  # fmt: skip
-
-
-def _finding(rule: str, category: Category, severity: Severity, span: Span, message: str, why: str) -> Finding:
-    return Finding(rule=rule, category=category, severity=severity, message=message, why=why, span=span, target="nginx")

@@ -7,8 +7,6 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from proxycfg.targets.nginx.aim import used_upstreams
-
 if TYPE_CHECKING:
     from proxycfg.spec import Route, Spec
 
@@ -43,7 +41,7 @@ class Names:
 
 def names_of(spec: Spec, *, alone: bool) -> Names:
     """The names for a spec; ``alone`` says that no other site shares the http context."""
-    upstreams = [upstream.name for upstream in used_upstreams(spec)]
+    upstreams = [upstream.name for upstream in spec.used_upstreams]
     blocks = _unique((name, name, name.lower()) for name in upstreams)
     return Names(
         upstreams=blocks if alone else {name: f"proxycfg_{block}" for name, block in blocks.items()},

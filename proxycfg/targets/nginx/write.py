@@ -20,7 +20,6 @@ from proxycfg.targets.nginx.aim import (
     names,
     offered,
     retries,
-    used_upstreams,
     version_of,
     workers,
 )
@@ -208,7 +207,7 @@ class _Writing:
         self.aims = aims
         self.alone = alone
         self.names: Names = names_of(spec, alone=alone)
-        self.upstreams = used_upstreams(spec)
+        self.upstreams = spec.used_upstreams
         self.listens = offered(spec, version)
         self.polled = {route.upstream.name for route in spec.routes if route.protocol.name == "long-poll"}
         # A route may stand in several servers.
@@ -569,7 +568,7 @@ def _matches(route: Route, form: Form) -> tuple[Quoted, ...]:
 
 def _note(route: Route) -> str:
     beat = f", heartbeat every {show_duration(route.heartbeat)}" if route.heartbeat else ""
-    return f"{route.title} ({route.protocol.name}): silence of up to {show_duration(route.idle_timeout)}{beat}"
+    return f"{route.protocol.name}: silence of up to {show_duration(route.idle_timeout)}{beat}"
 
 
 def _allowed_methods(route: Route) -> tuple[str, ...]:

@@ -1,0 +1,47 @@
+"""The kinds of findings about a spec: each is made somewhere, explained on a page, and named after what is wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from proxycfg import remarks
+from proxycfg.generate import generate
+from proxycfg.remarks import Remark
+from proxycfg.reports.json_v1 import finding_to_json
+from proxycfg.targets import TARGETS
+from tests.snapshots import CASES, SPECS
+from tests.specs import load
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("remark", remarks.remarks(), ids=lambda remark: remark.rule)
+def test_a_page_says_what_is_wrong_and_more(remark: Remark) -> None:
+    """One sentence, then what it does and what to write instead."""
+    summary, blank, *rest = remark.page.split("\n")
+
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", remark.rule)
+    assert summary.endswith(".")
+    assert blank == ""
+    assert len(" ".join(rest)) > 15
+
+
+def test_every_kind_is_made_somewhere() -> None:
+    """A page that no finding leads to would only take up room."""
+    names = [name for name, value in vars(remarks).items() if isinstance(value, Remark)]
+    code = "".join(path.read_text() for path in (ROOT / "proxycfg").rglob("*.py"))
+
+    assert [name for name in names if f"remarks.{name}" not in code] == []
+    assert len(names) == len(remarks.remarks())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_finding_leads_to_its_page(case: str) -> None:
+    """What `docs` says is a file of this repository."""
+    made = generate(load((SPECS / case / "routes.yaml").read_text()), TARGETS)
+
+    for finding in made.findings:
+        assert (ROOT / str(finding_to_json(finding)["docs"])).is_file()
