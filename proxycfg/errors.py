@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxycfg.source import Span
+from proxycfg.units import short
 
 MAX_PROBLEMS = 100
 """So many are told of one input; nobody reads more before trying again."""
+_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,9 +43,9 @@ class Problem:
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, object]:
-        """An element of ``errors`` in every JSON format (contract section 3)."""
-        place = {"file": self.span.file, "line": self.span.line, "column": self.span.column}
-        return {**place, "message": self.message, "instead": self.instead}
+        """An element of ``errors`` in every JSON format (contract section 3), where a file's first line stands for the whole of it."""
+        place = {"line": max(1, self.span.line), "column": max(1, self.span.column)}
+        return {"file": self.span.file, **place, "message": self.message, "instead": self.instead}
 
 
 def _window(line: str, column: int, width: int = 120) -> tuple[str, int]:
@@ -61,6 +63,18 @@ def _blank(text: str) -> str:
 
 def _printable(text: str, otherwise: str = "?") -> str:
     return "".join(c if c.isprintable() else otherwise for c in text)
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """What was probably meant by a word that is not known, or all that could be."""
+    from difflib import get_close_matches  # noqa: PLC0415 - most runs go well
+
+    folded = {name.lower(): name for name in known}
+    close = get_close_matches(short(word).lower(), folded, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{folded[close[0]]}`?"
+    listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
+    return f"write {'one of ' if len(known) > 1 else ''}{listed}" if listed else "remove it"
 
 
 class InvalidInput(Exception):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from proxycfg.behavior import Answer
+from proxycfg.behavior import Answer, value_to_json
 from proxycfg.errors import Problem
 from proxycfg.need import Need, need_of, shortfalls
 from proxycfg.protocols import protocols
@@ -21,6 +21,10 @@ class Passed:
     what: str
     span: Span | None
 
+    def to_json(self) -> dict[str, object]:
+        """What, and the place."""
+        return {"what": self.what, "location": self.span.to_json() if self.span else None}
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -29,6 +33,8 @@ class Explained:
     :param request: the URL that was asked for; None where every route is listed.
     :param route: None where no origin gets the request; ``answer`` then says what the proxy does itself.
     :param near: other places that nearly matched, and why they did not win.
+    :param assumed: what had to be assumed to follow the request.
+    :param made_from: the route of the spec, in a config that this program has generated.
     :param verdicts: with a protocol, the properties that fall short of its need (``NO``) or may (``MAYBE``).
     """
 
@@ -37,40 +43,54 @@ class Explained:
     answer: str = ""
     steps: tuple[Passed, ...] = ()
     near: tuple[Passed, ...] = ()
+    assumed: tuple[str, ...] = ()
+    made_from: str = ""
     verdicts: Mapping[str, Answer] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self, need: Need | None = None) -> dict[str, object]:
         """One element of ``routes`` (contract section 4)."""
         body: dict[str, object] = {}
         if self.request is not None:
-            body["request"] = self.request
-            body["proxied"] = self.route is not None
-            body["steps"] = [
-                {"what": step.what, "location": step.span.to_json() if step.span else None} for step in self.steps
-            ]
-        if self.route is None:
-            return {
-                **body,
-                "host": None,
-                "path": None,
-                "match": None,
-                "protocol": None,
-                "confidence": None,
-                "behavior": None,
-                "answer": self.answer,
+            body = {
+                "request": self.request,
+                "proxied": self.route is not None,
+                "steps": [step.to_json() for step in self.steps],
+                "near": [step.to_json() for step in self.near],
+                "assumed": list(self.assumed),
             }
-        body |= self.route.to_json()
-        if self.verdicts:
-            body["shortfalls"] = {name: answer.value for name, answer in self.verdicts.items()}
+        if self.route is None:
+            nothing = dict.fromkeys(("host", "path", "match", "protocol", "confidence", "behavior"))
+            return {**body, **nothing, "answer": self.answer}
+        body |= self.route.to_json(self._verdicts(need) if need else {})
+        body["not_understood"] = [span.to_json() for span in self.route.not_understood]
+        if self.made_from:
+            body["spec_route"] = self.made_from
         return body
+
+    def _verdicts(self, need: Need) -> dict[str, dict[str, object]]:
+        return {
+            name: {
+                "need": value_to_json(name, want.accepted),
+                "verdict": VERDICTS[self.verdicts.get(name, Answer.YES)],
+                "why": want.why,
+            }
+            for name, want in need.wants.items()
+        }
+
+
+VERDICTS = {Answer.YES: "pass", Answer.MAYBE: "may fail", Answer.NO: "fail"}
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that was asked for, and what had to be assumed or could not be read."""
+    """All that was asked for, and what had to be assumed or could not be read.
+
+    :param said_by: who says the version.
+    """
 
     target: str
     version: str
+    said_by: str
     routes: tuple[Explained, ...]
     assumed: tuple[str, ...]
     problems: tuple[Problem, ...]
@@ -80,21 +100,12 @@ class Explanation:
     def to_json(self) -> dict[str, object]:
         """``explain --format json``."""
         return {
-            "version": 1,
             "target": self.target,
             "target_version": self.version,
-            "routes": [route.to_json() for route in self.routes],
+            "target_version_from": self.said_by,
+            "routes": [route.to_json(self.need) for route in self.routes],
             "assumed": list(self.assumed),
-            "problems": [
-                {
-                    "file": p.span.file,
-                    "line": p.span.line,
-                    "column": p.span.column,
-                    "message": p.message,
-                    "instead": p.instead,
-                }
-                for p in self.problems
-            ],
+            "errors": [problem.to_json() for problem in self.problems],
         }
 
 
@@ -107,8 +118,7 @@ def judged(explained: Explained, need: Need | None) -> Explained:
     """The same, with the verdict on every property."""
     if need is None or explained.route is None:
         return explained
-    verdicts = shortfalls(need, explained.route.reading.behavior)
-    return Explained(explained.request, explained.route, explained.answer, explained.steps, explained.near, verdicts)
+    return replace(explained, verdicts=shortfalls(need, explained.route.reading.behavior))
 
 
 def explain(
@@ -116,11 +126,12 @@ def explain(
     version: str,
     routes: Sequence[Explained],
     *,
-    protocol: str | None,
-    assumed: Sequence[str],
-    problems: Sequence[Problem],
+    protocol: str | None = None,
+    said_by: str = "",
+    assumed: Sequence[str] = (),
+    problems: Sequence[Problem] = (),
 ) -> Explanation:
     """Put an explanation together; with a protocol every route is held against its need."""
     need = ordinary_need(protocol) if protocol else None
     judged_routes = tuple(judged(route, need) for route in routes)
-    return Explanation(target, version, judged_routes, tuple(assumed), tuple(problems), protocol, need)
+    return Explanation(target, version, said_by, judged_routes, tuple(assumed), tuple(problems), protocol, need)

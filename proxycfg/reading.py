@@ -41,10 +41,15 @@ class Reading:
     behavior: Behavior
     evidence: Mapping[str, Evidence]
 
-    def to_json(self) -> dict[str, object]:
-        """The ``behavior`` object of ``explain --format json``."""
+    def to_json(self, more: Mapping[str, Mapping[str, object]] | None = None) -> dict[str, object]:
+        """The ``behavior`` object of ``explain --format json``; ``more`` adds to a property, by its name."""
+        added = more or {}
         return {
-            name: {"value": value_to_json(name, getattr(self.behavior, name)), "origin": self.evidence[name].to_json()}
+            name: {
+                "value": value_to_json(name, getattr(self.behavior, name)),
+                "origin": self.evidence[name].to_json(),
+                **added.get(name, {}),
+            }
             for name in properties()
         }
 
@@ -67,13 +72,13 @@ class ReadRoute:
     confidence: Confidence = Confidence.INFERRED
     not_understood: tuple[Span, ...] = field(default=())
 
-    def to_json(self) -> dict[str, object]:
-        """One element of ``routes`` in ``explain --format json``."""
+    def to_json(self, more: Mapping[str, Mapping[str, object]] | None = None) -> dict[str, object]:
+        """One element of ``routes`` in ``explain --format json``; ``more`` adds to a property, by its name."""
         return {
             "host": self.host,
             "path": self.path,
             "match": {"kind": self.kind, "location": self.span.to_json()},
             "protocol": self.protocol,
             "confidence": self.confidence.value,
-            "behavior": self.reading.to_json(),
+            "behavior": self.reading.to_json(more),
         }

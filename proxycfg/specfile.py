@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from proxycfg import wording, yamldoc
 from proxycfg.behavior import FOREVER
 from proxycfg.collector import held_off
-from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem
+from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem, suggest
 from proxycfg.protocols import protocols
 from proxycfg.spec import DEFAULT_ATTEMPTS, DEFAULT_KEEPALIVE, Route, Spec, Upstream, default_body_limit, default_cache
 from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Targets, Upload
@@ -254,9 +254,7 @@ class _Settling:
                 where(), "the route has no upstream", f"add `upstream: {next(iter(known))}`, or set it under defaults"
             )
         elif name not in known:
-            self.complain(
-                where("upstream"), f"there is no upstream named `{short(name)}`", wording.suggest(name, list(known))
-            )
+            self.complain(where("upstream"), f"there is no upstream named `{short(name)}`", suggest(name, list(known)))
         return known.get(name) if name else None
 
     def check_protocol(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from proxycfg.errors import MAX_PROBLEMS, Problem
+from proxycfg.errors import MAX_PROBLEMS, Problem, suggest
 from proxycfg.specmodel import RouteDefaults, RouteEntry, SpecFile
 from proxycfg.specmodel import Upstream as UpstreamModel
 from proxycfg.units import short
@@ -32,7 +31,6 @@ _WANTED = {
 }
 """Pydantic's name for a value of the wrong type → what the field takes."""
 _PREDICATE = re.compile(r"(must|may|has|is|uses|repeats|holds|cannot)\b")
-_LISTED = 20
 _CONSIDERED = 10_000
 """With more errors than that, which of them come first in the file does not matter any more."""
 
@@ -76,16 +74,6 @@ def place(document: Document, item: ErrorDetails) -> Path:
 def _steps(data: Any) -> Container[Any]:
     """The keys or indices that lead further into the data."""
     return data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
-
-
-def suggest(word: str, known: Sequence[str]) -> str:
-    """What was probably meant by a word that is not known, or all that could be."""
-    folded = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(short(word).lower(), folded, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{folded[close[0]]}`?"
-    listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
-    return f"write {'one of ' if len(known) > 1 else ''}{listed}" if listed else "remove it"
 
 
 def _refused(document: Document, path: Path, item: ErrorDetails) -> Problem:

@@ -11,8 +11,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from proxycfg import specfile, specmodel
+from proxycfg import settings, specfile, specmodel
 from proxycfg.behavior import properties
+from proxycfg.cli import Command, load, settable
+from proxycfg.commands import COMMANDS
 from proxycfg.need import need_of
 from proxycfg.protocols import protocols
 from proxycfg.remarks import Remark, remarks
@@ -26,7 +28,13 @@ NOTE = "<!-- Made by `make docs`; edit the code that it is made from. -->"
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
     rules = {f"rules/{remark.rule}.md": _rule_page(remark) for remark in remarks()}
-    return {"spec.md": _spec_page(), "protocols.md": _protocols_page(), "properties.md": _properties_page(), **rules}
+    return {
+        "spec.md": _spec_page(),
+        "protocols.md": _protocols_page(),
+        "properties.md": _properties_page(),
+        "configuration.md": _configuration_page(),
+        **rules,
+    }
 
 
 # ---- what generate says about a spec ----
@@ -184,6 +192,46 @@ def _properties_page() -> str:
         )
         lines.append(f"| `{name}` | {prop.unit or '—'} | {prop.doc} | {along} |")
     return "\n".join([*lines, ""])
+
+
+# ---- settings ----
+
+
+def _configuration_page() -> str:
+    commands = {name: load(name) for name in COMMANDS}
+    names = [f"`{name}`" for name in settings.NAMES]
+    lines = [
+        "# Settings in a file", "", NOTE, "",
+        f"Options that a project always gives can stand in a file: {', '.join(names[:-1])}, or `[tool.proxycfg]` in {names[-1]}. The nearest one",
+        "counts, from the working folder upwards to the root of the repository; in one folder, the first of these three. `--config FILE` names",
+        "another, and then no other is read. `-v` says which file was.", "",
+        "A key is an option without its dashes: at the top for every command that has the option, in a table with a command's name for that one,",
+        "which wins. The command line wins over the file. An option that may be repeated is a list. Paths are relative to the file.", "",
+        "```toml", "# .proxycfg.toml; in pyproject.toml the tables are [tool.proxycfg] and [tool.proxycfg.generate]", "color = false", "",
+        "[generate]", 'target = ["nginx"]', 'out = "deploy"', 'fail-on = "warning"', "```", "",
+        "An unknown key, or a value of the wrong kind, is an error with its place:", "",
+        "```text", ".proxycfg.toml:5:1: unknown setting `targt`", '  | targt = ["nginx"]', "  | ^^^^^", "  = did you mean `target`?", "```", "",
+        "## Every command", "",
+    ]  # fmt: skip
+    # A command that has one of the common options as its own does not list it among them.
+    common = max(commands.values(), key=lambda command: len(command.common))
+    lines += _settings_table(common, shared=True)
+    for name, command in commands.items():
+        if len(table := _settings_table(command, shared=False)) > 2:
+            lines += ["", f"## `[{name}]`", "", *table]
+    return "\n".join([*lines, ""])
+
+
+_SETTING_KINDS = {"switch": "true or false", "number": "whole number", "text": "text", "texts": "list of texts"}
+
+
+def _settings_table(command: Command, *, shared: bool) -> list[str]:
+    lines = ["| key | value | meaning |", "| --- | --- | --- |"]
+    for name, (param, option) in settable(command).items():
+        if (param in command.common) is shared:
+            told = "How to report: the command's help has its formats." if (shared and name == "format") else param.help
+            lines.append(f"| `{name}` | {_SETTING_KINDS[option.kind]} | {(told or '').replace('|', 'or')} |")
+    return lines
 
 
 def main() -> int:

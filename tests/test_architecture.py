@@ -20,7 +20,7 @@ SHAPES = {
 INSTANCES = ("protocols", "targets", "reports")
 KNOWS_THE_TABLES = {"specfile", "schema", "generate", "explain", "cli"}
 """The modules that put the tables of instances to use."""
-TOUCHES_THE_WORLD = {"cli", "outdir", "confdir", "template", "__main__"}
+TOUCHES_THE_WORLD = {"cli", "settings", "outdir", "confdir", "template", "__main__"}
 """Disk, network, clock and processes: the thin shell. `origin` and `demo` are programs of their own."""
 WORLDLY = {"os", "socket", "subprocess", "tempfile", "time", "asyncio", "threading", "shutil", "urllib.request", "http"}
 

@@ -6,6 +6,8 @@ A command is a module here, of its name, found by its line in ``commands.COMMAND
   of this run, the options that every command has. Its docstring's second paragraph, if any, is shown in its help.
 - ``EXAMPLE``: a command line that people can copy.
 - ``FORMATS``: what ``--format`` takes, the default first.
+- ``SETTINGS`` (optional): keys of its table in a file of settings that are no options; it reads them with
+  ``ctx.obj.settings.extra``.
 - ``NOTHING`` (optional): what the JSON holds, beside its errors, where the input was too wrong to say anything else.
 """
 
@@ -18,11 +20,12 @@ import inspect
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
+from click.core import ParameterSource
 from typer.core import TyperCommand, TyperGroup
 
 from proxycfg import __version__
@@ -30,18 +33,26 @@ from proxycfg.cli.shared import Shared, shared_options
 from proxycfg.commands import COMMANDS, Exit, usage
 from proxycfg.errors import MAX_PROBLEMS, BadUsage, CannotRun, InvalidInput
 
+if TYPE_CHECKING:
+    from proxycfg.settings import Kind, Option
+
+PATHS = {"FILE", "DIR", "SPEC"}
+"""The metavars of options that name a place on disk: in a file of settings, it is relative to that file."""
 _INTERRUPTED = 130
 """What shells say of a program that Ctrl-C has ended."""
 
 
-class _Command(TyperCommand):
+class Command(TyperCommand):
     """A command with the options that all have, listed apart from its own."""
 
     nothing: Mapping[str, object]
     """``NOTHING`` of its module."""
+    extra: Sequence[str]
+    """``SETTINGS`` of its module."""
     common: Sequence[click.Parameter]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Typer's list in three parts."""
         for title, kind, shared in (
             ("Arguments", "argument", False),
             ("Options", "option", False),
@@ -55,11 +66,27 @@ class _Command(TyperCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """What stood before the command is what its own options are where they are not given."""
         ctx.default_map = ctx.obj.before
-        return super().parse_args(ctx, args)
+        with _blaming(ctx):
+            return super().parse_args(ctx, args)
+
+    def configure(self, ctx: click.Context, file: str | None) -> None:
+        """What is neither here nor before the command, a file may say."""
+        from proxycfg.settings import discover, load  # noqa: PLC0415 - not for --help
+
+        shared: Shared = ctx.obj
+        shared.settings = load(file) if file else discover()
+        if shared.settings:
+            params = settable(self)
+            found = shared.settings.of(
+                str(self.name), {name: option for name, (_, option) in params.items()}, self.extra, _everywhere
+            )
+            ctx.default_map = {**{str(params[name][0].name): value for name, value in found.items()}, **shared.before}
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it; with ``--output`` what it prints becomes a file when it is done, whole or not at all."""
         shared: Shared = ctx.obj
+        if shared.settings:
+            shared.detail(f"settings from {shared.settings.file}")
         if shared.output == "-":
             return self._told(ctx)
         invalid: InvalidInput | None = None
@@ -78,11 +105,51 @@ class _Command(TyperCommand):
     def _told(self, ctx: click.Context) -> Any:
         """Run it; what makes the input unusable is a part of the result where that is JSON."""
         try:
-            return super().invoke(ctx)
+            with _blaming(ctx):
+                return super().invoke(ctx)
         except InvalidInput as error:
             if ctx.obj.format == "json":
                 ctx.obj.print_json({**self.nothing, "errors": [problem.to_json() for problem in error.problems]})
             raise
+
+
+@contextlib.contextmanager
+def _blaming(ctx: click.Context) -> Iterator[None]:
+    """Lets a word that a command refuses be looked for where it stands: in a file, if it is from there."""
+    try:
+        yield
+    except BadUsage as error:
+        shared: Shared = ctx.obj
+        name = str(error).partition(" ")[0].removeprefix("--")
+        param, _ = settable(ctx.command).get(name, (None, None))
+        if param and shared.settings and param.name not in shared.before:
+            span = shared.settings.span_of(str(ctx.command.name), name)
+            if span and ctx.get_parameter_source(str(param.name)) is ParameterSource.DEFAULT_MAP:
+                raise InvalidInput([shared.settings.document.problem(span, str(error))]) from None
+        raise
+
+
+def settable(command: click.Command) -> dict[str, tuple[click.Option, Option]]:
+    """The options of a command that a file can give, by their names there."""
+    from proxycfg.settings import Option  # noqa: PLC0415 - not for --help
+
+    found = {}
+    for param in command.params:
+        if isinstance(param, click.Option) and param.name not in {"settings_file", "help"}:
+            name = next(opt for opt in param.opts if opt.startswith("--")).removeprefix("--")
+            kind: Kind = (
+                "switch" if param.is_flag
+                else "texts" if param.multiple
+                else "number" if isinstance(param.type, click.types.IntParamType)
+                else "text"
+            )  # fmt: skip
+            found[name] = (param, Option(name, kind, path=param.metavar in PATHS))
+    return found
+
+
+def _everywhere() -> set[str]:
+    """The names of what a file can say at its top: any command may know them."""
+    return {name for command in COMMANDS for name in settable(load(command))}
 
 
 class _Commands(TyperGroup):
@@ -110,23 +177,24 @@ class _Commands(TyperGroup):
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-def load(name: str) -> click.Command:
+def load(name: str) -> Command:
     """The command of this name, ready to parse and run."""
     module = importlib.import_module(f"proxycfg.cli.{name.replace('-', '_')}")
     _, _, more = inspect.cleandoc(module.command.__doc__).partition("\n\n")
     made = _click(name, module.command, f"{COMMANDS[name]}\n\n{more}", f"Example: {module.EXAMPLE}")
     own = {opt for param in made.params for opt in param.opts}
-    made.common = shared_options(module.FORMATS, own)
+    made.extra = getattr(module, "SETTINGS", ())
+    made.common = shared_options(module.FORMATS, own, made.configure)
     made.params += made.common
     made.nothing = getattr(module, "NOTHING", {})
     return made
 
 
-def _click(name: str, command: Callable[..., int], told: str, epilog: str) -> _Command:
+def _click(name: str, command: Callable[..., int], told: str, epilog: str) -> Command:
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-    app.command(name, cls=_Command, help=told, epilog=epilog, context_settings=_SETTINGS)(command)
+    app.command(name, cls=Command, help=told, epilog=epilog, context_settings=_SETTINGS)(command)
     made = typer.main.get_command(app)
-    assert isinstance(made, _Command)
+    assert isinstance(made, Command)
     return made
 
 

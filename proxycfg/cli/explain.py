@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from proxycfg.cli.configs import AllowOutside, NginxBinary, NginxVersion, Root, headers_of, nginx_version, read_nginx
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage
-from proxycfg.source import Source
 
 if TYPE_CHECKING:
     from proxycfg.explain import Explanation
 
-EXAMPLE = "proxycfg explain /etc/nginx --url https://chat.example.com/v1/chat"
+EXAMPLE = "proxycfg explain /etc/nginx --url https://chat.example.com/v1/chat --protocol sse"
 FORMATS = ("text", "json")
 NOTHING: dict[str, object] = {"routes": []}
 
@@ -25,101 +24,103 @@ NOTHING: dict[str, object] = {"routes": []}
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     ctx: typer.Context,
     config: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            metavar="CONFIG", help="An nginx config: a file, a folder, or - for standard input.", show_default=False
+            metavar="CONFIG...",
+            help="An nginx.conf, its folder, site files, the output of `nginx -T`; - is standard input.",
+            show_default=False,
         ),
     ],
     url: Annotated[
         list[str] | None, typer.Option("--url", metavar="URL", help="Only the route that this URL ends in; repeatable.")
     ] = None,
     host: Annotated[
-        str, typer.Option("--host", metavar="H", help="With --path: the host that is asked for.", show_default=False)
+        str,
+        typer.Option(
+            "--host", metavar="H", help="Only the routes of this host; with --path the host asked.", show_default=False
+        ),
     ] = "",
     path: Annotated[
-        str, typer.Option("--path", metavar="P", help="Only the route that this path ends in.", show_default=False)
+        list[str] | None,
+        typer.Option("--path", metavar="P", help="Only the route that this path ends in; repeatable."),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="M",
+            help="The method of the requests. Default: the protocol's, or GET.",
+            show_default=False,
+        ),
     ] = "",
+    header: Annotated[
+        list[str] | None,
+        typer.Option("--header", "-H", metavar="'N: V'", help="A header that the requests have; repeatable."),
+    ] = None,
     protocol: Annotated[
         str,
         typer.Option(
             "--protocol", metavar="X", help="Hold each route against the need of this protocol.", show_default=False
         ),
     ] = "",
-    nginx_version: Annotated[
-        str,
-        typer.Option(
-            "--nginx-version",
-            metavar="X.Y.Z",
-            help="The version that runs it; default the newest stable.",
-            show_default=False,
-        ),
-    ] = "",
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            "--root", metavar="DIR", help="Files outside this folder are not opened; default the config's own."
-        ),
-    ] = None,
-    allow_outside: Annotated[
-        bool, typer.Option("--allow-outside", help="Follow includes anywhere on this machine.")
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Every property of every route, not one line each.")] = False,
+    version: NginxVersion = "",
+    binary: NginxBinary = "",
+    root: Root = None,
+    allow_outside: AllowOutside = False,
 ) -> int:
-    """Explain."""
+    """Explain.
+
+    Without --url or --path it lists every route with what it does to a stream. Exit status: 0, or 2 where
+    a file cannot be read, is no config, or is one that nginx would refuse.
+    """
     shared: Shared = ctx.obj
     if protocol:
         from proxycfg.protocols import protocols  # noqa: PLC0415
 
         one_of("--protocol", protocol, tuple(protocols()))
-    if path and not path.startswith("/"):
-        raise BadUsage(f"--path {path}: must start with /")
-    urls = list(url or ())
-    if host:
-        # Where the listener speaks TLS alone, the request is taken to reach it all the same.
-        urls.append(f"{'ws' if protocol == 'websocket' else 'http'}://{host}{path or '/'}")
-        path = ""
-    explanation = _read_nginx(
-        config, urls, protocol or None, nginx_version, root, path=path, allow_outside=allow_outside
-    )
-    if shared.format == "json":
-        text = json.dumps(explanation.to_json(), indent=2, ensure_ascii=False) + "\n"
-    else:
-        from proxycfg.reports.explain_text import explanation_to_text  # noqa: PLC0415
+    for each in path or ():
+        if not each.startswith("/"):
+            raise BadUsage(f"--path {each}: must start with /")
 
-        text = explanation_to_text(explanation, tables=bool(urls or path or protocol))
-    for problem in explanation.problems:
-        shared.say(str(problem))
-    sys.stdout.write(text)
-    return Exit.OK
-
-
-def _read_nginx(
-    config: str,
-    urls: list[str],
-    protocol: str | None,
-    version: str,
-    root: Path | None,
-    *,
-    path: str,
-    allow_outside: bool,
-) -> Explanation:
-    from proxycfg.confdir import OnDisk, decode, find_main  # noqa: PLC0415
     from proxycfg.explain import explain  # noqa: PLC0415
-    from proxycfg.targets.nginx import facts  # noqa: PLC0415
-    from proxycfg.targets.nginx.config import load, load_texts, split_dump  # noqa: PLC0415
-    from proxycfg.targets.nginx.directives import opens_line  # noqa: PLC0415
-    from proxycfg.targets.nginx.explain import explain_config  # noqa: PLC0415
+    from proxycfg.targets.nginx.explain import Asked, explain_config  # noqa: PLC0415
 
-    main = Source("<stdin>", decode(sys.stdin.buffer.read())) if config == "-" else find_main(config)
-    version = version or facts.NEWEST_STABLE
-    if not all(part.isdigit() for part in version.split(".")):
-        raise BadUsage(f"--nginx-version {version}: write a version such as 1.26.2")
-    lookup = OnDisk(root or (Path(config) if Path(config).is_dir() else Path(main.name).parent), allow_outside)
-    texts = split_dump(main)
-    read = load_texts(texts, is_directive=opens_line) if texts else load(main, lookup, is_directive=opens_line)
+    asked = Asked(url or (), path or (), host.lower(), method.upper(), headers_of(header or ()))
+    sources, configs = read_nginx(config, root, allow_outside=allow_outside)
+    said = nginx_version(version, binary, sources)
     try:
-        routes = explain_config(read, version, urls, protocol, path=path)
+        explained = [explain_config(each, said.number, asked, protocol or None) for each in configs]
     except ValueError as error:
         raise BadUsage(f"--url: {error}") from None
-    return explain(
-        "nginx", version, routes, protocol=protocol, assumed=[*read.assumed, *lookup.assumed], problems=read.problems
+    # A request ends in one of several configurations: the first in which an origin gets it.
+    routes = (
+        [next((each for each in ways if each.route), ways[0]) for ways in zip(*explained, strict=True)]
+        if asked.urls or asked.paths
+        else [route for of_one in explained for route in of_one]
     )
+    explanation = explain(
+        "nginx",
+        said.number,
+        routes,
+        protocol=protocol or None,
+        said_by=said.said_by,
+        assumed=[*([said.assumed] if said.assumed else []), *(line for each in configs for line in each.assumed)],
+        problems=[problem for each in configs for problem in each.problems],
+    )
+    _print(shared, explanation, tables=full or bool(asked.urls or asked.paths or protocol))
+    for problem in explanation.problems:
+        shared.say(str(problem))
+    refused = any(tree.problems for each in configs for tree in each.files.values())
+    return Exit.USAGE if refused else Exit.OK
+
+
+def _print(shared: Shared, explanation: Explanation, *, tables: bool) -> None:
+    if shared.format == "json":
+        shared.print_json(explanation.to_json())
+        return
+    from proxycfg.reports.explain_text import explanation_to_text  # noqa: PLC0415
+
+    # What goes into a file or a pipe is searched, not looked at: there a line stays whole.
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    sys.stdout.write(explanation_to_text(explanation, tables=tables, width=width, color=shared.colors(sys.stdout)))

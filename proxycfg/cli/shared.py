@@ -6,16 +6,19 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from click.core import ParameterSource
 
 from proxycfg import __version__
 from proxycfg.errors import BadUsage
+
+if TYPE_CHECKING:
+    from proxycfg.settings import Settings
 
 
 @dataclass(slots=True)
@@ -27,6 +30,7 @@ class Shared:
 
     :param color: None to decide by what the stream is.
     :param before: the options that stood before the command.
+    :param settings: those of ``--config``, or of the file that was found.
     """
 
     format: str = ""
@@ -35,6 +39,7 @@ class Shared:
     quiet: bool = False
     verbose: bool = False
     before: dict[str, Any] = field(default_factory=dict)
+    settings: Settings | None = None
 
     def say(self, text: str) -> None:
         """What must be known, whatever the options."""
@@ -84,8 +89,13 @@ def one_of(option: str, value: str, known: Sequence[str]) -> None:
         raise BadUsage(f"{option} {value}: not known; write one of {', '.join(known)}")
 
 
-def shared_options(formats: Sequence[str], own: set[str]) -> list[click.Parameter]:
-    """The common options, less those that a command has as its ``own``; without ``formats`` those that stand before any command."""
+def shared_options(
+    formats: Sequence[str], own: set[str], configure: Callable[[click.Context, str | None], None] | None = None
+) -> list[click.Parameter]:
+    """The common options, less those that a command has as its ``own``; without ``formats`` those that stand before any command.
+
+    :param configure: what to do with ``--config`` before any other option is looked at.
+    """
 
     def keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         shared: Shared = ctx.obj
@@ -93,6 +103,10 @@ def shared_options(formats: Sequence[str], own: set[str]) -> list[click.Paramete
         if not formats:
             if ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
                 shared.before[param.name] = value
+            return
+        if param.name == "settings_file":
+            if configure:
+                configure(ctx, value)
             return
         if param.name == "format":
             one_of("--format", value, formats)
@@ -109,9 +123,23 @@ def shared_options(formats: Sequence[str], own: set[str]) -> list[click.Paramete
             {"help": "Colour the text. Default: at a terminal, unless NO_COLOR is set; FORCE_COLOR does it anywhere."},
         ),
         "--quiet": (["--quiet", "-q"], {"is_flag": True, "help": "Say nothing but results and errors."}),
+        "--config": (
+            # Commands call an argument of theirs `config`.
+            ["--config", "settings_file"],
+            {
+                "metavar": "FILE",
+                "is_eager": True,
+                "help": "Read settings from FILE. Default: .proxycfg.toml, .proxycfg.yaml or pyproject.toml, here or above.",
+            },
+        ),
         "--verbose": (["--verbose", "-v"], {"is_flag": True, "help": "Say more, on standard error."}),
     }
-    defaults: dict[str, Any] = {"--format": formats[0] if formats else None, "--output": "-", "--color": None}
+    defaults: dict[str, Any] = {
+        "--format": formats[0] if formats else None,
+        "--output": "-",
+        "--color": None,
+        "--config": None,
+    }
     return [
         click.Option(
             [name for name in names if name not in own],

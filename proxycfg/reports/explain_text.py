@@ -2,124 +2,324 @@
 
 from __future__ import annotations
 
-from proxycfg.behavior import Answer, properties, value_to_json
-from proxycfg.explain import Explained, Explanation
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from proxycfg.behavior import ANYTHING, Answer, Between, properties
+from proxycfg.explain import Explained, Explanation, Passed, ordinary_need
+from proxycfg.need import Need, shortfalls
 from proxycfg.reading import Evidence, ReadRoute
+from proxycfg.reports.style import Style
+from proxycfg.source import Span
 from proxycfg.units import show_duration, show_size
 
-
-def explanation_to_text(explanation: Explanation, *, tables: bool) -> str:
-    """The whole report; ``tables`` asks for every property of every route, otherwise routes without a request are a tree."""
-    lines = [f"assumed: {sentence}" for sentence in explanation.assumed]
-    if lines:
-        lines.append("")
-    if not explanation.routes:
-        lines.append("No route here hands requests to an origin.")
-    elif tables:
-        for explained in explanation.routes:
-            lines += [*_table(explained, explanation), ""]
-    else:
-        lines += _tree(explanation)
-    return "\n".join(lines).rstrip() + "\n"
+WIDE = 10_000
+"""Columns where lines are not to be broken."""
+_NARROWEST = 60
+_ROOM = 40
+"""Columns that what decides a property needs beside it; with less it stands below."""
+_MARKS = {Answer.YES: "✓", Answer.MAYBE: "?", Answer.NO: "✗"}
+_VERDICTS = {Answer.YES: "green", Answer.MAYBE: "yellow", Answer.NO: "red"}
+_MATCHES = {"prefix": "", "exact": "= ", "no-regex": "^~ ", "regex": "~ ", "regex-i": "~* "}
 
 
-def _tree(explanation: Explanation) -> list[str]:
-    """Hosts, their routes, and in one line what matters most."""
-    lines: list[str] = []
-    host: object = ()
-    for explained in explanation.routes:
+def explanation_to_text(
+    explanation: Explanation, *, tables: bool, width: int | None = None, color: bool = False
+) -> str:
+    """The whole report; ``tables`` asks for every property of every route, otherwise routes without a request are a tree.
+
+    :param width: columns of the terminal; None not to break lines.
+    """
+    printer = _Printer(explanation, max(_NARROWEST, width or WIDE), Style(color))
+    return "\n".join(printer.report(tables=tables)).rstrip() + "\n"
+
+
+class _Printer:
+    def __init__(self, explanation: Explanation, width: int, style: Style) -> None:
+        self.explanation = explanation
+        self.width = width
+        self.style = style
+        self.need = explanation.need
+
+    def report(self, *, tables: bool) -> Iterable[str]:
+        told = self.explanation
+        yield from self.wrapped(f"{told.target} {told.version}", f"({told.said_by})", "dim")
+        for sentence in told.assumed:
+            yield from self.wrapped("assumed:", sentence, "yellow")
+        yield ""
+        if not told.routes:
+            yield "No route here hands requests to an origin."
+        elif tables:
+            for explained in told.routes:
+                yield from self.table(explained)
+                yield ""
+        else:
+            yield from self.tree()
+
+    def wrapped(self, first: str, rest: str, how: str, indent: str = "") -> list[str]:
+        """A word and a sentence, continued below the sentence's beginning."""
+        hang = " " * (len(indent) + len(first) + 1)
+        lines = textwrap.wrap(rest, max(20, self.width - len(hang)), break_long_words=False, break_on_hyphens=False)
+        head, *more = lines or [""]
+        return [f"{indent}{self.style.paint(first, how)} {head}", *(f"{hang}{line}" for line in more)]
+
+    # ---- all routes ----
+
+    def tree(self) -> Iterable[str]:
+        routes = [each for each in self.explanation.routes if each.route]
+        rows = [self.row(each, each.route) for each in routes if each.route]
+        heads = ("route", "events", "silence", "origin", "")
+        place_width = max(len(place) for *_, place in rows)
+        room = self.width - 4 - place_width
+        widths = [max(len(head), *(len(row[at]) for row in rows)) for at, head in enumerate(heads)]
+        others = sum(widths[1:]) + 2 * 4
+        apart = room - others < min(widths[0], 24)
+        widths[0] = min(widths[0], max(12, (self.width - 4 if apart else room) - others))
+        host: object = ()
+        for each, row in zip(routes, rows, strict=True):
+            assert each.route
+            if each.route.host != host:
+                if host != ():
+                    yield ""
+                host = each.route.host
+                yield self.style.paint(each.route.host or "(any host)", "bold")
+                yield self.style.paint(f"  {_cells(heads, widths)}".rstrip(), "dim")
+            path, *cells, place = row
+            line = f"  {_cells([path, *cells], widths)}"
+            if len(path) > widths[0]:
+                yield f"  {path}"
+                line = f"  {_cells(['', *cells], widths)}"
+            painted = self.style.paint_in(line, cells[0], _flow_color(each.route))
+            if apart:
+                yield painted.rstrip()
+                yield f"      {self.style.paint(place, 'dim')}"
+            else:
+                yield f"{painted}  {self.style.paint(place, 'dim')}"
+        yield ""
+        yield from self.legend(routes)
+
+    def row(self, explained: Explained, route: ReadRoute) -> tuple[str, ...]:
+        behavior = route.reading.behavior
+        name = f"{_MATCHES.get(route.kind, '')}{route.path}"
+        extras = [
+            *(["WebSocket"] if behavior.upgrade.low else []),
+            *(["gRPC"] if behavior.grpc.low else []),
+            *(["cached"] if behavior.caching.high else []),
+            *([f"{len(route.not_understood)} not understood"] if route.not_understood else []),
+            *([f"spec: {explained.made_from}"] if explained.made_from else []),
+        ]
+        return (
+            name,
+            _flow(route),
+            _shown(behavior.upstream_idle_timeout, "s"),
+            f"HTTP/{_shown(behavior.upstream_http_version, '')}",
+            ", ".join(extras),
+            _place(route.span),
+        )
+
+    def legend(self, routes: Sequence[Explained]) -> Iterable[str]:
+        flows = {_flow(each.route) for each in routes if each.route}
+        if flows - {"flow"}:
+            yield from self.wrapped(
+                "events stall:",
+                "small ones are held back over the transports named (1.1, TLS, 2, 3), or over all",
+                "dim",
+            )
+        yield from self.wrapped("silence:", "of the origin, until the stream is cut", "dim")
+        yield from self.wrapped(
+            "more:", "--path P or --url URL shows one route and what decides it, --full all of them", "dim"
+        )
+
+    # ---- one route ----
+
+    def table(self, explained: Explained) -> Iterable[str]:
+        paint = self.style.paint
+        if explained.request is not None:
+            yield paint(explained.request, "bold")
+            for step in explained.steps:
+                yield from self.step("→", step)
         route = explained.route
         if route is None:
-            continue
-        if route.host != host:
-            host = route.host
-            lines.append(route.host or "(any host)")
-        mark = {"prefix": "", "exact": "= ", "no-regex": "^~ ", "regex": "~ ", "regex-i": "~* "}.get(route.kind, "")
-        kind = f" [{route.protocol}, {route.confidence}]" if route.protocol else ""
-        lines.append(f"  {mark}{route.path}{kind}  {route.span}")
-        lines.append(f"      {_in_short(route)}")
-    lines += ["", "`--path P` or `--url URL` shows every property of one of them, and what decides it."]
-    return lines
+            yield f"  {paint('no origin gets this:', 'red')} {explained.answer}"
+            yield from self.after(explained)
+            return
+        if explained.request is None:
+            title = f"{_MATCHES.get(route.kind, '')}{route.path}"
+            yield f"{paint(title, 'bold')} on {route.host or 'any host'}  {paint(_place(route.span), 'dim')}"
+        if explained.made_from:
+            yield f"  = {explained.made_from} of the spec"
+        yield ""
+        yield from self.properties(explained, route)
+        yield from self.after(explained)
+
+    def step(self, sign: str, step: Passed) -> Iterable[str]:
+        place = _place(step.span) if step.span else ""
+        yield from self.cell(f"  {sign} ", step.what, place, " " * 4)
+
+    def cell(self, before: str, text: str, place: str, indent: str) -> Iterable[str]:
+        """A text behind what stands before it, with its place at its end, or below where the line is too long."""
+        room = self.width - len(indent)
+        shown = " ".join(text.split())
+        if len(shown) + 2 + len(place) <= room:
+            yield f"{before}{shown}  {self.style.paint(place, 'dim')}".rstrip() if place else f"{before}{shown}"
+            return
+        pieces = textwrap.wrap(shown, max(20, room), break_on_hyphens=False) or [""]
+        yield f"{before}{pieces[0]}"
+        for piece in pieces[1:]:
+            yield f"{indent}{piece}"
+        if place:
+            yield f"{indent}{self.style.paint(place, 'dim')}"
+
+    def properties(self, explained: Explained, route: ReadRoute) -> Iterable[str]:
+        verdicts, need = self.verdicts(explained, route)
+        names = list(properties())
+        values = {name: _value(route, name) for name in names}
+        needs = {name: _need(name, self.need) for name in names} if self.need else {}
+        columns = [("", 1), ("property", max(map(len, names))), ("value", _fit(values.values(), 24))]
+        if needs:
+            columns.append(
+                (
+                    f"{self.explanation.protocol} needs",
+                    _fit([*needs.values(), f"{self.explanation.protocol} needs"], 24),
+                )
+            )
+        widths = [size for _, size in columns]
+        heads = _cells([head for head, _ in columns], widths)
+        below = self.width - len(heads) - 4 < _ROOM
+        yield self.style.paint(f"  {heads}{'' if below else '  decided by'}".rstrip(), "dim")
+        for name in names:
+            answer = verdicts.get(name, Answer.YES)
+            judged = name in need.wants
+            mark = (_MARKS[answer] if self.need else "!" if answer is not Answer.YES else "") if judged else ""
+            line = f"  {_cells([mark, name, values[name], *([needs[name]] if needs else [])], widths)}"
+            how = _VERDICTS[answer] if mark else ""
+            painted = self.style.paint(line, how) if how in {"red", "yellow"} else self.style.paint_in(line, mark, how)
+            before, indent = f"{painted}  ", " " * (len(line) + 2)
+            if below:
+                yield painted.rstrip()
+                before = indent = " " * 7
+            yield from self.cell(before, *_decided(route.reading.evidence[name]), indent)
+            if self.need and judged and answer is not Answer.YES:
+                word = "falls short:" if answer is Answer.NO else "may fall short:"
+                yield from self.wrapped(word, need.wants[name].why, how, " " * 7)
+        if not self.need and any(name in need.wants for name in verdicts):
+            yield ""
+            yield from self.wrapped(
+                "!",
+                "would hurt a stream of events; --protocol X holds each property against what X needs",
+                "yellow",
+                "  ",
+            )
+
+    def verdicts(self, explained: Explained, route: ReadRoute) -> tuple[Mapping[str, Answer], Need]:
+        """What falls short, and of which need: that of the protocol, or of an event stream, which is hurt by most."""
+        if self.need:
+            return explained.verdicts, self.need
+        need = ordinary_need("sse")
+        return shortfalls(need, route.reading.behavior), need
+
+    def after(self, explained: Explained) -> Iterable[str]:
+        route = explained.route
+        said = [("not chosen:", step) for step in explained.near]
+        if route is not None:
+            said += [("not understood:", Passed(_source(span), span)) for span in route.not_understood]
+        if said or explained.assumed:
+            yield ""
+        for word, step in said:
+            how = "yellow" if word == "not understood:" else "dim"
+            yield from self.cell(
+                f"  {self.style.paint(word, how)} ", step.what, _place(step.span) if step.span else "", "      "
+            )
+        for sentence in explained.assumed:
+            yield from self.wrapped("assumed:", sentence, "yellow", "  ")
 
 
-def _in_short(route: ReadRoute) -> str:
-    behavior = route.reading.behavior
-    stalls = behavior.stalls_on
+def _cells(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(f"{cell:<{size}}" for cell, size in zip(cells, widths, strict=False))
+
+
+def _fit(cells: Iterable[str], most: int) -> int:
+    return min(most, max(map(len, cells)))
+
+
+def _place(span: Span) -> str:
+    return f"{span.file}:{span.line}"
+
+
+def _source(span: Span) -> str:
+    return f"line {span.line}"
+
+
+def _flow(route: ReadRoute) -> str:
+    stalls = route.reading.behavior.stalls_on
     if stalls.high == frozenset():
-        flow = "streams"
-    elif stalls.exact:
-        flow = f"holds small events back over {', '.join(sorted(stalls.low))}"
-    else:
-        flow = f"may hold small events back over {', '.join(sorted(stalls.high))}"
-    idle = show_duration(behavior.upstream_idle_timeout.low)
-    upgrade = ", WebSocket passes" if behavior.upgrade.low else ""
-    return f"{flow}; cut after {idle} of silence{upgrade}; HTTP/{behavior.upstream_http_version.low} to the origin"
+        return "flow"
+    word = "stall" if stalls.low else "may stall"
+    over = stalls.low or stalls.high
+    served = route.reading.behavior.client_http_versions.high
+    if {_TRANSPORTS[each] for each in over} >= {"TLS" if "http/1.1+tls" in over else "1.1", *(served - {"1.1"})}:
+        return word
+    return f"{word} ({', '.join(sorted(_TRANSPORTS[each] for each in over))})"
 
 
-def _table(explained: Explained, explanation: Explanation) -> list[str]:
-    lines: list[str] = []
-    if explained.request is not None:
-        lines.append(explained.request)
-        lines += [f"  → {step.what}{f'  {step.span}' if step.span else ''}" for step in explained.steps]
-    route = explained.route
-    if route is None:
-        return [*lines, f"  no origin gets this: {explained.answer}"]
-    host = route.host or "any host"
-    lines.append(f"{route.path} on {host} ({route.kind}, {route.span})")
-    names = list(properties())
-    values = [_value(route, name) for name in names]
-    width = max(map(len, names))
-    value_width = min(44, max(map(len, values)))
-    for name, value in zip(names, values, strict=True):
-        lines.append(
-            f"  {name:<{width}}  {value:<{value_width}}  {_decided(route.reading.evidence[name])}{_verdict(explained, explanation, name)}"
-        )
-    for span in route.not_understood:
-        lines.append(f"  not understood: {span}")
-    for step in explained.near:
-        lines.append(f"  not chosen: {step.what}  {step.span}")
-    return lines
+_TRANSPORTS = {"http/1.1": "1.1", "http/1.1+tls": "TLS", "2": "2", "3": "3"}
+
+
+def _flow_color(route: ReadRoute) -> str:
+    stalls = route.reading.behavior.stalls_on
+    return "green" if not stalls.high else "red" if stalls.low else "yellow"
 
 
 def _value(route: ReadRoute, name: str) -> str:
-    value = getattr(route.reading.behavior, name)
-    unit = properties()[name].unit
+    return _shown(getattr(route.reading.behavior, name), properties()[name].unit)
 
-    def shown(one: object) -> str:
-        if isinstance(one, bool):
-            return "yes" if one else "no"
-        if isinstance(one, frozenset):
-            return ", ".join(sorted(one)) or "none"
-        if isinstance(one, (int, float)):
-            return (
-                show_duration(one)
-                if unit == "s"
-                else show_size(one)
-                if unit == "bytes"
-                else "no limit"
-                if one == float("inf")
-                else f"{one:g}"
-            )
-        printed = value_to_json(name, type(value)(one, one))
-        return "none" if printed is None else str(printed)
 
+def _shown(value: Between[Any], unit: str) -> str:
     if value.exact:
-        return shown(value.low)
+        return _plain(value.low, unit)
     if (value.low, value.high) == (False, True):
         return "either"
-    return f"{shown(value.low)} to {shown(value.high)}"
+    if value.high == ANYTHING:
+        return "anything"
+    return f"{_plain(value.low, unit)} to {_plain(value.high, unit)}"
 
 
-def _decided(evidence: Evidence) -> str:
-    place = f"  {evidence.span}" if evidence.span else ""
+def _plain(one: object, unit: str) -> str:
+    if isinstance(one, bool):
+        return "yes" if one else "no"
+    if isinstance(one, frozenset):
+        return ", ".join(sorted(one)) or "none"
+    if isinstance(one, (int, float)):
+        if unit == "s":
+            return show_duration(one)
+        if unit == "bytes":
+            return show_size(one)
+        return "no limit" if one == float("inf") else f"{one:g}"
+    return str(one) or "none"
+
+
+def _need(name: str, need: Need | None) -> str:
+    want = need.wants.get(name) if need else None
+    if want is None:
+        return "-"
+    accepted, unit = want.accepted, properties()[name].unit
+    if isinstance(accepted.low, (int, float)) and not isinstance(accepted.low, bool) and not accepted.exact:
+        if accepted.high == float("inf"):
+            return f"{_plain(accepted.low, unit)} or more"
+        if accepted.low == 0:
+            return f"{_plain(accepted.high, unit)} or less"
+    return _shown(accepted, unit)
+
+
+_DEFAULT = re.compile(r"(.*) \((default of [^()]*)\)")
+
+
+def _decided(evidence: Evidence) -> tuple[str, str]:
+    """What decides, and where it stands."""
+    if evidence.span is None:
+        found = _DEFAULT.fullmatch(evidence.text)
+        return (found[1], found[2]) if found else (evidence.text, "")
     inherited = " (inherited)" if evidence.kind == "inherited" else ""
-    return f"{evidence.text}{inherited}{place}"
-
-
-def _verdict(explained: Explained, explanation: Explanation, name: str) -> str:
-    answer = explained.verdicts.get(name)
-    if answer is None or explanation.need is None:
-        return ""
-    want = explanation.need.wants.get(name)
-    word = "FALLS SHORT" if answer is Answer.NO else "may fall short"
-    return f"   ← {word} for {explanation.protocol}{f': {want.why}' if want else ''}"
+    return f"{evidence.text}{inherited}", _place(evidence.span)

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from proxycfg.cli import run
-from tests.specs import ROUTES, UPSTREAMS
+from tests.specs import ROUTES
 from tests.stub_target import stub_targets
 
 Cli = Callable[..., tuple[int, str, str]]
+
+UPSTREAMS = "upstreams: {api: 'http://api:8000'}\n"
 
 
 @pytest.fixture

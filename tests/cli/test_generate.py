@@ -11,8 +11,8 @@ import pytest
 
 from proxycfg import __version__, specfile
 from proxycfg.commands import Exit
-from tests.cli.conftest import Cli, files, spec, stdin
-from tests.specs import ROUTES, UPSTREAMS
+from tests.cli.conftest import UPSTREAMS, Cli, files, spec, stdin
+from tests.specs import ROUTES
 
 FILES = ["generated/nginx/more/streams.conf", "generated/nginx/nginx.conf"]
 
@@ -261,19 +261,19 @@ def test_a_run_that_fails_half_way_leaves_nothing(
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("nowhere.yaml", "nowhere.yaml:1:1: cannot read: No such file or directory"),
-        (".", ".:1:1: cannot read: Is a directory"),
-        ("routes.yaml/x", "routes.yaml/x:1:1: cannot read: Not a directory"),
-        ("", ":1:1: cannot read: No such file or directory"),
-        ("x" * 300, ":1:1: cannot read: File name too long"), ("a\x00b", "a?b:1:1: cannot read: embedded null byte"),
+        ("nowhere.yaml", "nowhere.yaml: cannot read: No such file or directory"),
+        (".", ".: cannot read: Is a directory"),
+        ("routes.yaml/x", "routes.yaml/x: cannot read: Not a directory"),
+        ("", "'': cannot read: No such file or directory"),
+        ("x" * 300, "x: cannot read: File name too long"), ("a\x00b", "a?b: cannot read: embedded null byte"),
     ],
 )  # fmt: skip
 def test_a_spec_that_cannot_be_read_is_named(cli: Cli, path: str, said: str) -> None:
-    """With a place, for tools that look for one, and a way on."""
+    """Itself, since no line of it is meant; with a way on."""
     code, out, err = cli("generate", path)
 
     assert (Exit.USAGE, "") == (code, out)
-    assert said in err
+    assert said in err.splitlines()[0]
     assert "`proxycfg init` writes one" in err
 
 
@@ -282,7 +282,7 @@ def test_a_spec_that_may_not_be_read_is_named(cli: Cli) -> None:
     """By the system's reason."""
     Path("routes.yaml").chmod(0)
 
-    assert "routes.yaml:1:1: cannot read: Permission denied" in cli("generate", "routes.yaml")[2]
+    assert "routes.yaml: cannot read: Permission denied" in cli("generate", "routes.yaml")[2]
 
 
 def test_a_spec_that_is_too_large_is_refused_unread(cli: Cli) -> None:
@@ -291,7 +291,7 @@ def test_a_spec_that_is_too_large_is_refused_unread(cli: Cli) -> None:
         stream.truncate(65 * 2**20)
     code, out, err = cli("generate", "routes.yaml")
 
-    assert (Exit.USAGE, "", "routes.yaml:1:1: larger than 64 MiB\n  = split the spec\n") == (code, out, err)
+    assert (Exit.USAGE, "", "routes.yaml: larger than 64 MiB\n  = split the spec\n") == (code, out, err)
 
 
 def test_a_spec_at_the_limit_is_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,7 +325,7 @@ def test_a_closed_standard_input_is_said(cli: Cli, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.stdin", None)
     code, _, err = cli("generate", "-")
 
-    assert (Exit.USAGE, "<stdin>:1:1: cannot read: standard input is closed") == (code, err.splitlines()[0])
+    assert (Exit.USAGE, "<stdin>: cannot read: standard input is closed") == (code, err.splitlines()[0])
 
 
 def test_several_problems_are_counted(cli: Cli) -> None:

@@ -10,7 +10,7 @@ from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.servers import Http, Listen, Server, default_server
 from proxycfg.targets.nginx.syntax import Directive
 
-_Socket = tuple[str, int, bool]
+_Key = tuple[str, int, bool]
 
 
 class Clients(NamedTuple):
@@ -32,12 +32,16 @@ UNKNOWN = Clients(Between(frozenset(), HTTP_VERSIONS), Between(frozenset(), TRAN
 """Of a fragment, whose server is not at hand."""
 
 
-class _Shared(NamedTuple):
-    """What all servers of a socket share: a parameter that one of their ``listen`` has counts for all."""
+class Socket(NamedTuple):
+    """What all servers of a socket share: a parameter that one of their ``listen`` has counts for all.
+
+    ``servers`` are those that listen on it, in the order of the file, each with its ``listen``.
+    """
 
     ssl: bool
     http2: Directive | None
     default: Server
+    servers: Sequence[tuple[Server, Listen]]
 
 
 class Sockets:
@@ -47,19 +51,19 @@ class Sockets:
         """``version`` decides what ``http2`` means."""
         self.version = version
         self.new = facts.has(version, "http2_directive")
-        pairs: dict[_Socket, list[tuple[Server, Listen]]] = {}
+        pairs: dict[_Key, list[tuple[Server, Listen]]] = {}
         for server in http.servers:
             for listen in server.listens:
                 pairs.setdefault(listen.socket, []).append((server, listen))
         self.sockets = {socket: self._shared(found) for socket, found in pairs.items()}
         self._clients: dict[int, Clients] = {}
 
-    def _shared(self, pairs: list[tuple[Server, Listen]]) -> _Shared:
+    def _shared(self, pairs: list[tuple[Server, Listen]]) -> Socket:
         default = default_server(pairs)
         # `ssl on` makes TLS ports of all that the server listens on; 1.25.1 dropped it.
         ssl_on = not self.new and _is_on(default, "ssl")
         http2 = next((listen.directive for _, listen in pairs if listen.http2), None)
-        return _Shared(ssl_on or any(listen.ssl for _, listen in pairs), http2, default)
+        return Socket(ssl_on or any(listen.ssl for _, listen in pairs), http2, default, pairs)
 
     @property
     def count(self) -> int:

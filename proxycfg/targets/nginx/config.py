@@ -88,6 +88,10 @@ class Config:
         """
         return self._blocks.get(id(directive), directive.block) or []
 
+    def extend(self, directive: Directive, more: Sequence[Directive]) -> None:
+        """Put directives at the end of a block, as if they stood there."""
+        self._blocks[id(directive)] = [*self.block(directive), *more]
+
 
 class _Joiner:
     """Puts the contents of included files where their ``include`` stands."""

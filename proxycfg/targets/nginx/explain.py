@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from proxycfg.explain import Explained, Passed
+from proxycfg.finding import Confidence
 from proxycfg.reading import ReadRoute
-from proxycfg.source import Span
+from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.config import Config
-from proxycfg.targets.nginx.read import read
-from proxycfg.targets.nginx.request import Journey, follow, normalise, request_of
-from proxycfg.targets.nginx.servers import Http, Location, compile_pattern, read_http
+from proxycfg.targets.nginx.place import Reader
+from proxycfg.targets.nginx.read import read, read_route
+from proxycfg.targets.nginx.request import Arrival, Journey, Malformed, Request, arrivals, follow, normalise, request_of
+from proxycfg.targets.nginx.servers import Http, Location, Server, compile_pattern, read_http
+from proxycfg.targets.nginx.syntax import Directive
 
 _HEADERS: Mapping[str, Mapping[str, str]] = {
     "websocket": {"upgrade": "websocket", "connection": "Upgrade"},
@@ -19,80 +24,161 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
     "grpc-web": {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"},
 }
 """What a client of the protocol says, for configs that branch on it."""
+_POSTED = frozenset({"grpc", "grpc-web", "connect"})
 
 
-def explain_config(
-    config: Config, version: str, urls: Sequence[str], protocol: str | None, *, path: str = ""
-) -> list[Explained]:
-    """Every route, or the one that each URL ends in, in the order given.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The requests that somebody asks about: URLs, and paths on a host, or on any.
 
-    :param path: also the one that this path ends in, on the first host on which an origin answers it.
-
-    :raises ValueError: if one of them is no URL.
+    :param method: empty for the one that the protocol uses.
+    :param headers: by their names in lower case.
     """
-    routes = read(config, version)
-    if not urls and not path:
-        return [Explained(None, route) for route in routes]
-    by_place = {route.span: route for route in routes}
+
+    urls: Sequence[str] = ()
+    paths: Sequence[str] = ()
+    host: str = ""
+    method: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def explain_config(config: Config, version: str, asked: Asked, protocol: str | None) -> list[Explained]:
+    """Every route, or the one that each URL, and then each path, ends in, in the order given.
+
+    :raises ValueError: if one of the URLs is none.
+    """
+    if not asked.urls and not asked.paths:
+        return [
+            Explained(None, _declared(route), made_from=_made_from(route, config))
+            for route in read(config, version, protocol_of=lambda _: protocol)
+        ]
     https = read_http(config)
-    ended = [_ended(config, https, url, protocol, by_place) for url in urls]
-    if path:
-        ended.append(_somewhere(config, https, path, protocol, by_place))
-    return ended
-
-
-def _somewhere(
-    config: Config, https: list[Http], path: str, protocol: str | None, by_place: Mapping[Span, ReadRoute]
-) -> Explained:
-    """A path without a host: the first server, in the order of the file, that hands it to an origin."""
-    found: Explained | None = None
-    for http in https:
-        for server in http.servers:
-            named = next((name for name in server.names if name and name[0] not in "~_*."), "any.invalid")
-            listen = server.listens[0]
-            url = f"{'https' if listen.ssl else 'http'}://{named}:{listen.port or 80}{path}"
-            ended = _ended(config, [http], url, protocol, by_place)
-            if ended.route is not None:
-                return ended
-            found = found or ended
-    return found or Explained(path, None, "no server at all")
-
-
-def _ended(
-    config: Config, https: list[Http], url: str, protocol: str | None, by_place: Mapping[Span, ReadRoute]
-) -> Explained:
-    method = "POST" if protocol in {"grpc", "grpc-web", "connect"} else "GET"
-    scheme = url.partition("://")[0]
-    headers = _HEADERS.get(protocol or ("websocket" if scheme in {"ws", "wss"} else ""), {})
-    request = request_of(url, method=method, headers=headers)
     if not https:
-        return Explained(url, None, "there is no http block")
-    journey = follow(config, https[0], request)
-    steps = [Passed(step.what, step.directive.span if step.directive else None) for step in journey.steps]
-    near = tuple(_near(journey, normalise(request.target)))
-    if not journey.proxied:
-        return Explained(url, None, journey.answer, tuple(steps), near)
-    level = journey.level
-    place = level.directive.span if level and level.directive else None
-    route = by_place.get(place) if place else None
-    if route is None and journey.location is not None:
-        route = by_place.get(journey.location.directive.span)
-    return Explained(url, route, "", tuple(steps), near)
+        return [Explained(each, None, "there is no http block") for each in (*asked.urls, *asked.paths)]
+    follower = _Explainer(config, https[0], version, asked, protocol)
+    return [*map(follower.url, asked.urls), *map(follower.path, asked.paths)]
 
 
-def _near(journey: Journey, path: str) -> list[Passed]:
+class _Explainer:
+    def __init__(self, config: Config, http: Http, version: str, asked: Asked, protocol: str | None) -> None:
+        self.config = config
+        self.http = http
+        self.asked = asked
+        self.protocol = protocol
+        self.reader = Reader(http, version)
+        self.sockets = Sockets(http, version)
+
+    def url(self, url: str) -> Explained:
+        return self._explained(url, self._request(url), None)[0]
+
+    def path(self, path: str) -> Explained:
+        """The first place, in the order of the file, where an origin gets it; else what the first one answers."""
+        host = self.asked.host
+        found: list[Arrival] = []
+        if host:
+            found = arrivals(self.sockets, host)
+        else:
+            for server in self.http.servers:
+                for listen in server.listens:
+                    found.append(Arrival(server, listen, self.sockets.sockets[listen.socket]))
+        ended: list[tuple[Explained, Server | None]] = []
+        for arrival in found:
+            scheme, usual = ("https", 443) if arrival.socket.ssl or arrival.listen.quic else ("http", 80)
+            port = arrival.listen.port
+            name = host or _name_for(arrival.server)
+            url = f"{scheme}://{name}{'' if port in {usual, 0} else f':{port}'}{path}"
+            ended.append(self._explained(url, self._request(url), arrival))
+        if not ended:
+            return Explained(path, None, "there is no server")
+        best, best_server = next((each for each in ended if each[0].route), ended[0])
+        others = dict.fromkeys(
+            each.request for each, other in ended if each.route and other is not best_server and each.request
+        )
+        if best.route and others:
+            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+            said = f"other servers answer this path, too: {', '.join(list(others)[:_SHOWN])}{more} (--host or --url asks them)"
+            best = replace(best, assumed=(*best.assumed, said))
+        return best
+
+    def _request(self, url: str) -> Request:
+        scheme = url.partition("://")[0]
+        protocol = self.protocol or (
+            "websocket" if scheme in {"ws", "wss"} else "grpc" if scheme.startswith("grpc") else ""
+        )
+        method = self.asked.method or ("POST" if protocol in _POSTED else "GET")
+        return request_of(url, method=method, headers={**_HEADERS.get(protocol, {}), **self.asked.headers})
+
+    def _explained(self, url: str, request: Request, arrival: Arrival | None) -> tuple[Explained, Server | None]:
+        journey = follow(self.config, self.http, request, self.sockets, arrival=arrival)
+        steps = [Passed(step.what, step.directive.span if step.directive else None) for step in journey.steps]
+        if journey.server is not None and journey.server.level.directive is not None:
+            steps.insert(0, Passed(_server_line(journey), journey.server.directive.span))
+        near = tuple(_near(journey, request.target))
+        assumed = tuple(journey.assumed)
+        if not journey.proxied or journey.location is None or journey.level is None:
+            return Explained(url, None, journey.answer, tuple(steps), near, assumed), journey.server
+        listen = journey.listen if journey.listen and journey.listen.directive else None
+        route = read_route(self.reader, journey.location, [journey.level], listener=listen, protocol=self.protocol)
+        explained = Explained(url, _declared(route), "", tuple(steps), near, assumed, _made_from(route, self.config))
+        return explained, journey.server
+
+
+_SHOWN = 3
+"""Other servers that are named; the rest is counted."""
+
+
+def _declared(route: ReadRoute) -> ReadRoute:
+    return replace(route, confidence=Confidence.DECLARED) if route.protocol else route
+
+
+def _name_for(server: Server) -> str:
+    """A host that a server answers for; for one without a name that one could write in a URL, any."""
+    for name in server.names:
+        if name and name[0] not in "~_":
+            return name.replace("*.", "www.", 1).removesuffix(".*").lstrip(".") if "*" in name else name.lstrip(".")
+    return "localhost"
+
+
+def _server_line(journey: Journey) -> str:
+    assert journey.server is not None
+    names = " ".join(name or '""' for name in journey.server.names[:_SHOWN])
+    listen = journey.listen.directive.source if journey.listen and journey.listen.directive else "no listen: port 80"
+    return f"server {names} ({listen})"
+
+
+# ---- which route of a spec a generated location is ----
+
+_NOTE = re.compile(r"[ \t]*# (.+) \(([a-z-]+)\): silence of up to [^\n]*\n[ \t]*\Z")
+
+
+def _made_from(route: ReadRoute, config: Config) -> str:
+    """The route of the spec that a generated location serves, by the comment above it; empty in files of other makers."""
+    tree = config.files.get(route.span.file)
+    if tree is None or not tree.text.text.startswith("# Made by proxycfg "):
+        return ""
+    above = "\n".join(tree.text.line(number) for number in range(max(1, route.span.line - 2), route.span.line))
+    found = _NOTE.search(f"{above}\n")
+    return f"{found[1]} ({found[2]})" if found else ""
+
+
+# ---- what nearly matched ----
+
+
+def _near(journey: Journey, target: str) -> Iterable[Passed]:
     """Locations of the same server that match the path, too, and what beat them."""
     if journey.server is None or journey.location is None:
-        return []
+        return
+    try:
+        path = normalise(target)
+    except Malformed:
+        return
     winner = journey.location
-    said: list[Passed] = []
+    passed = {id(step.directive) for step in journey.steps}
     for location in journey.server.locations.all():
-        if location is winner or location in _around(winner) or location.kind == "named":
+        if location is winner or id(location.directive) in passed or location in _around(winner):
             continue
-        why = _why_not(location, winner, path)
-        if why:
-            said.append(Passed(f"location {' '.join(location.directive.args)}: {why}", location.directive.span))
-    return said
+        if why := _why_not(location, winner, path):
+            yield Passed(f"location {_words(location.directive)}: {why}", location.directive.span)
 
 
 def _around(location: Location) -> list[Location]:
@@ -104,22 +190,37 @@ def _around(location: Location) -> list[Location]:
     return around
 
 
+def _words(directive: Directive) -> str:
+    return " ".join(directive.args)
+
+
 def _why_not(location: Location, winner: Location, path: str) -> str:
-    name = " ".join(winner.directive.args)
-    if location.kind in {"prefix", "no-regex"} and path.startswith(location.name):
-        if winner.kind in {"regex", "regex-i"}:
-            return f"matches, but the regular expression {name} wins over prefixes (^~ here would prevent that)"
-        if winner.kind == "exact":
-            return f"matches, but {name} is exact"
-        return f"matches, but {name} is longer"
+    matched = _matched(location, path)
+    if matched and (winner.kind == "named" or not _matched(winner, path)):
+        return "matches the path that was asked for, which was changed on the way"
+    if matched:
+        return f"matches, but {_won(location, winner)}"
     if location.kind == "exact" and path.rstrip("/") == location.name.rstrip("/"):
         return "is exact, and the path differs by a slash at its end"
+    return ""
+
+
+def _matched(location: Location, path: str) -> bool:
     if location.kind in {"regex", "regex-i"}:
         pattern = compile_pattern(location.name, ignore_case=location.kind == "regex-i")
-        if pattern is not None and pattern.search(path):
-            if winner.kind == "no-regex":
-                return f"matches, but ^~ of {name} keeps regular expressions out"
-            if winner.kind == "exact":
-                return f"matches, but {name} is exact"
-            return f"matches, but {name} comes first"
-    return ""
+        return pattern is not None and pattern.search(path) is not None
+    if location.kind == "exact":
+        return path == location.name
+    return location.kind != "named" and path.startswith(location.name)
+
+
+def _won(location: Location, winner: Location) -> str:
+    name = _words(winner.directive)
+    if winner.kind == "exact":
+        return f"{name} is exact"
+    if location.kind in {"regex", "regex-i"}:
+        return f"^~ of {name} keeps regular expressions out" if winner.kind == "no-regex" else f"{name} comes first"
+    if winner.kind in {"regex", "regex-i"}:
+        hint = " (^~ here would prevent that)" if location.name != "/" and location.parent is None else ""
+        return f"the regular expression {name} wins over prefixes{hint}"
+    return f"{name} is longer"

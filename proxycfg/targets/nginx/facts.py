@@ -24,6 +24,9 @@ SINCE = {
 OLDEST = (1, 18)
 """Below this, directives that the config relies on are missing or behave otherwise."""
 
+NEWEST = (1, 31)
+"""The newest line whose defaults are known."""
+
 # ---- timers, in seconds ----
 
 CONNECT_TIMEOUT = 5.0

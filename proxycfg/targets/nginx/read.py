@@ -55,7 +55,6 @@ def read(config: Config, version: str, *, protocol_of: ProtocolOf = _unknown) ->
     for http in read_http(config):
         reader = Reader(http, version)
         for server in http.servers:
-            host = host_of(server)
             closed = _returns(server.level)
             for location in server.locations.all():
                 if closed and location.kind != "named":
@@ -63,19 +62,32 @@ def read(config: Config, version: str, *, protocol_of: ProtocolOf = _unknown) ->
                 levels = _proxying(location, http)
                 if not levels or _returns(location.level):
                     continue
-                protocol = protocol_of(location)
-                routes.append(
-                    ReadRoute(
-                        host=host,
-                        path=location.name,
-                        kind=location.kind,
-                        span=location.directive.span,
-                        reading=_reading(reader, location, levels, protocol=protocol),
-                        protocol=protocol,
-                        not_understood=reader.not_understood(location, levels),
-                    )
-                )
+                routes.append(read_route(reader, location, levels, protocol=protocol_of(location)))
     return routes
+
+
+def read_route(
+    reader: Reader,
+    location: Location,
+    levels: Sequence[Level],
+    *,
+    listener: Listen | None = None,
+    protocol: str | None = None,
+) -> ReadRoute:
+    """A location as a route.
+
+    :param levels: those that its requests can end with: its own, or of blocks inside it.
+    :param listener: the one that clients come through; None for all of the server's.
+    """
+    return ReadRoute(
+        host=host_of(location.server),
+        path=location.name,
+        kind=location.kind,
+        span=location.directive.span,
+        reading=_reading(reader, location, levels, listener=listener, protocol=protocol),
+        protocol=protocol,
+        not_understood=reader.not_understood(location, levels),
+    )
 
 
 def read_location(

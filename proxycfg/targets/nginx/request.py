@@ -1,16 +1,21 @@
 """Where a request ends: through server rewrites, the location search, location rewrites, ``try_files`` and ``error_page``, as nginx goes.
 
-Only the configuration is known, so files do not exist here (``try_files`` goes to its last argument), origins answer without error, and a
-condition on something that the request does not say is taken as false; each such step is told in the journey's ``assumed``.
+The order of things is that of nginx's phases (``ngx_http_core_module.c``, ``ngx_http_rewrite_module.c``), and held against running nginx by
+``tests/targets/routing.py``. Only the configuration is known, so files do not exist here (``try_files`` goes to its last argument), origins
+answer without error, clients are admitted unless everybody is refused, and a condition on something that the request does not say is taken as
+false; each such step is told in the journey's ``assumed``.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from proxycfg.targets.nginx.clients import Socket, Sockets
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.scope import Level, level_of
 from proxycfg.targets.nginx.servers import (
@@ -19,8 +24,8 @@ from proxycfg.targets.nginx.servers import (
     Listen,
     Location,
     Server,
+    by_name,
     choose_location,
-    choose_server,
     compile_pattern,
 )
 from proxycfg.targets.nginx.syntax import Directive
@@ -31,7 +36,10 @@ MAX_JUMPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks: scheme, host, port, the target as sent, and the headers that are known to be there (lower-case names)."""
+    """What a client asks: scheme, host, port, the target as sent, and the headers that are known to be there (lower-case names).
+
+    ``address`` is where the client's connection arrives, empty where that is not known.
+    """
 
     scheme: str
     host: str
@@ -39,27 +47,41 @@ class Request:
     target: str
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
+    address: str = ""
+
+
+_SCHEMES = {
+    "http": ("http", 80),
+    "ws": ("http", 80),
+    "grpc": ("http", 80),
+    "https": ("https", 443),
+    "wss": ("https", 443),
+    "grpcs": ("https", 443),
+}
+_PORTS = {"http": 80, "https": 443}
 
 
 def request_of(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Request:
-    """The request that a client makes of a URL (``http``, ``https``, ``ws`` or ``wss``).
+    """The request that a client makes of a URL (``http``, ``https``, ``ws``, ``wss``, ``grpc`` or ``grpcs``).
 
     :raises ValueError: if it is no such URL.
     """
-    parts = urlsplit(url)
-    schemes = {
-        "http": ("http", 80),
-        "ws": ("http", 80),
-        "grpc": ("http", 80),
-        "https": ("https", 443),
-        "wss": ("https", 443),
-        "grpcs": ("https", 443),
-    }
-    if parts.scheme not in schemes or not parts.hostname:
-        raise ValueError(f"{url!r} is not a URL such as https://chat.example.com/v1/chat/completions")
-    scheme, port = schemes[parts.scheme]
+    wrong = ValueError(f"{url!r} is not a URL such as https://chat.example.com/v1/chat/completions")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in _SCHEMES or not parts.hostname or re.search(r"[\x00-\x20]", url):
+        raise wrong
+    scheme, usual = _SCHEMES[parts.scheme]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Request(scheme, parts.hostname, parts.port or port, target, method, headers or {})
+    try:
+        literal = ipaddress.ip_address(parts.hostname)
+        address = f"[{literal}]" if literal.version == 6 else str(literal)  # noqa: PLR2004 - IPv6
+    except ValueError:
+        address = ""
+    return Request(scheme, parts.hostname, usual if port is None else port, target, method, headers or {}, address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +97,10 @@ class Journey:
     """The way of one request: the server, the location where it ends, what it answers if no origin does, and each step."""
 
     server: Server | None = None
+    listen: Listen | None = None
     location: Location | None = None
     level: Level | None = None
-    """The settings in force at the end: the location's, or those of an ``if`` block inside it."""
+    """The settings in force at the end: the location's, or those of an ``if`` or ``limit_except`` block inside it."""
     answer: str = ""
     """What nginx answers itself, such as ``301``; empty where an origin answers."""
     steps: list[Step] = field(default_factory=list)
@@ -97,95 +120,194 @@ class _Jump(Exception):
 
 
 class _Answered(Exception):
-    def __init__(self, answer: str, code: int) -> None:
-        self.answer, self.code = answer, code
+    """nginx answers itself; ``final`` where no ``error_page`` is looked for."""
+
+    def __init__(self, answer: str, code: int, *, final: bool = False) -> None:
+        self.answer, self.code, self.final = answer, code, final
 
 
-def normalise(path: str) -> str:
-    """The path as locations see it: decoded, without dot segments, double slashes merged."""
-    decoded = unquote(path.split("?", 1)[0].split("#", 1)[0], errors="replace")
+class Malformed(ValueError):
+    """A path that nginx answers with 400, whatever the configuration."""
+
+
+def normalise(path: str, *, merge_slashes: bool = True) -> str:
+    """The path as locations see it: decoded, without dot segments, double slashes merged.
+
+    :raises Malformed: if nginx refuses it.
+    """
+    raw = path.split("?", 1)[0].split("#", 1)[0]
+    if re.search("%(?![0-9A-Fa-f]{2})|%00", raw):
+        raise Malformed("400 (the path has a % that escapes nothing)")
+    decoded = unquote(raw, errors="surrogateescape")
+    if merge_slashes:
+        decoded = re.sub("/{2,}", "/", decoded)
     out: list[str] = []
-    for part in re.sub("/{2,}", "/", decoded).split("/")[1:]:
+    for part in decoded.split("/")[1:]:
         if part == "..":
-            if out:
-                out.pop()
+            if not out:
+                raise Malformed("400 (the path leads out of the root)")
+            out.pop()
         elif part != ".":
             out.append(part)
     tail = "/" if decoded.endswith(("/.", "/..")) and out and out[-1] else ""
     return "/" + "/".join(out) + tail
 
 
-def follow(config: Config, http: Http, request: Request) -> Journey:
-    """Follow a request to where it ends."""
-    return _Follower(config, http, request).go()
+class Arrival(NamedTuple):
+    """The server that a request comes to, and the ``listen`` through which it comes."""
+
+    server: Server
+    listen: Listen
+    socket: Socket
+
+
+def arrivals(sockets: Sockets, host: str, *, port: int | None = None, address: str = "") -> list[Arrival]:
+    """Where requests for a host arrive, by socket: those where its name is known first, then those where the default server takes it.
+
+    :param port: only sockets of this port.
+    :param address: where the connection arrives, if that is known; an exact address wins over every address.
+    """
+    found = [(key, socket) for key, socket in sockets.sockets.items() if port is None or key[1] == port]
+    # A client of HTTP/3 has come over TCP before, where the answer is the same.
+    found = [pair for pair in found if not pair[0][2]] or found
+    if address:
+        every = "[::]" if address.startswith("[") else "*"
+        found = [pair for pair in found if pair[0][0] == address] or [pair for pair in found if pair[0][0] == every]
+    found.sort(key=lambda pair: _SOCKET_ORDER.get(pair[0][0], 2))
+    known: list[Arrival] = []
+    others: list[Arrival] = []
+    for _, socket in found:
+        named = by_name([server for server, _ in socket.servers], host)
+        server = named or socket.default
+        listen = next(listen for each, listen in socket.servers if each is server)
+        (known if named else others).append(Arrival(server, listen, socket))
+    return known + others
+
+
+_SOCKET_ORDER = {"*": 0, "[::]": 1}
+
+
+def follow(
+    config: Config, http: Http, request: Request, sockets: Sockets, *, arrival: Arrival | None = None
+) -> Journey:
+    """Follow a request to where it ends.
+
+    :param arrival: where it comes in, if not by its host and port.
+    """
+    return _Follower(config, http, request, sockets).go(arrival)
 
 
 class _Follower:
-    def __init__(self, config: Config, http: Http, request: Request) -> None:
+    def __init__(self, config: Config, http: Http, request: Request, sockets: Sockets) -> None:
         self.config = config
         self.http = http
         self.request = request
+        self.sockets = sockets
         self.journey = Journey()
-        self.uri = normalise(request.target)
+        self.scheme = request.scheme
+        self.method = request.method
+        self.headers = dict(request.headers)
+        self.uri = ""
         self.args = request.target.partition("?")[2]
         self.captures: dict[str, str] = {}
         self.variables: dict[str, str | None] = {}
         self.maps = {d.args[1].lstrip("$"): d for d in http.level.own.get("map", []) if len(d.args) > 1}
-        self.error_pages_left = 1
+        self.jumps = MAX_JUMPS + 1
+        self.internal = False
+        self.error_page_taken = False
 
-    def go(self) -> Journey:
-        request, journey = self.request, self.journey
-        secure = request.scheme == "https"
-        server = choose_server(self.http, request.host, request.port, secure=secure) or choose_server(
-            self.http, request.host, request.port
-        )
-        if server is None and not self.listens_anywhere(request.port):
-            # Port maps and balancers in front hide the port that clients use: the name still tells.
-            server = self.by_name_alone(secure=secure)
-        if server is None:
-            journey.answer = "nothing listens there"
+    # ---- from the socket to the server ----
+
+    def go(self, arrival: Arrival | None) -> Journey:
+        journey = self.journey
+        arrival = arrival or self.arrive()
+        if arrival is None:
             return journey
-        journey.server = server
-        name, run_server_rewrites = "", True
-        for _ in range(MAX_JUMPS + 1):
-            try:
-                if run_server_rewrites:
-                    self.rewrites(server.level)
-                self.locate(server, name)
-            except _Jump as jump:
-                name, run_server_rewrites = jump.name, jump.server_rewrites
-                if jump.uri:
-                    self.uri, _, args = jump.uri.partition("?")
-                    self.args = args or self.args
-                continue
-            except _Answered as answered:
-                journey.answer = answered.answer
+        journey.server, journey.listen = arrival.server, arrival.listen
+        for name in arrival.server.names:
+            pattern = compile_pattern(name[1:], ignore_case=True) if name.startswith("~") else None
+            if pattern is not None and (match := pattern.search(self.request.host.lower())):
+                self.capture(match)
+        try:
+            merge = arrival.server.level.first("merge_slashes")
+            self.uri = normalise(
+                self.request.target, merge_slashes=merge is None or merge.directive.args[:1] != ("off",)
+            )
+        except Malformed as error:
+            journey.answer = str(error)
             return journey
-        journey.answer = "500 (more than 10 internal redirects)"
+        journey.level = arrival.server.level
+        if arrival.socket.ssl and self.scheme == "http":
+            self.process(arrival.server, _Answered("400 (plain HTTP on a port that speaks TLS)", 497))
+        elif self.scheme == "https" and not arrival.socket.ssl:
+            journey.answer = f"nothing: port {arrival.listen.port} speaks no TLS"
+        else:
+            self.process(arrival.server)
         return journey
 
-    def listens_anywhere(self, port: int) -> bool:
-        return any(listen.port == port for server in self.http.servers for listen in server.listens)
+    def arrive(self) -> Arrival | None:
+        request, journey = self.request, self.journey
+        here = arrivals(self.sockets, request.host, port=request.port, address=request.address)
+        if here:
+            found = here[0]
+            if not request.address and found.listen.address not in {"*", "[::]"}:
+                journey.assumed.append(f"clients are taken to connect to {found.listen.address}:{found.listen.port}")
+            return found
+        ports = sorted({key[1] for key in self.sockets.sockets if key[1]})
+        if request.port != _PORTS[request.scheme]:
+            listening = f"; this config has {', '.join(map(str, ports))}" if ports else ""
+            journey.answer = f"nothing listens on port {request.port}{listening}"
+            return None
+        # Port maps and balancers in front hide the port that clients use: the name still tells.
+        every = arrivals(self.sockets, request.host, address=request.address) or arrivals(self.sockets, request.host)
+        every.sort(key=lambda each: each.socket.ssl != (request.scheme == "https"))
+        if not every:
+            journey.answer = "nothing listens at all"
+            return None
+        found = every[0]
+        where = f"port {found.listen.port}" if found.listen.port else found.listen.address
+        if request.scheme == "https" and not found.socket.ssl:
+            self.scheme = "http"
+            self.headers.setdefault("x-forwarded-proto", "https")
+            behind = f"a proxy in front is taken to end TLS and to ask {where}"
+        else:
+            self.scheme = "https" if found.socket.ssl else "http"
+            behind = f"clients are taken to reach {where}"
+        journey.assumed.append(f"nothing listens on port {request.port}: {behind}")
+        return found
 
-    def by_name_alone(self, *, secure: bool) -> Server | None:
-        def fits(listen: Listen) -> bool:
-            return listen.ssl == secure
+    # ---- the phases ----
 
-        ports = dict.fromkeys(
-            listen.port
-            for wanted in (True, False)
-            for server in self.http.servers
-            for listen in server.listens
-            if fits(listen) == wanted
-        )
-        for port in ports:
-            server = choose_server(self.http, self.request.host, port)
-            if server:
-                self.journey.assumed.append(
-                    f"nothing listens on port {self.request.port}: clients are taken to reach port {port}"
-                )
-                return server
-        return None
+    def process(self, server: Server, refused: _Answered | None = None) -> None:
+        """The phases of one request, anew after each internal redirect."""
+        journey = self.journey
+        name, server_rewrites = "", True
+        while self.jumps:
+            try:
+                journey.answer = self.once(server, name, refused, server_rewrites=server_rewrites)
+                return  # noqa: TRY300 - a jump goes round again
+            except _Jump as jump:
+                self.jumps -= 1
+                refused = None
+                name, server_rewrites = jump.name, jump.server_rewrites
+                journey.level = server.level if server_rewrites else journey.level
+                self.internal = True
+                if jump.uri:
+                    self.uri, _, self.args = jump.uri.partition("?")
+        journey.answer = f"500 (more than {MAX_JUMPS} internal redirects)"
+
+    def once(self, server: Server, name: str, refused: _Answered | None, *, server_rewrites: bool) -> str:
+        """The phases up to an answer of nginx's own, or to an origin, which is no text."""
+        try:
+            if refused:
+                raise refused
+            if server_rewrites:
+                self.rewrites(server.level)
+            self.locate(server, name)
+        except _Answered as answered:
+            self.error_page(self.journey.level or server.level, answered)
+            return answered.answer
+        return ""
 
     def locate(self, server: Server, name: str) -> None:
         journey = self.journey
@@ -202,98 +324,157 @@ class _Follower:
             raise _Answered("a file, or 404 (no location matches)", 404)
         journey.location, journey.level = location, location.level
         journey.steps.append(Step(f"location {' '.join(location.directive.args)}", location.directive))
+        internal = location.level.first("internal")
+        if internal and not self.internal:
+            journey.steps.append(Step("internal: only internal redirects come here", internal.directive))
+            raise _Answered("404 (the location is internal)", 404)
         if choice.redirect:
-            raise _Answered("301 to the same path with a slash", 301)
-        try:
+            raise _Answered(f"301 to {location.name} (the same path with a slash)", 301)
+        limited = self.limited(location)
+        if limited is not None:
+            # The location's own rewrite directives do not run then.
+            journey.level = level_of(self.config, "limit_except", limited, location.level)
+            journey.steps.append(Step(f"limit_except {' '.join(limited.args)} takes {self.method}", limited))
+        else:
             journey.level = self.rewrites(location.level)
-            self.content(location)
-        except _Answered as answered:
-            self.error_page(journey.level, answered)
-            raise
+        self.access(server, journey.level)
+        self.content(journey.level)
 
-    def content(self, location: Location) -> None:
-        level = self.journey.level or location.level
-        tries = location.level.own.get("try_files")
+    def limited(self, location: Location) -> Directive | None:
+        """The ``limit_except`` that the method falls under."""
+        for block in location.level.own.get("limit_except", []):
+            named = {method.upper() for method in block.args}
+            if self.method not in named and not (self.method == "HEAD" and "GET" in named):
+                return block
+        return None
+
+    def access(self, server: Server, level: Level) -> None:
+        """Who is refused whoever asks; and who is asked first."""
+        journey = self.journey
+        asked, _ = level.all("auth_request")
+        credentials = any(
+            (found := level.first(name)) and found.directive.args[:1] != ("off",)
+            for name in ("auth_basic", "auth_request", "auth_jwt")
+        )
+        satisfy = level.first("satisfy")
+        either = satisfy is not None and satisfy.directive.args == ("any",) and credentials
+        above: Level | None = level
+        while above is not None and not {"allow", "deny"} & above.own.keys():
+            above = above.above
+        if above is not None and not either:
+            first = next(child for child in above.children if child.name in {"allow", "deny"})
+            if first.name == "deny" and first.args == ("all",):
+                journey.steps.append(Step("deny all", first))
+                raise _Answered("403 (everybody is refused)", 403)
+            if first.args != ("all",):
+                journey.assumed.append(f"`{first.source}` and its kind admit the client")
+        if asked and asked[0].args and asked[0].args[0] != "off":
+            self.aside(server, "asks first", asked[0])
+        copies, _ = level.all("mirror")
+        for copy in copies:
+            if copy.args and copy.args[0] != "off":
+                self.aside(server, "sends a copy", copy)
+
+    def aside(self, server: Server, what: str, directive: Directive) -> None:
+        """A subrequest: told, but the request goes on where it is."""
+        uri = self.expand(directive.args[0])
+        place = choose_location(server, uri.partition("?")[0]).location if uri else None
+        where = f"location {' '.join(place.directive.args)}" if place else "no location"
+        self.journey.steps.append(Step(f"{directive.name} {what}: {directive.args[0]} ({where})", directive))
+
+    def content(self, level: Level) -> None:
+        # Neither an `if` block nor `limit_except` has the try_files of its location.
+        tries = level.own.get("try_files")
         if tries and tries[0].args:
             last = tries[0].args[-1]
             self.journey.steps.append(Step(f"try_files goes on to {last}", tries[0]))
-            self.journey.assumed.append("no file exists, so try_files goes to its last argument")
+            self.assume("no file exists, so try_files goes to its last argument")
             if last.startswith("="):
-                raise _Answered(last[1:], int(last[1:]) if last[1:].isdigit() else 404)
+                code = last[1:]
+                raise _Answered(code, int(code) if code.isdigit() else 404)
             if last.startswith("@"):
                 raise _Jump(name=last)
             raise _Jump(uri=self.expand(last) or "/", server_rewrites=True)
         if level.handler() is None:
-            if any(name in location.level.own for name in ("root", "alias", "index")) or level.first("root"):
+            for name in _CONTENT:
+                if found := level.own.get(name):
+                    self.journey.steps.append(Step(found[0].source, found[0]))
+                    raise _Answered(f"what {name} makes", 200, final=True)
+            if level.first("root") or any(name in level.own for name in ("alias", "index")):
                 raise _Answered("a file, or 404", 404)
             raise _Answered("a file, or 404 (no *_pass here: it does not come down from the outside)", 404)
 
     def error_page(self, level: Level, answered: _Answered) -> None:
-        if not self.error_pages_left:
+        recursive = level.first("recursive_error_pages")
+        again = recursive is not None and recursive.directive.args[:1] == ("on",)
+        if answered.final or self.error_page_taken:
             return
         pages, _ = level.all("error_page")
+        if not pages:
+            return
+        self.error_page_taken = not again
         for page in pages:
-            codes = [word for word in page.args[:-1] if not word.startswith("=")]
-            if str(answered.code) not in codes:
+            *words, target = page.args or ("",)
+            if str(answered.code) not in words:
                 continue
-            self.error_pages_left -= 1
-            target = page.args[-1]
             self.journey.steps.append(Step(f"error_page sends {answered.code} to {target}", page))
             if target.startswith("@"):
                 raise _Jump(name=target)
             if target.startswith("/"):
+                if self.method != "HEAD":
+                    self.method = "GET"
                 raise _Jump(uri=self.expand(target) or target, server_rewrites=True)
+            given = next((word[1:] for word in words if word.startswith("=")), "")
+            answered.answer = f"{given if given in _REDIRECTS else 302} {self.expand(target) or target}"
             return
+
+    def assume(self, sentence: str) -> None:
+        if sentence not in self.journey.assumed:
+            self.journey.assumed.append(sentence)
 
     # ---- the rewrite module ----
 
     def rewrites(self, level: Level) -> Level:
         """Run a level's rewrite directives; the level whose settings are in force afterwards."""
-        active = level
-        if level.directive is None:
+        if level.directive is None or not _REWRITES & level.own.keys():
             return level
-        children = self.config.block(level.directive)
-        if not any(child.name in {"return", "rewrite", "set", "if", "break"} for child in children):
-            return active
-        before = self.uri
+        active = level
         rewritten = False
-        for child in children:
+        for child in level.children:
+            directives = [child]
             if child.name == "if" and child.block is not None:
                 truth = self.condition(child)
                 if truth is None:
-                    self.journey.assumed.append(
-                        f"`{child.source}` hangs on something that the request does not say: taken as false"
-                    )
-                if truth:
-                    inner = level_of(self.config, "if", child, level)
-                    self.journey.steps.append(Step(child.source, child))
-                    if level.kind != "server":
-                        active = inner
-                    if self.run(inner, self.config.block(child)) == "break":
-                        break
-            elif (ended := self.one(child)) == "break":
+                    self.assume(f"`{child.source}` hangs on something that the request does not say: taken as false")
+                if not truth:
+                    continue
+                inner = level_of(self.config, "if", child, level)
+                self.journey.steps.append(Step(child.source, child))
+                if level.kind != "server":
+                    active = self.journey.level = inner
+                directives = inner.children
+            done = ""
+            for directive in directives:
+                done = self.one(directive)
+                if done in {"break", "last", "stay"}:
+                    break
+                rewritten = rewritten or done == "rewritten"
+            rewritten = done == "last" or (rewritten and done != "stay")
+            if done in {"break", "last", "stay"}:
                 break
-            elif ended == "rewritten":
-                rewritten = True
-        if level.kind == "location" and rewritten and self.uri != before:
-            raise _Jump(uri=f"{self.uri}?{self.args}" if self.args else self.uri)
+        if rewritten and level.kind != "server":
+            raise _Jump
         return active
 
-    def run(self, level: Level, children: list[Directive]) -> str:
-        del level
-        for child in children:
-            if self.one(child) == "break":
-                return "break"
-        return ""
-
     def one(self, directive: Directive) -> str:
-        """One rewrite directive: ``break``, ``rewritten`` or nothing."""
+        """One rewrite directive: whether it ends them (``break``, ``last``, ``stay``), or has ``rewritten`` the path."""
         args = directive.args
         if directive.name == "return" and args:
             self.journey.steps.append(Step(directive.source, directive))
             if args[0].isdigit():
                 code = int(args[0])
-                raise _Answered(" ".join(args[:2]), code)
+                texts = len(args) > 1 and code >= _BAD
+                raise _Answered(" ".join(args[:2]), code, final=code < _SPECIAL or texts)
             raise _Answered(f"302 {args[0]}", 302)
         if directive.name == "set" and len(args) == 2:  # noqa: PLR2004 - `set $variable value`
             self.variables[args[0].lstrip("$")] = self.expand(args[1])
@@ -306,6 +487,8 @@ class _Follower:
     def rewrite(self, directive: Directive) -> str:
         pattern = compile_pattern(directive.args[0], ignore_case=False)
         match = pattern.search(self.uri) if pattern else None
+        if pattern is None:
+            self.assume(f"`{directive.source}` cannot be read here: taken not to match")
         if not match:
             return ""
         self.capture(match)
@@ -313,15 +496,21 @@ class _Follower:
         target = self.expand(replacement)
         flag = flags[0] if flags else ""
         self.journey.steps.append(Step(directive.source, directive))
-        if target is None or flag in {"redirect", "permanent"} or re.match(r"https?://|\$scheme", replacement):
+        if flag in {"redirect", "permanent"} or re.match(r"https?://|\$scheme", replacement):
             code = 301 if flag == "permanent" else 302
             raise _Answered(f"{code} {target or replacement}", code)
-        path, _, args = target.partition("?")
+        if target is None:
+            self.assume(f"`{directive.source}` has a variable that the request does not say: taken as it stands")
+            target = replacement
+        self.internal = True
+        path, mark, args = target.partition("?")
+        if mark:
+            # Arguments of its own come before those of the request; a mark at the end drops the latter.
+            self.args = (
+                args[:-1] if args.endswith("?") else args if not args or not self.args else f"{args}&{self.args}"
+            )
         self.uri = path
-        self.args = args if target.endswith("?") or args else self.args
-        if flag == "last":
-            raise _Jump(uri=f"{self.uri}?{self.args}" if self.args else self.uri)
-        return "break" if flag == "break" else "rewritten"
+        return {"last": "last", "break": "stay"}.get(flag, "rewritten")
 
     def capture(self, match: re.Match[str]) -> None:
         self.captures = {str(index): value or "" for index, value in enumerate(match.groups(), 1)}
@@ -330,19 +519,21 @@ class _Follower:
 
     def condition(self, directive: Directive) -> bool | None:
         """Whether an ``if`` holds; None where the request does not say."""
-        text = " ".join(directive.args).strip()
-        words = text.removeprefix("(").removesuffix(")").split()
+        words = list(directive.args)
+        words[0:1] = [words[0].removeprefix("(")] if words and words[0] != "(" else []
+        if words and words[-1].endswith(")"):
+            words[-1:] = [words[-1][:-1]] if words[-1] != ")" else []
         if not words:
             return None
         if words[0] in {"-f", "!-f", "-d", "!-d", "-e", "!-e", "-x", "!-x"}:
-            # No file exists here.
+            self.assume("no file exists, so conditions on files are answered that way")
             return words[0].startswith("!")
         left = self.expand(words[0])
         if len(words) == 1:
             return None if left is None else left not in {"", "0"}
-        if len(words) < 3 or left is None:  # noqa: PLR2004 - left, operator, right
+        if left is None:
             return None
-        operator, right = words[1], " ".join(words[2:])
+        operator, right = words[1], words[2] if len(words) > 2 else ""  # noqa: PLR2004 - left, operator, right
         if operator in {"=", "!="}:
             expected = self.expand(right)
             return None if expected is None else (left == expected) == (operator == "=")
@@ -376,18 +567,20 @@ class _Follower:
             return self.captures[name]
         if name in self.variables:
             return self.variables[name]
+        listen, server = self.journey.listen, self.journey.server
         known = {
             "uri": self.uri, "document_uri": self.uri, "request_uri": request.target, "args": self.args, "query_string": self.args,
-            "is_args": "?" if self.args else "", "host": request.host, "scheme": request.scheme, "request_method": request.method,
-            "server_port": str(request.port), "https": "on" if request.scheme == "https" else "",
+            "is_args": "?" if self.args else "", "host": request.host.lower().rstrip("."), "scheme": self.scheme,
+            "request_method": self.method, "server_port": str(listen.port if listen else request.port),
+            "server_name": server.names[0] if server else "", "https": "on" if self.scheme == "https" else "",
         }  # fmt: skip
         if name in known:
             return known[name]
         if name == "http_host":
-            return request.headers.get("host", request.host)
+            return self.headers.get("host", request.host)
         if name.startswith("http_"):
             # A header that the caller did not name is not sent.
-            return request.headers.get(name.removeprefix("http_").replace("_", "-"), "")
+            return self.headers.get(name.removeprefix("http_").replace("_", "-"), "")
         if name.startswith("arg_"):
             wanted = name.removeprefix("arg_").lower()
             return next(
@@ -403,8 +596,11 @@ class _Follower:
             return None
         default: str | None = ""
         regexes: list[Directive] = []
+        masks: list[Directive] = []
+        hostnames = False
         for line in self.config.block(directive):
-            if (line.name in {"hostnames", "volatile"} and not line.args) or not line.args:
+            if not line.args:
+                hostnames = hostnames or line.name == "hostnames"
                 continue
             if line.name == "default":
                 default = self.expand(line.args[0], depth)
@@ -412,6 +608,10 @@ class _Follower:
                 regexes.append(line)
             elif line.name.lower().removeprefix("\\") == key.lower():
                 return self.expand(line.args[0], depth)
+            elif "*" in line.name or line.name.startswith("."):
+                masks.append(line)
+        if hostnames and (mask := _longest_mask(masks, key.lower().rstrip("."))):
+            return self.expand(mask.args[0], depth)
         for line in regexes:
             ignore_case = line.name.startswith("~*")
             pattern = compile_pattern(line.name[2 if ignore_case else 1 :], ignore_case=ignore_case)
@@ -421,3 +621,26 @@ class _Follower:
                 self.capture(match)
                 return self.expand(line.args[0], depth)
         return default
+
+
+_REDIRECTS = frozenset({"301", "302", "303", "307", "308"})
+_SPECIAL, _BAD = 300, 400
+"""From the one on, what ``return`` answers is looked up among the error pages; from the other on, only if it brings no text."""
+_REWRITES = frozenset({"return", "rewrite", "set", "if", "break"})
+_CONTENT = (
+    "empty_gif", "stub_status", "flv", "mp4", "js_content", "perl", "content_by_lua_block", "content_by_lua_file", "content_by_lua", "api",
+    "echo",
+)  # fmt: skip
+"""What answers in nginx itself, beside files."""
+
+
+def _longest_mask(lines: list[Directive], host: str) -> Directive | None:
+    """The longest mask at the beginning of a name, or else at its end, that the host fits."""
+    leading = [
+        line
+        for line in lines
+        if (line.name.startswith("*.") and host.endswith(line.name[1:].lower()))
+        or (line.name.startswith(".") and (host == line.name[1:].lower() or host.endswith(line.name.lower())))
+    ]
+    trailing = [line for line in lines if line.name.endswith(".*") and host.startswith(line.name[:-1].lower())]
+    return max(leading or trailing, key=lambda line: len(line.name), default=None)

@@ -226,26 +226,6 @@ def location_match(directive: Directive) -> tuple[LocationKind, str]:
 # ---- choosing a server ----
 
 
-def choose_server(http: Http, host: str, port: int, *, secure: bool | None = None, address: str = "*") -> Server | None:
-    """The server that answers ``host`` on ``port``; None if nothing listens there.
-
-    :param secure: only listeners with (or without) TLS; None for either.
-    """
-    listening = [
-        (server, listen)
-        for server in http.servers
-        for listen in server.listens
-        if listen.port == port and (secure is None or listen.ssl == secure or listen.quic)
-    ]
-    if not listening:
-        return None
-    # An exact address wins over every address, for the sockets that this request can reach.
-    exact = [pair for pair in listening if pair[1].address == address]
-    wild = [pair for pair in listening if pair[1].address in {"*", "[::]"}]
-    candidates = exact or wild or listening
-    return by_name([server for server, _ in candidates], host) or default_server(candidates)
-
-
 def default_server(candidates: list[tuple[Server, Listen]]) -> Server:
     """The one that says so, or the first in the file."""
     return next((server for server, listen in candidates if listen.default), candidates[0][0])
@@ -308,9 +288,10 @@ def _find(level: Locations, path: str) -> tuple[bool, Location | None, bool]:
     for prefix, location in level.prefixes.items():
         if path.startswith(prefix) and (chosen is None or len(prefix) > len(chosen.name)):
             chosen = location
-    slashed = level.prefixes.get(path + "/")
-    if slashed is not None and _redirects(slashed):
-        return True, slashed, True
+    if path not in level.prefixes:
+        for slashed in (level.exact.get(f"{path}/"), level.prefixes.get(f"{path}/")):
+            if slashed is not None and _redirects(slashed):
+                return True, slashed, True
     result = chosen
     if chosen is not None:
         final, inner, redirect = _find(chosen.inside, path)
@@ -320,13 +301,14 @@ def _find(level: Locations, path: str) -> tuple[bool, Location | None, bool]:
     if chosen is None or chosen.kind != "no-regex":
         for location in level.regexes:
             if search(location.name, path, ignore_case=location.kind == "regex-i"):
-                _, inner, redirect = _find(location.inside, path)
-                return True, inner or location, redirect
+                # Inside of one, no path is redirected for its slash.
+                _, inner, _ = _find(location.inside, path)
+                return True, inner or location, False
     return False, result, False
 
 
 def _redirects(location: Location) -> bool:
-    """A prefix with a slash at its end and an origin behind it answers the path without the slash by a redirect."""
+    """A location whose name ends in a slash, with an origin behind it, answers the path without the slash by a redirect."""
     return any(name in location.level.own for name in HANDLERS)
 
 

@@ -568,7 +568,7 @@ def _matches(route: Route, form: Form) -> tuple[Quoted, ...]:
 
 def _note(route: Route) -> str:
     beat = f", heartbeat every {show_duration(route.heartbeat)}" if route.heartbeat else ""
-    return f"{route.protocol.name}: silence of up to {show_duration(route.idle_timeout)}{beat}"
+    return f"{route.title} ({route.protocol.name}): silence of up to {show_duration(route.idle_timeout)}{beat}"
 
 
 def _allowed_methods(route: Route) -> tuple[str, ...]:

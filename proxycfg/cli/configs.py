@@ -1,0 +1,125 @@
+"""Configs as command lines name them: files, folders, standard input; and the version of the proxy that they are for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proxycfg.errors import BadUsage, InvalidInput, Problem
+from proxycfg.source import Source, Span
+
+if TYPE_CHECKING:
+    from proxycfg.confdir import OnDisk
+    from proxycfg.targets.nginx.config import Config
+    from proxycfg.targets.nginx.versions import Version
+
+NginxVersion = Annotated[
+    str,
+    typer.Option(
+        "--nginx-version",
+        metavar="X.Y.Z",
+        help="The nginx that runs it, 1.18 to 1.31. Default: what a comment such as `# nginx 1.22` says, or the newest stable.",
+        show_default=False,
+    ),
+]
+NginxBinary = Annotated[
+    str,
+    typer.Option(
+        "--nginx-binary",
+        metavar="PROGRAM",
+        help="Run `PROGRAM -v`, and take the version that it says.",
+        show_default=False,
+    ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="Files outside this folder are not opened, and site files include from here. Default: the config's own.",
+        show_default=False,
+    ),
+]
+AllowOutside = Annotated[bool, typer.Option("--allow-outside", help="Follow includes anywhere on this machine.")]
+
+
+def read_sources(paths: Sequence[str], root: Path | None, *, allow_outside: bool) -> list[tuple[Source, OnDisk]]:
+    """The files that paths name, each with the folder that it may include from.
+
+    :raises InvalidInput: if one cannot be read.
+    """
+    from proxycfg.confdir import OnDisk, decode, find, root_of  # noqa: PLC0415
+
+    found: list[tuple[Source, OnDisk]] = []
+    for path in dict.fromkeys(paths):
+        if path == "-":
+            if sys.stdin is None:
+                raise InvalidInput([Problem(Span.whole("<stdin>"), "cannot read: it is closed", "pipe a config in")])
+            found.append((Source("<stdin>", decode(sys.stdin.buffer.read())), OnDisk(root or Path(), allow_outside)))
+            continue
+        lookup = OnDisk(root or root_of(path), allow_outside)
+        found += [(source, lookup) for source in find(path)]
+    return found
+
+
+def read_nginx(paths: Sequence[str], root: Path | None, *, allow_outside: bool) -> tuple[list[Source], list[Config]]:
+    """The configurations of nginx that the files make; what had to be assumed about files stands in the first.
+
+    :raises InvalidInput: if one cannot be read, or is no such config.
+    """
+    from proxycfg.targets.nginx.inputs import configurations  # noqa: PLC0415
+
+    found = read_sources(paths, root, allow_outside=allow_outside)
+    lookups = {source.name: lookup for source, lookup in found}
+    sources = [source for source, _ in found]
+    made = configurations(sources, lookups, prefix=str(root) if root else None)
+    made[0].assumed += dict.fromkeys(said for lookup in lookups.values() for said in lookup.assumed)
+    return sources, made
+
+
+def nginx_version(stated: str, binary: str, sources: Sequence[Source]) -> Version:
+    """The version: as stated, else as the binary says, else as the files say, else the newest stable one.
+
+    :raises BadUsage: if it is none, or none that is known; if the binary does not say.
+    """
+    from proxycfg.targets.nginx import versions  # noqa: PLC0415
+
+    if stated and binary:
+        raise BadUsage("--nginx-version and --nginx-binary both say the version: leave one out")
+    if stated:
+        try:
+            return versions.Version(versions.check(stated), "--nginx-version")
+        except ValueError as error:
+            raise BadUsage(f"--nginx-version: {error}") from None
+    if not binary:
+        return versions.find(sources)
+    try:
+        # The user names the program, and asks for it to be run.
+        done = subprocess.run([binary, "-v"], capture_output=True, text=True, errors="replace", timeout=10, check=False)  # noqa: S603
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        said = "it does not end" if isinstance(error, subprocess.TimeoutExpired) else getattr(error, "strerror", error)
+        raise BadUsage(f"--nginx-binary {binary}: cannot run it: {said}") from None
+    try:
+        return versions.Version(versions.check(versions.printed_by_nginx(done.stdout + done.stderr)), f"`{binary} -v`")
+    except ValueError as error:
+        raise BadUsage(f"--nginx-binary {binary}: {error}") from None
+
+
+def headers_of(lines: Sequence[str]) -> dict[str, str]:
+    """Request headers from ``Name: value``, by their names in lower case.
+
+    :raises BadUsage: if one is not of that form.
+    """
+    made: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise BadUsage(f"--header {line!r}: write `Name: value`")
+        made[name.lower()] = value.strip()
+    return made

@@ -1,0 +1,23 @@
+"""Colours of a terminal, where they are wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_CODES = {"bold": "1", "dim": "2", "red": "31;1", "green": "32", "yellow": "33"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Paints text, or leaves it as it is."""
+
+    on: bool
+
+    def paint(self, text: str, how: str) -> str:
+        """The text in a colour: ``bold``, ``dim``, ``red``, ``green``, ``yellow`` or nothing."""
+        code = _CODES.get(how)
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on and code and text else text
+
+    def paint_in(self, line: str, part: str, how: str) -> str:
+        """The line with its first occurrence of a part in a colour."""
+        return line.replace(part, self.paint(part, how), 1) if part else line

@@ -1,0 +1,354 @@
+"""Which routes stream, and how surely: what the user declared, what a config says by itself, what paths and upstreams tell.
+
+Here is what holds for every target: the words of a declaration, and what paths and applications tell. What a config says explicitly (an
+``Upgrade`` header, ``grpc_pass``) is each target's own business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from proxycfg.applications import APPLICATIONS, PATHS, WORDS, Application, TellingPath
+from proxycfg.finding import Confidence
+from proxycfg.source import Span
+from proxycfg.units import parse_duration, short
+
+PROTOCOLS = ("sse", "ndjson", "websocket", "grpc", "grpc-web", "connect", "long-poll", "poll", "http")
+"""Contract section 1, spelled out here so that a declaration can be read without loading what protocols need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What flows through a route.
+
+    :param why: what says so, as the end of a sentence: "…, because *it sets the Upgrade header*".
+    :param span: where that stands; None for a path or an upstream.
+    :param heartbeat: seconds between signs of life from the origin, where that is known.
+    :param silent: whether it can be expected to fall silent for long; a download is not.
+    :param mixed: whether ordinary requests go the same way.
+    """
+
+    protocol: str
+    confidence: Confidence
+    why: str
+    span: Span | None = None
+    heartbeat: float | None = None
+    silent: bool = True
+    mixed: bool = False
+
+
+# ---- what the user declares ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A path that somebody says streams, on the command line or in a spec.
+
+    :param kind: ``prefix``, ``exact`` or ``regex`` as in a spec, or ``any``: a route as the config writes it, or the one a request ends in.
+    :param hosts: those it is for; empty for any.
+    """
+
+    path: str
+    protocol: str
+    kind: str = "any"
+    hosts: tuple[str, ...] = ()
+    heartbeat: float | None = None
+    said_by: str = ""
+    span: Span | None = None
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """Paths of requests that it covers; none for a regular expression."""
+        if self.kind == "regex" or not self.path.startswith("/"):
+            return ()
+        if self.kind == "prefix":
+            stem = self.path.rstrip("/")
+            return tuple(dict.fromkeys((self.path, stem or "/", f"{stem}/", f"{stem}/x")))
+        return (self.path,)
+
+
+def declared_by_option(text: str) -> Declared:
+    """``PATH=PROTOCOL``, as ``--stream`` takes it.
+
+    :raises ValueError: if it is not of that form, with what is.
+    """
+    path, equals, protocol = text.rpartition("=")
+    if not equals or not path:
+        raise ValueError(f"`{short(text)}` is not PATH=PROTOCOL: write /events=sse")
+    return Declared(path=path.strip(), protocol=_protocol(protocol.strip()), said_by=f"--stream {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What a comment ``proxycfg: protocol=…`` declares."""
+
+    protocol: str
+    heartbeat: float | None = None
+
+
+MARK = "proxycfg:"
+"""What a comment begins with that speaks to us."""
+
+
+def read_comment(text: str) -> Comment | None:
+    """What a comment declares, without its ``#``; None if it says nothing to us, or something else than a protocol.
+
+    :raises ValueError: if it tries to and cannot be read, with what to write.
+    """
+    text = text.strip()
+    if not text.startswith(MARK):
+        return None
+    words = re.split(r"[\s,;]+", text.removeprefix(MARK).strip())
+    if not any(word.startswith(("protocol", "heartbeat")) for word in words):
+        return None
+    protocol, heartbeat = "", None
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == "protocol" and equals:
+            protocol = _protocol(value)
+        elif name == "heartbeat" and equals:
+            heartbeat = parse_duration(value)
+        else:
+            raise ValueError(
+                f"`{short(word)}` is nothing that a route can be declared with: write protocol=sse heartbeat=15s"
+            )
+    if not protocol:
+        raise ValueError("a heartbeat without a protocol: write protocol=sse heartbeat=15s")
+    return Comment(protocol, heartbeat)
+
+
+def _protocol(name: str) -> str:
+    if name not in PROTOCOLS:
+        raise ValueError(f"`{short(name)}` is no protocol: write one of {', '.join(PROTOCOLS)}")
+    return name
+
+
+# ---- what paths tell ----
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a path or an upstream tells: a protocol, and the reason in words."""
+
+    protocol: str
+    why: str
+
+
+def told_by_path(path: str) -> Told | None:
+    """What the path of a route tells; ``*`` in it stands for anything.
+
+    >>> told_by_path("/api/events").protocol
+    'sse'
+    >>> told_by_path("/static/") is None
+    True
+    """
+    plain = [segment for segment in path.partition("?")[0].split("/") if segment]
+    segments = [segment.lower() for segment in plain]
+    while segments and not segments[-1].rstrip("*"):
+        segments.pop()
+    if not segments:
+        return None
+    segments[-1] = segments[-1].rstrip("*")
+    row = _row(segments)
+    if row is not None:
+        return Told(row.protocol, f"{path} is {row.what}")
+    for segment in segments:
+        words = _words(segment)
+        for word in words:
+            if word in _WORDS and len(words) > 1:
+                return Told(_WORDS[word], f"`{word}` in {path} names it")
+    if segments[-1].endswith(":streamgeneratecontent"):
+        return Told("sse", f"{path} is the streaming call of the Gemini API")
+    if _SERVICE.fullmatch(plain[0]):
+        # Browsers and plain HTTP clients, as native gRPC would not come through a proxy of HTTP/1.1.
+        return Told("grpc-web", f"{path} is a service as protocol buffers name it")
+    return None
+
+
+_SERVICE = re.compile(r"(?:[a-z][a-z0-9_]*\.)+[A-Z][A-Za-z0-9]*")
+_VERSION = re.compile(r"v?\d+(?:\.\d+)*")
+_WORDS = dict(WORDS)
+
+
+@cache
+def _by_last() -> dict[str, list[TellingPath]]:
+    """The rows by the last of their segments, those with more segments first."""
+    found: dict[str, list[TellingPath]] = {}
+    for row in sorted(PATHS, key=lambda row: -len(row.segments)):
+        found.setdefault(row.segments[-1], []).append(row)
+    return found
+
+
+def _row(segments: Sequence[str]) -> TellingPath | None:
+    last = len(segments) - 1
+    for end in range(last, -1, -1):
+        for row in _by_last().get(segments[end], ()):
+            start = end + 1 - len(row.segments)
+            if start < 0 or tuple(segments[start : end + 1]) != row.segments or not (row.inside or end == last):
+                continue
+            # /ws/2, /sse/v1: the name of an interface, with its version.
+            if end < last and len(row.segments) == 1 and _VERSION.fullmatch(segments[end + 1]):
+                continue
+            return row
+    return None
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9*]+", name.lower()) if word]
+
+
+# ---- what upstreams tell ----
+
+
+def application_at(name: str, port: int | None) -> Application | None:
+    """The application behind a host or an upstream of that name, or on that port; None if neither tells."""
+    host = name.lower().rstrip(".")
+    exact = _by_name().get(host)
+    if exact is not None:
+        return exact
+    words = _words(host.partition(".")[0])
+    for start in range(len(words)):
+        for end in range(len(words), start, -1):
+            found = _by_name().get("_".join(words[start:end]))
+            if found is not None:
+                return found
+    return _by_port().get(port) if port is not None else None
+
+
+def told_by_name(name: str) -> Told | None:
+    """What the name of an upstream tells by itself: ``websocket_backend``, ``sse``."""
+    for word in _words(name.partition(".")[0]):
+        if word in _WORDS:
+            return Told(_WORDS[word], f"its upstream is called {name}")
+    return None
+
+
+@cache
+def _by_name() -> dict[str, Application]:
+    return {name: application for application in APPLICATIONS for name in application.names}
+
+
+@cache
+def _by_port() -> dict[int, Application]:
+    return {port: application for application in APPLICATIONS for port in application.ports}
+
+
+_ASSETS = frozenset(
+    ("static", "assets", "media", "images", "image", "img", "css", "js", "fonts", "uploads", "favicon.ico", "robots.txt", "_nuxt", "dist",
+     "vendor", "packs", "build", "public", "manifest.json", "sw.js", "healthz", "health", "ping", "metrics", ".well-known")
+)  # fmt: skip
+
+
+def is_asset(path: str) -> bool:
+    """Whether a path is that of files, or of a probe, through which nothing streams whatever headers it sets."""
+    segments = [segment.lower() for segment in path.split("/") if segment and segment != "*"]
+    return bool(segments) and (segments[-1] in _ASSETS or bool(_FILE.search(segments[-1])))
+
+
+_FILE = re.compile(
+    r"\.(?:js|mjs|css|png|jpe?g|gif|ico|svg|webp|avif|woff2?|ttf|eot|otf|map|html?|txt|xml|pdf|zip|gz|mp4|webm|php)$"
+)
+
+
+# ---- paths out of regular expressions ----
+
+MAX_PATHS = 16
+"""Paths that one regular expression is spread into; more tell no more."""
+
+
+def paths_of_regex(pattern: str) -> list[str]:
+    """Paths that a simple regular expression takes, ``*`` for what is open; empty where it is beyond us."""
+    try:
+        reader = _Pattern(pattern)
+        found = reader.alternatives()
+        if reader.peek():
+            return []
+    except (_BeyondUs, RecursionError):
+        return []
+    # Without ^ or a slash the first word may be the end of another.
+    anchored = pattern.startswith(("^", "/", r"\/"))
+    return list(dict.fromkeys(path if anchored or path.startswith("/") else f"*{path}" for path in found))[:MAX_PATHS]
+
+
+class _BeyondUs(Exception):
+    """A construction that is not worth following."""
+
+
+class _Pattern:
+    """Alternatives, groups, classes and quantifiers, read from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def alternatives(self) -> list[str]:
+        found = self.sequence()
+        while self.peek() == "|":
+            self.at += 1
+            found += self.sequence()
+        return found[: 4 * MAX_PATHS]
+
+    def peek(self) -> str:
+        return self.text[self.at : self.at + 1]
+
+    def sequence(self) -> list[str]:
+        found = [""]
+        while (char := self.peek()) and char not in "|)":
+            piece = self.quantified(self.atom(char))
+            found = [(before + after).replace("**", "*") for before in found for after in piece][: 4 * MAX_PATHS]
+        return found
+
+    def atom(self, char: str) -> list[str]:
+        self.at += 1
+        if char in "^$":
+            return [""]
+        if char == ".":
+            return ["*"]
+        if char == "[":
+            match = re.compile(r"\^?\]?(?:\\.|[^\]\\])*\]").match(self.text, self.at)
+            if not match:
+                raise _BeyondUs
+            self.at = match.end()
+            return ["*"]
+        if char == "(":
+            return self.group()
+        if char == "\\":
+            escaped = self.peek()
+            self.at += 1
+            return ["*"] if escaped in "dDwWsShR" else [""] if escaped in "bBAzZ" else [escaped]
+        return [char]
+
+    def group(self) -> list[str]:
+        match = re.compile(r"\?(?::|P?<[A-Za-z_]\w*>|i:)").match(self.text, self.at)
+        looks = re.compile(r"\?<?[!=]").match(self.text, self.at)
+        if match:
+            self.at = match.end()
+        elif looks:
+            self.at = looks.end()
+        elif self.peek() == "?":
+            raise _BeyondUs
+        found = self.alternatives()
+        if self.peek() != ")":
+            raise _BeyondUs
+        self.at += 1
+        return [""] if looks else found
+
+    def quantified(self, piece: list[str]) -> list[str]:
+        match = re.compile(r"(?:[*+?]|\{\d*,?\d*\})[?+]?").match(self.text, self.at)
+        if not match:
+            return piece
+        self.at = match.end()
+        if match[0][0] == "?":
+            return [*piece, ""]
+        return piece if piece == ["*"] and match[0][0] == "+" else ["*"]
+
+
+def first_told(paths: Sequence[str]) -> Iterator[tuple[str, Told]]:
+    """The paths that tell something, with what."""
+    for path in paths:
+        told = told_by_path(path)
+        if told is not None:
+            yield path, told

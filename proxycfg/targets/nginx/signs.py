@@ -1,0 +1,463 @@
+"""Which locations stream: what comments, specs and options declare, what directives say by themselves, what paths and upstreams tell.
+
+Certain is only what somebody wrote for that location. ``Upgrade`` headers of a server come down to every location of it, its pictures too, so
+there they count where the path agrees, or where there is nothing else that they could be meant for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from proxycfg.applications import Application
+from proxycfg.errors import Problem
+from proxycfg.finding import Confidence
+from proxycfg.source import Span
+from proxycfg.streams import (
+    MARK,
+    Comment,
+    Declared,
+    Stream,
+    Told,
+    application_at,
+    is_asset,
+    paths_of_regex,
+    read_comment,
+    told_by_name,
+    told_by_path,
+)
+from proxycfg.targets.nginx import facts
+from proxycfg.targets.nginx.clients import Sockets
+from proxycfg.targets.nginx.place import seconds
+from proxycfg.targets.nginx.request import Arrival, Request, follow
+from proxycfg.targets.nginx.servers import Http, Location, Server, search
+from proxycfg.targets.nginx.syntax import Directive, Text
+from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
+
+_PATIENT = 300.0
+"""Seconds: who lets an origin be silent for so long on a path with a telling name means a stream."""
+
+
+class Signs:
+    """The streams of one http block."""
+
+    def __init__(self, http: Http, variables: Variables | None = None, declared: Sequence[Declared] = ()) -> None:
+        """``declared`` comes from a spec or from options; what comments declare is found here.
+
+        :param variables: those of the block, where somebody has them already.
+        """
+        self.http = http
+        self.variables = variables or Variables(http)
+        self.problems: list[Problem] = []
+        """Comments that mean to declare something and cannot be read."""
+        self.unmatched: list[Declared] = []
+        """Declarations that no location which hands requests to an origin answers to."""
+        # Where requests end does not hang on the version.
+        self._sockets = Sockets(http, facts.NEWEST_STABLE)
+        self._comments = self._read_comments()
+        self._declared = self._place(declared)
+        self._applications: dict[int, dict[int, list[Stream]]] = {}
+        self._known: dict[int, tuple[Stream, ...]] = {}
+        self._proxying: dict[int, int] = {}
+
+    def of(self, location: Location) -> Stream | None:
+        """What flows through a location, or the chief of several; None where nothing tells."""
+        return next(iter(self.all_of(location)), None)
+
+    def all_of(self, location: Location) -> tuple[Stream, ...]:
+        """Everything that is known to flow through a location, one for each protocol, the surest first."""
+        found = self._known.get(id(location))
+        if found is None:
+            found = self._known[id(location)] = self._find(location)
+        return found
+
+    # ---- what is declared ----
+
+    def _read_comments(self) -> dict[int, Stream]:
+        found: dict[int, Stream] = {}
+        for tree in self.http.config.files.values():
+            text = tree.text
+            if MARK not in text.text:
+                continue
+            locations = [each for each in tree.walk() if each.name == "location" and each.block is not None]
+            for comment in tree.comments():
+                try:
+                    said = read_comment(comment.value)
+                except ValueError as error:
+                    message, _, instead = str(error).partition(": ")
+                    self.problems.append(text.problem(comment.start, comment.end, message, instead))
+                    continue
+                if said is None:
+                    continue
+                place = _declared_by(text, comment.start, comment.end, locations)
+                if place is None:
+                    self.problems.append(
+                        text.problem(
+                            comment.start,
+                            comment.end,
+                            "this declares nothing: it stands neither inside a location nor on the line above one",
+                            "move it into the location that streams",
+                        )
+                    )
+                    continue
+                found[id(place)] = _declared(said, text.span(comment.start, comment.end))
+        return found
+
+    def _place(self, declared: Sequence[Declared]) -> dict[int, Stream]:
+        """The locations that declarations mean: those written so, and those that requests for them end in."""
+        found: dict[int, Stream] = {}
+        for each in declared:
+            stream = Stream(
+                protocol=each.protocol,
+                confidence=Confidence.DECLARED,
+                why=f"{each.said_by or each.path} says so",
+                span=each.span,
+                heartbeat=each.heartbeat,
+            )
+            places = {id(place): place for server in self.http.servers for place in self._meant(each, server)}
+            for key in places:
+                found.setdefault(key, stream)
+            if not places:
+                self.unmatched.append(each)
+        return found
+
+    def _meant(self, declared: Declared, server: Server) -> Iterator[Location]:
+        if declared.hosts and not any(_covers(host, name) for host in declared.hosts for name in server.names):
+            return
+        written = [each for each in server.locations.all() if each.name == declared.path and each.handler is not None]
+        yield from written
+        if declared.kind == "any" and written:
+            return
+        for path in declared.examples:
+            ended = self._ends(server, path)
+            if ended is not None:
+                yield ended
+
+    def _ends(self, server: Server, path: str) -> Location | None:
+        """The location from which an origin gets a request for that path, jumps to named ones included."""
+        host = next((name for name in server.names if name and name[0] not in "~_*."), "any.invalid")
+        listen = server.listens[0]
+        socket = self._sockets.sockets[listen.socket]
+        request = Request("https" if socket.ssl else "http", host, listen.port or 80, path)
+        arrival = Arrival(server, listen, socket)
+        location = follow(self.http.config, self.http, request, self._sockets, arrival=arrival).location
+        return location if location is not None and location.handler is not None else None
+
+    # ---- one location ----
+
+    def _find(self, location: Location) -> tuple[Stream, ...]:
+        declared = self._comments.get(id(location.directive)) or self._declared.get(id(location))
+        if declared is not None:
+            return (declared,) if declared.protocol != "http" else ()
+        if "internal" in location.level.own or not _proxies(location):
+            return ()
+        found: dict[str, Stream] = {}
+        for stream in (*self._explicit(location), *self._inferred(location)):
+            known = found.get(stream.protocol)
+            if known is None or (known.mixed and not stream.mixed and known.confidence == stream.confidence):
+                found[stream.protocol] = stream
+        ranked = sorted(found.values(), key=lambda stream: (stream.confidence is Confidence.INFERRED, stream.mixed))
+        # They ask for the same; one finding about it is enough.
+        downloads = [stream for stream in ranked if stream.protocol in {"sse", "ndjson"}]
+        return tuple(stream for stream in ranked if stream not in downloads[1:])
+
+    def _explicit(self, location: Location) -> Iterator[Stream]:
+        handler = location.handler
+        if handler is not None and handler.name == "grpc_pass":
+            yield Stream(
+                protocol="grpc", confidence=Confidence.EXPLICIT, why="grpc_pass hands it on", span=handler.span
+            )
+            return
+        paths = _paths(location)
+        if paths and all(is_asset(path) for path in paths):
+            return
+        told = {each.protocol: each for _, each in _told(paths)}
+        yield from self._upgraded(location, told)
+        yield from self._unbuffered(location, told)
+        yield from _typed(location)
+        patient = _seconds_in_force(location, "read_timeout")
+        if patient is not None and patient[0] >= _PATIENT:
+            for each in told.values():
+                yield Stream(
+                    protocol=each.protocol,
+                    confidence=Confidence.EXPLICIT,
+                    why=f"{each.why}, and `{patient[1].source}` lets it be silent",
+                    span=patient[1].span,
+                )
+
+    def _upgraded(self, location: Location, told: dict[str, Told]) -> Iterator[Stream]:
+        line = self._upgrade_line(location)
+        if line is None:
+            return
+        own = _is_own(location, line)
+        telling = "websocket" in told
+        if not own and not telling and not self._lonely(location):
+            return
+        if told and not telling:
+            # A boilerplate of headers, on a path that is known to carry something else.
+            return
+        yield Stream(
+            protocol="websocket",
+            confidence=Confidence.EXPLICIT,
+            why=f"`{line.source}` lets it upgrade",
+            span=line.span,
+            mixed=not telling,
+        )
+
+    def _upgrade_line(self, location: Location) -> Directive | None:
+        """What lets a handshake pass, or means to."""
+        force = location.level.in_force
+        lines: list[Directive] = []
+        for name in ("proxy_set_header", "uwsgi_param", "scgi_param"):
+            lines += force.get(name, [])
+        for name in ("upgrade", "connection"):
+            for line in lines:
+                if len(line.args) > 1 and line.args[0].lower().removeprefix("http_") == name:
+                    said = line.args[1].lower()
+                    if said in {"websocket", "upgrade"} or self._reaches(said, "http_upgrade"):
+                        return line
+        for line in location.level.own.get("if", ()):
+            if any("$http_upgrade" in word for word in line.args):
+                return line
+        return None
+
+    def _reaches(self, text: str, name: str) -> bool:
+        return any(name in self.variables.reach(inner) for inner in names_in(text))
+
+    def _lonely(self, location: Location) -> bool:
+        """Whether inherited headers can hardly be meant for another location: everything goes here."""
+        if location.kind == "named" or location.name == "/":
+            return True
+        count = self._proxying.get(id(location.server))
+        if count is None:
+            count = sum(_proxies(other) for other in location.server.locations.all())
+            self._proxying[id(location.server)] = count
+        return count == 1
+
+    def _unbuffered(self, location: Location, told: dict[str, Told]) -> Iterator[Stream]:
+        own = location.level.own
+        line = next(
+            (
+                line
+                for name in ("proxy_buffering", "fastcgi_buffering", "uwsgi_buffering", "scgi_buffering")
+                for line in own.get(name, ())
+                if line.args[:1] == ("off",)
+            ),
+            None,
+        ) or next(
+            (
+                line
+                for name in ("add_header", "proxy_set_header")
+                for line in own.get(name, ())
+                if line.args and line.args[0].lower() == "x-accel-buffering"
+            ),
+            None,
+        )
+        if line is None:
+            return
+        protocol, mixed = "ndjson", True
+        for each in told:
+            protocol, mixed = each, False
+        if protocol == "websocket":
+            return
+        events = line.name in {"add_header", "proxy_set_header"} or any(
+            each.args[:1] == ("off",) for each in own.get("chunked_transfer_encoding", ())
+        )
+        if events and protocol == "ndjson":
+            protocol = "sse"
+        yield Stream(
+            protocol=protocol,
+            confidence=Confidence.EXPLICIT,
+            why=f"`{line.source}` asks for answers as they come",
+            span=line.span,
+            silent=protocol != "ndjson",
+            mixed=mixed,
+        )
+
+    def _inferred(self, location: Location) -> Iterator[Stream]:
+        handler = location.handler
+        paths = _paths(location)
+        if handler is None or (paths and all(is_asset(path) for path in paths)):
+            return
+        for path, told in _told(paths):
+            # PHP behind /events is a calendar as often as not; by these names it is a stream whoever makes it.
+            if handler.name == "proxy_pass" or path.strip("/*").rpartition("/")[2] not in {"events", "stream", "hub"}:
+                yield Stream(protocol=told.protocol, confidence=Confidence.INFERRED, why=told.why)
+        yield from self._of_applications(location.server).get(id(location), ())
+        if handler.name == "proxy_pass":
+            for name, _ in self._origins(location):
+                named = told_by_name(name)
+                if named is not None:
+                    yield Stream(protocol=named.protocol, confidence=Confidence.INFERRED, why=named.why)
+
+    # ---- applications, known by their upstream ----
+
+    def _of_applications(self, server: Server) -> dict[int, list[Stream]]:
+        """For each location of a server the streams of the applications behind it that come through there."""
+        known = self._applications.get(id(server))
+        if known is None:
+            known = self._applications[id(server)] = {}
+            for location in server.locations.all():
+                if location.kind in {"regex", "regex-i", "exact"} or not _proxies(location):
+                    continue
+                applications = {each.name: each for each in self._at(location)}
+                for application in applications.values():
+                    self._add(server, location, application, known)
+        return known
+
+    def _at(self, location: Location) -> Iterator[Application]:
+        for name, port in self._origins(location):
+            application = application_at(name, port)
+            if application is not None:
+                yield application
+
+    def _add(
+        self, server: Server, location: Location, application: Application, known: dict[int, list[Stream]]
+    ) -> None:
+        stem = "" if location.kind == "named" else location.name.rstrip("/")
+        for path, protocol in application.streams:
+            ended = self._ends(server, stem + path)
+            if ended is not None and (ended is location or application in self._at(ended)):
+                stream = Stream(
+                    protocol=protocol,
+                    confidence=Confidence.INFERRED,
+                    why=f"{application.name} is behind it, whose {path} comes through here",
+                    mixed=ended.name in {"/", ""} or ended.kind == "named",
+                )
+                if stream not in known.setdefault(id(ended), []):
+                    known[id(ended)].append(stream)
+
+    def _origins(self, location: Location) -> Iterator[tuple[str, int | None]]:
+        """Names and ports that a location's requests can go to: those of its upstream group, and of the servers in it."""
+        handler = location.handler
+        if handler is None or handler.name not in {"proxy_pass", "grpc_pass"} or not handler.args:
+            return
+        texts = [handler.args[0]]
+        if "$" in texts[0]:
+            values = self.variables.values(texts[0], PLAIN, location)
+            # `http://ollama:11434$request_uri` is as good.
+            texts = sorted(values) if values else [texts[0].partition("$")[0]]
+        for text in texts:
+            name, port = _host_and_port(text)
+            if not name:
+                continue
+            yield name, port
+            group = self.http.upstreams.get(name)
+            for line in group.own.get("server", ()) if group is not None else ():
+                if line.args:
+                    yield _host_and_port(line.args[0])
+
+
+def _declared(said: Comment, span: Span) -> Stream:
+    return Stream(
+        protocol=said.protocol,
+        confidence=Confidence.DECLARED,
+        why="a comment says so",
+        span=span,
+        heartbeat=said.heartbeat,
+    )
+
+
+def _declared_by(text: Text, start: int, end: int, locations: Sequence[Directive]) -> Directive | None:
+    """The location that a comment speaks of: the one that begins on the next line, else the innermost around it."""
+    line = text.position(start)[0]
+    alone = not text.line(line)[: text.position(start)[1] - 1].strip()
+    if alone:
+        below = line + 1
+        # Other comments may stand between.
+        while (shown := _line(text, below)) is not None and shown.lstrip().startswith("#"):
+            below += 1
+        for location in locations:
+            if text.position(location.start)[0] == below:
+                return location
+    around = [each for each in locations if each.start < start and end <= each.end]
+    return max(around, key=lambda each: each.start, default=None)
+
+
+def _line(text: Text, number: int) -> str | None:
+    last = text.position(len(text.text))[0]
+    return text.line(number) if number <= last else None
+
+
+def _covers(host: str, name: str) -> bool:
+    """Whether a host of a spec, or a pattern of hosts, means a server's name."""
+    if host in {"*", name} or name in {"", "_"}:
+        return True
+    if name.startswith("~"):
+        return search(name[1:], host, ignore_case=True)
+    if name.endswith(".*"):
+        return host.startswith(name[:-1])
+    if host.startswith("*."):
+        return name.endswith(host[1:])
+    return name.startswith((".", "*.")) and f".{host}".endswith(name.lstrip("*"))
+
+
+def _proxies(location: Location) -> bool:
+    if location.handler is not None:
+        return True
+    return any(
+        each.name.endswith("_pass")
+        for block in (*location.level.own.get("if", ()), *location.level.own.get("limit_except", ()))
+        for each in block.block or ()
+    )
+
+
+def _paths(location: Location) -> list[str]:
+    """The paths of a location, ``*`` for what its pattern leaves open; none for a named one."""
+    if location.kind == "named":
+        return []
+    if location.kind in {"regex", "regex-i"}:
+        return paths_of_regex(location.name)
+    return [location.name]
+
+
+def _told(paths: Sequence[str]) -> list[tuple[str, Told]]:
+    return [(path, told) for path in paths if (told := told_by_path(path)) is not None]
+
+
+def _is_own(location: Location, line: Directive) -> bool:
+    return any(line is each for each in location.level.own.get(line.name, ()))
+
+
+def _typed(location: Location) -> Iterator[Stream]:
+    """What the types say that a location names."""
+    own = location.level.own
+    for name, at in (("default_type", 0), ("add_header", 1), ("proxy_set_header", 1), ("if", -1)):
+        for line in own.get(name, ()):
+            text = " ".join(line.args) if at < 0 else line.args[at] if len(line.args) > at else ""
+            protocol = _of_type(text)
+            if protocol:
+                yield Stream(
+                    protocol=protocol,
+                    confidence=Confidence.EXPLICIT,
+                    why=f"`{line.source}` names the type of a stream",
+                    span=line.span,
+                )
+
+
+def _of_type(text: str) -> str:
+    lower = text.lower().replace("\\", "")
+    if "text/event-stream" in lower:
+        return "sse"
+    return "ndjson" if "ndjson" in lower or "application/jsonl" in lower else ""
+
+
+def _seconds_in_force(location: Location, suffix: str) -> tuple[float, Directive] | None:
+    handler = location.handler
+    if handler is None:
+        return None
+    lines = location.level.in_force.get(f"{handler.name.removesuffix('_pass')}_{suffix}")
+    value = seconds(lines[0].args[0]) if lines and lines[0].args else None
+    return (value, lines[0]) if lines and value is not None else None
+
+
+_AUTHORITY = re.compile(r"^(?:[a-z]+://)?(?P<host>\[[^\]]*\]|[^/:\s]*)(?::(?P<port>\d+))?", re.IGNORECASE)
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    if "unix:" in text:
+        return text.partition("unix:")[2].rpartition("/")[2].partition(".sock")[0], None
+    match = _AUTHORITY.match(text)
+    if match is None:
+        return "", None
+    return match["host"], int(match["port"]) if match["port"] else None
