@@ -15,6 +15,8 @@ from proxycfg.cli import run
 from tests.specs import ROUTES
 from tests.stub_target import stub_targets
 
+UPSTREAMS = "upstreams: {api: 'http://api:8000'}\n"
+"""None that no route uses, so that nothing is said about it."""
 Cli = Callable[..., tuple[int, str, str]]
 
 UPSTREAMS = "upstreams: {api: 'http://api:8000'}\n"
@@ -36,7 +38,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def spec(text: str) -> None:
-    """Another spec, with the upstreams of all."""
+    """Another spec, with the upstream of all."""
     Path("routes.yaml").write_text(UPSTREAMS + text)
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from proxycfg import __version__
 from proxycfg.commands import COMMANDS, Exit, usage
-from tests.cli.conftest import Cli, files, process
-from tests.specs import ROUTES, UPSTREAMS
+from tests.cli.conftest import UPSTREAMS, Cli, files, process
+from tests.specs import ROUTES
 
 # ---- help and version ----
 
