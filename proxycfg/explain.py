@@ -34,7 +34,9 @@ class Explained:
     :param route: None where no origin gets the request; ``answer`` then says what the proxy does itself.
     :param near: other places that nearly matched, and why they did not win.
     :param assumed: what had to be assumed to follow the request.
+    :param because: why the route is taken to carry its protocol, as the end of a sentence; empty where nobody guessed.
     :param made_from: the route of the spec, in a config that this program has generated.
+    :param not_understood: directives that matter here and are not modelled.
     :param verdicts: with a protocol, the properties that fall short of its need (``NO``) or may (``MAYBE``).
     """
 
@@ -44,7 +46,9 @@ class Explained:
     steps: tuple[Passed, ...] = ()
     near: tuple[Passed, ...] = ()
     assumed: tuple[str, ...] = ()
+    because: str = ""
     made_from: str = ""
+    not_understood: tuple[Passed, ...] = ()
     verdicts: Mapping[str, Answer] = field(default_factory=dict)
 
     def to_json(self, need: Need | None = None) -> dict[str, object]:
@@ -62,7 +66,9 @@ class Explained:
             nothing = dict.fromkeys(("host", "path", "match", "protocol", "confidence", "behavior"))
             return {**body, **nothing, "answer": self.answer}
         body |= self.route.to_json(self._verdicts(need) if need else {})
-        body["not_understood"] = [span.to_json() for span in self.route.not_understood]
+        body["not_understood"] = [each.to_json() for each in self.not_understood]
+        if self.because:
+            body["protocol_because"] = self.because
         if self.made_from:
             body["spec_route"] = self.made_from
         return body

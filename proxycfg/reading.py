@@ -23,15 +23,22 @@ class Evidence:
     """What decides a property: ``text`` as it stands in the config, or the default in the proxy's own words.
 
     ``kind`` is ``config`` for the route's own block, ``inherited`` for one around it, ``default`` for silence (``span`` is None then).
+    ``block`` is the kind of block that an inherited one stands in, such as ``server``.
     """
 
     kind: EvidenceKind
     text: str
     span: Span | None = None
+    block: str = ""
 
     def to_json(self) -> dict[str, object]:
         """The ``origin`` object of contract section 4."""
-        return {"kind": self.kind, "location": self.span.to_json() if self.span else None, "text": self.text}
+        body: dict[str, object] = {
+            "kind": self.kind,
+            "location": self.span.to_json() if self.span else None,
+            "text": self.text,
+        }
+        return body | {"block": self.block} if self.block else body
 
 
 @dataclass(frozen=True, slots=True)

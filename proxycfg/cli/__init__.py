@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PATHS = {"FILE", "DIR", "SPEC"}
 """The metavars of options that name a place on disk: in a file of settings, it is relative to that file."""
+ONLY_TYPED = {"settings_file", "help", "binary", "allow_outside"}
+"""Options that no file of settings gives: one may lie in a stranger's folder, where it must start no program and open no door."""
 _INTERRUPTED = 130
 """What shells say of a program that Ctrl-C has ended."""
 
@@ -135,7 +137,7 @@ def settable(command: click.Command) -> dict[str, tuple[click.Option, Option]]:
 
     found = {}
     for param in command.params:
-        if isinstance(param, click.Option) and param.name not in {"settings_file", "help"}:
+        if isinstance(param, click.Option) and param.name not in ONLY_TYPED:
             name = next(opt for opt in param.opts if opt.startswith("--")).removeprefix("--")
             kind: Kind = (
                 "switch" if param.is_flag

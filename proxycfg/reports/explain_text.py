@@ -9,6 +9,7 @@ from typing import Any
 
 from proxycfg.behavior import ANYTHING, Answer, Between, properties
 from proxycfg.explain import Explained, Explanation, Passed, ordinary_need
+from proxycfg.finding import Confidence
 from proxycfg.need import Need, shortfalls
 from proxycfg.reading import Evidence, ReadRoute
 from proxycfg.reports.style import Style
@@ -104,10 +105,11 @@ class _Printer:
         behavior = route.reading.behavior
         name = f"{_MATCHES.get(route.kind, '')}{route.path}"
         extras = [
-            *(["WebSocket"] if behavior.upgrade.low else []),
-            *(["gRPC"] if behavior.grpc.low else []),
+            *([f"{route.protocol}{_GUESS.get(route.confidence, '')}"] if route.protocol else []),
+            *(["WebSocket passes"] if behavior.upgrade.low and route.protocol != "websocket" else []),
+            *(["gRPC passes"] if behavior.grpc.low and route.protocol != "grpc" else []),
             *(["cached"] if behavior.caching.high else []),
-            *([f"{len(route.not_understood)} not understood"] if route.not_understood else []),
+            *([f"{len(explained.not_understood)} not understood"] if explained.not_understood else []),
             *([f"spec: {explained.made_from}"] if explained.made_from else []),
         ]
         return (
@@ -150,6 +152,10 @@ class _Printer:
             yield f"{paint(title, 'bold')} on {route.host or 'any host'}  {paint(_place(route.span), 'dim')}"
         if explained.made_from:
             yield f"  = {explained.made_from} of the spec"
+        if explained.because:
+            yield from self.wrapped(
+                f"taken for {route.protocol}:", f"{explained.because} ({route.confidence})", "dim", "  "
+            )
         yield ""
         yield from self.properties(explained, route)
         yield from self.after(explained)
@@ -221,10 +227,10 @@ class _Printer:
         return shortfalls(need, route.reading.behavior), need
 
     def after(self, explained: Explained) -> Iterable[str]:
-        route = explained.route
-        said = [("not chosen:", step) for step in explained.near]
-        if route is not None:
-            said += [("not understood:", Passed(_source(span), span)) for span in route.not_understood]
+        said = [
+            *(("not chosen:", step) for step in explained.near),
+            *(("not understood:", each) for each in explained.not_understood),
+        ]
         if said or explained.assumed:
             yield ""
         for word, step in said:
@@ -248,10 +254,6 @@ def _place(span: Span) -> str:
     return f"{span.file}:{span.line}"
 
 
-def _source(span: Span) -> str:
-    return f"line {span.line}"
-
-
 def _flow(route: ReadRoute) -> str:
     stalls = route.reading.behavior.stalls_on
     if stalls.high == frozenset():
@@ -264,6 +266,7 @@ def _flow(route: ReadRoute) -> str:
     return f"{word} ({', '.join(sorted(_TRANSPORTS[each] for each in over))})"
 
 
+_GUESS = {Confidence.INFERRED: " (inferred)"}
 _TRANSPORTS = {"http/1.1": "1.1", "http/1.1+tls": "TLS", "2": "2", "3": "3"}
 
 
@@ -321,5 +324,5 @@ def _decided(evidence: Evidence) -> tuple[str, str]:
     if evidence.span is None:
         found = _DEFAULT.fullmatch(evidence.text)
         return (found[1], found[2]) if found else (evidence.text, "")
-    inherited = " (inherited)" if evidence.kind == "inherited" else ""
+    inherited = f" (from {evidence.block or 'the location around'})" if evidence.kind == "inherited" else ""
     return f"{evidence.text}{inherited}", _place(evidence.span)

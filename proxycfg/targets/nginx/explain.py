@@ -9,12 +9,15 @@ from dataclasses import dataclass, field, replace
 from proxycfg.explain import Explained, Passed
 from proxycfg.finding import Confidence
 from proxycfg.reading import ReadRoute
+from proxycfg.source import Span
+from proxycfg.streams import Stream
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.place import Reader
 from proxycfg.targets.nginx.read import read, read_route
 from proxycfg.targets.nginx.request import Arrival, Journey, Malformed, Request, arrivals, follow, normalise, request_of
-from proxycfg.targets.nginx.servers import Http, Location, Server, compile_pattern, read_http
+from proxycfg.targets.nginx.servers import Http, Location, Server, by_name, compile_pattern, read_http
+from proxycfg.targets.nginx.signs import Signs
 from proxycfg.targets.nginx.syntax import Directive
 
 _HEADERS: Mapping[str, Mapping[str, str]] = {
@@ -43,20 +46,19 @@ class Asked:
 
 
 def explain_config(config: Config, version: str, asked: Asked, protocol: str | None) -> list[Explained]:
-    """Every route, or the one that each URL, and then each path, ends in, in the order given.
+    """Every route (of a host), or the one that each URL, and then each path, ends in, in the order given.
 
+    :param protocol: what all of them carry; None for what the config and its paths tell.
     :raises ValueError: if one of the URLs is none.
     """
-    if not asked.urls and not asked.paths:
-        return [
-            Explained(None, _declared(route), made_from=_made_from(route, config))
-            for route in read(config, version, protocol_of=lambda _: protocol)
-        ]
     https = read_http(config)
     if not https:
         return [Explained(each, None, "there is no http block") for each in (*asked.urls, *asked.paths)]
-    follower = _Explainer(config, https[0], version, asked, protocol)
-    return [*map(follower.url, asked.urls), *map(follower.path, asked.paths)]
+    # nginx has one such block and no more.
+    explainer = _Explainer(config, https[0], version, asked, protocol)
+    if asked.urls or asked.paths:
+        return [*map(explainer.url, asked.urls), *map(explainer.path, asked.paths)]
+    return explainer.every()
 
 
 class _Explainer:
@@ -67,6 +69,62 @@ class _Explainer:
         self.protocol = protocol
         self.reader = Reader(http, version)
         self.sockets = Sockets(http, version)
+        self.signs = Signs(http, self.reader.variables)
+        config.problems += self.signs.problems
+
+    def every(self) -> list[Explained]:
+        """Every route, or those of the servers that answer for the host."""
+        places: list[Location] = []
+
+        def protocol_of(location: Location) -> str | None:
+            places.append(location)
+            return self.known(location)
+
+        routes = read(self.config, self.reader.version, protocol_of=protocol_of, https=[self.http])
+        servers = self.http.servers
+        if self.asked.host:
+            found = arrivals(self.sockets, self.asked.host)
+            named = [each.server for each in found if by_name([each.server], self.asked.host)]
+            servers = named or [each.server for each in found]
+        kept = {id(server) for server in servers}
+        return [
+            self.explained(route, location)
+            for route, location in zip(routes, places, strict=True)
+            if id(location.server) in kept
+        ]
+
+    def stream(self, location: Location) -> Stream | None:
+        """What a location carries: what the spec of a generated config says, else what config and paths tell."""
+        made_from = _made_from(location.directive)
+        if made_from is None:
+            return self.signs.of(location)
+        _, protocol = made_from
+        return Stream(protocol=protocol, confidence=Confidence.DECLARED, why="the spec that it was made from says so")
+
+    def known(self, location: Location) -> str | None:
+        """The protocol by which a location is read: a guess from a name decides no property."""
+        if self.protocol:
+            return self.protocol
+        stream = self.stream(location)
+        return stream.protocol if stream and stream.confidence is not Confidence.INFERRED else None
+
+    def explained(self, route: ReadRoute, location: Location) -> Explained:
+        """A route, with what it is taken for."""
+        made_from, _ = _made_from(location.directive) or ("", "")
+        unknown = tuple(Passed(self.text(span), span) for span in route.not_understood)
+        stream = self.stream(location)
+        because = ""
+        if self.protocol:
+            route = replace(route, confidence=Confidence.DECLARED)
+        elif stream is not None:
+            because = stream.why
+            route = replace(route, protocol=stream.protocol, confidence=stream.confidence)
+        return Explained(None, route, because=because, made_from=made_from, not_understood=unknown)
+
+    def text(self, span: Span) -> str:
+        """What stands there, or its first line."""
+        line = self.config.files[span.file].text.line(span.line)
+        return line[span.column - 1 : span.end_column - 1] if span.end_line == span.line else line[span.column - 1 :]
 
     def url(self, url: str) -> Explained:
         return self._explained(url, self._request(url), None)[0]
@@ -118,17 +176,14 @@ class _Explainer:
         if not journey.proxied or journey.location is None or journey.level is None:
             return Explained(url, None, journey.answer, tuple(steps), near, assumed), journey.server
         listen = journey.listen if journey.listen and journey.listen.directive else None
-        route = read_route(self.reader, journey.location, [journey.level], listener=listen, protocol=self.protocol)
-        explained = Explained(url, _declared(route), "", tuple(steps), near, assumed, _made_from(route, self.config))
-        return explained, journey.server
+        protocol = self.known(journey.location)
+        route = read_route(self.reader, journey.location, [journey.level], listener=listen, protocol=protocol)
+        explained = self.explained(route, journey.location)
+        return replace(explained, request=url, steps=tuple(steps), near=near, assumed=assumed), journey.server
 
 
 _SHOWN = 3
 """Other servers that are named; the rest is counted."""
-
-
-def _declared(route: ReadRoute) -> ReadRoute:
-    return replace(route, confidence=Confidence.DECLARED) if route.protocol else route
 
 
 def _name_for(server: Server) -> str:
@@ -151,14 +206,15 @@ def _server_line(journey: Journey) -> str:
 _NOTE = re.compile(r"[ \t]*# (.+) \(([a-z-]+)\): silence of up to [^\n]*\n[ \t]*\Z")
 
 
-def _made_from(route: ReadRoute, config: Config) -> str:
-    """The route of the spec that a generated location serves, by the comment above it; empty in files of other makers."""
-    tree = config.files.get(route.span.file)
-    if tree is None or not tree.text.text.startswith("# Made by proxycfg "):
-        return ""
-    above = "\n".join(tree.text.line(number) for number in range(max(1, route.span.line - 2), route.span.line))
+def _made_from(directive: Directive) -> tuple[str, str] | None:
+    """The route of the spec that a generated location serves, and its protocol, by the comment above; None in files of other makers."""
+    text = directive.text
+    if not text.text.startswith("# Made by proxycfg "):
+        return None
+    line, _ = text.position(directive.start)
+    above = "\n".join(text.line(number) for number in range(max(1, line - 2), line))
     found = _NOTE.search(f"{above}\n")
-    return f"{found[1]} ({found[2]})" if found else ""
+    return (found[1], found[2]) if found else None
 
 
 # ---- what nearly matched ----

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from proxycfg.behavior import ANYTHING, EITHER, FOREVER, NO, YES, Between, exactly
@@ -118,9 +118,21 @@ class Reader:
         found = known.get(id(directive))
         if found is None:
             found = known[id(directive)] = Evidence(
-                "config" if own else "inherited", _text_of(directive), directive.span
+                "config" if own else "inherited",
+                _text_of(directive),
+                directive.span,
+                "" if own else self._blocks.get(id(directive), ""),
             )
         return found
+
+    @cached_property
+    def _blocks(self) -> dict[int, str]:
+        """The kind of block that each directive outside of locations stands in."""
+        main = self.http.level.above
+        events = [] if main is None else [line for block in main.own.get("events", []) for line in block.block or ()]
+        levels = [main, self.http.level, *(server.level for server in self.http.servers), *self.http.upstreams.values()]
+        found = {id(child): level.kind for level in levels if level is not None for child in level.children}
+        return found | {id(line): "events" for line in events}
 
     def silence(self, name: str) -> tuple[str, Evidence]:
         """The version's default for a directive that is not there, and that as evidence."""

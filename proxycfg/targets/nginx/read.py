@@ -46,13 +46,17 @@ def _unknown(_: Location) -> None:
 
 
 @held_off()
-def read(config: Config, version: str, *, protocol_of: ProtocolOf = _unknown) -> list[ReadRoute]:
+def read(
+    config: Config, version: str, *, protocol_of: ProtocolOf = _unknown, https: Sequence[Http] | None = None
+) -> list[ReadRoute]:
     """Every location that hands requests to an origin, in the order of the file's servers.
 
     A location with an unconditional ``return`` never does, nor one below a server's; those are no routes.
+
+    :param https: the http blocks of the configuration, if somebody has them already.
     """
     routes: list[ReadRoute] = []
-    for http in read_http(config):
+    for http in read_http(config) if https is None else https:
         reader = Reader(http, version)
         for server in http.servers:
             closed = _returns(server.level)
