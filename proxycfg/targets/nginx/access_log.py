@@ -75,7 +75,7 @@ class AccessLogs:
         kept = self.format(name, location)
         if condition is None or kept == NO:
             return kept
-        values = self.variables.values(condition, _world(location), location)
+        values = self.variables.values(condition, self._world(location), location)
         if values is not None and values <= {"", "0"}:
             return NO
         return kept if values is not None and not values & {"", "0"} else Between(low=False, high=kept.high)
@@ -92,9 +92,17 @@ class AccessLogs:
             names = {match[1] or match[2] for match in VARIABLE.finditer(text)}
             # Without variables of the config's own the answer is the same for every location.
             if any(self.variables.map(each) or each in self.variables.set_names for each in names):
-                return self._text(text, _world(location), location, 0)
+                return self._text(text, self._world(location), location, 0)
             found = self._plain[name] = self._text(text, _WORLD, None, 0)
         return found
+
+    def _world(self, location: Location) -> dict[str, str]:
+        """The made-up request for a location: its own path, as far as that is plain."""
+        self.variables.asked_of_place = True
+        name = location.name
+        if location.kind in {"regex", "regex-i"}:
+            name = _META.split(name.removeprefix("^"), maxsplit=1)[0]
+        return _requested(name if name.startswith("/") else "/")
 
     def _text(self, text: str, world: Mapping[str, str], location: Location | None, depth: int) -> Between[bool]:
         kept = _in_text(text)
@@ -160,11 +168,3 @@ def _requested(path: str) -> dict[str, str]:
 
 
 _WORLD = _requested("/")
-
-
-def _world(location: Location) -> dict[str, str]:
-    """The made-up request for a location: its own path, as far as that is plain."""
-    name = location.name
-    if location.kind in {"regex", "regex-i"}:
-        name = _META.split(name.removeprefix("^"), maxsplit=1)[0]
-    return _requested(name if name.startswith("/") else "/")

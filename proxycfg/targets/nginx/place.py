@@ -7,7 +7,8 @@ there, the module that carries its requests, and who its clients are. What all t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import fields
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -20,10 +21,11 @@ from proxycfg.targets.nginx.access_log import AccessLogs
 from proxycfg.targets.nginx.clients import Clients, Sockets
 from proxycfg.targets.nginx.scope import Level
 from proxycfg.targets.nginx.servers import Http, Location
+from proxycfg.targets.nginx.shapes import Shapes
 from proxycfg.targets.nginx.syntax import Directive
 from proxycfg.targets.nginx.understood import not_understood
 from proxycfg.targets.nginx.upstreams import Group, Upstreams
-from proxycfg.targets.nginx.variables import Values, Variables, World
+from proxycfg.targets.nginx.variables import PLAIN, Values, Variables, World
 
 Found = tuple[Between[Any], Evidence]
 """A property's value, and what decides it."""
@@ -103,6 +105,10 @@ class Reader:
         self.sockets = Sockets(http, version)
         self.upstreams = Upstreams(http, self.variables)
         self.logs = AccessLogs(http, self.variables)
+        self.shapes = Shapes(http.config)
+        self._alike: dict[tuple[object, ...], int] = {}
+        self._alike_by_id: dict[int, int] = {}
+        self._meanings: dict[str, Hashable] = {}
         self._own_evidence: dict[int, Evidence] = {}
         self._inherited_evidence: dict[int, Evidence] = {}
         self._defaults: dict[str, Evidence] = {}
@@ -176,8 +182,46 @@ class Reader:
             above = self._level_not_understood(level.above) if level.above is not None and not upstream else ()
             context = "upstream" if upstream else level.kind
             own = tuple(child.span for child in level.children if not_understood(child, context))
-            found = self._not_understood[id(level)] = above + own if own else above
+            found = above + own if own else above
+            if context not in {"if", "limit_except"}:
+                # Those are made anew each time, so that another may have the same id.
+                self._not_understood[id(level)] = found
         return found
+
+    # ---- what many locations have in common ----
+
+    def alike(self, clients: Clients) -> int:
+        """The same number for clients that differ in the directive that decides about them alone."""
+        found = self._alike_by_id.get(id(clients))
+        if found is None:
+            found = self._alike_by_id[id(clients)] = self._number(clients)
+        return found
+
+    def _number(self, parts: Iterable[object]) -> int:
+        known = tuple(Directive if isinstance(part, Directive) else part for part in parts)
+        return self._alike.setdefault(known, len(self._alike))
+
+    def meaning(self, handler: Directive) -> Hashable:
+        """The same for every ``*_pass`` of one name that leads to groups which differ in their names and places alone."""
+        text = handler.args[0] if handler.args else ""
+        if "$" in text:
+            return text
+        found = self._meanings.get(text)
+        if found is None:
+            group = self.upstreams.named(text)
+            parts = [getattr(group, field.name) for field in fields(group)]
+            scheme = text.partition("://")[0] if "://" in text else ""
+            found = self._meanings[text] = self._number((*parts, scheme, self._understands_group(group)))
+        return found
+
+    def understands(self, place: Place) -> bool:
+        """Whether everything is modelled that stands in and above a place, or in the groups that its requests go to."""
+        return not self._level_not_understood(place.level) and all(map(self._understands_group, place.groups))
+
+    def _understands_group(self, group: Group) -> bool:
+        return group.directive is None or not self._level_not_understood(
+            self.http.upstreams[group.directive.args[0]], upstream=True
+        )
 
     # ---- where requests go ----
 
@@ -270,13 +314,16 @@ UNTOLD = Evidence("default", "")
 
 # ---- one location ----
 
+OTHERS, LOCATION = 1, 2
+"""What a property can hang on beyond the settings in force: clients and upstreams, which are compared; the very location, which is not."""
+
 
 class Place:
     """One location as a request may find it: the settings in force, the module that carries it, and who its clients are."""
 
     __slots__ = (
-        "_buffered", "_groups", "_headers", "_http_version", "clients", "force", "found", "handler", "level", "location", "module", "protocol",
-        "reader", "telling", "version",
+        "_buffered", "_clients", "_groups", "_headers", "_http_version", "_location", "ever", "force", "found", "handler", "level", "module",
+        "protocol", "reader", "telling", "touched", "version",
     )  # fmt: skip
 
     def __init__(
@@ -292,20 +339,63 @@ class Place:
         """``level`` is the location's own, or that of a block inside it that replaces it; without ``telling`` no evidence is put together."""
         self.reader = reader
         self.version = reader.version
-        self.location = location
+        self._location = location
         self.level = level
         self.force = level.in_force
-        self.clients = clients
+        self._clients = clients
         self.protocol = protocol
         self.telling = telling
         found = level.handler()
         self.handler = found.directive if found else None
         self.module = self.handler.name.removesuffix("_pass") if self.handler else "proxy"
-        self.found: dict[str, Found] = {}
+        self.found: dict[str, tuple[Found, int]] = {}
+        self.touched = self.ever = 0
         self._headers: dict[str, list[tuple[str, Directive]]] | None = None
         self._buffered: Found | None = None
         self._http_version: Found | None = None
         self._groups: tuple[Group, ...] | None = None
+
+    # ---- what hangs on more than the settings in force; it leaves its mark in ``touched``, so that all else is shared by those alike ----
+
+    @property
+    def clients(self) -> Clients:
+        """Those of the server."""
+        self.touched |= OTHERS
+        return self._clients
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of servers that requests can go to; none where that is not known."""
+        self.touched |= OTHERS
+        if self._groups is None:
+            self._groups = self.reader.groups(self._location, self.handler)
+            self._mark()
+        return self._groups
+
+    def values(self, text: str, world: World = PLAIN) -> Values:
+        """What a text can come to here."""
+        if "$" not in text:
+            return frozenset({text})
+        found = self.reader.variables.values(text, world, self._location)
+        self._mark()
+        return found
+
+    @property
+    def logged(self) -> tuple[Between[bool], Directive | None]:
+        """Whether an access log keeps the query, and the directive that decides."""
+        found = self.reader.logs.keeps(list(self.lines("access_log")), self._location)
+        self._mark()
+        return found
+
+    def _mark(self) -> None:
+        if self.reader.variables.asked_of_place:
+            self.reader.variables.asked_of_place = False
+            self.touched |= LOCATION
+
+    @property
+    def server_level(self) -> Level:
+        """The server's settings, whatever the location says."""
+        return next(level for level in self.level.levels() if level.kind == "server")
 
     def line(self, name: str) -> Directive | None:
         """The plain directive in force."""
@@ -321,8 +411,8 @@ class Place:
         if not self.telling:
             return UNTOLD
         own = self.level.own.get(directive.name)
-        if own is None and self.level is not self.location.level:
-            own = self.location.level.own.get(directive.name)
+        if own is None and self.level is not self._location.level:
+            own = self._location.level.own.get(directive.name)
         return self.reader.evidence(directive, own=own is not None and any(directive is each for each in own))
 
     def around(self, directive: Directive, *, own: bool = False) -> Evidence:
@@ -382,10 +472,10 @@ class Place:
             return None
         if len(found) == 1:
             text, line = found[0]
-            return self.reader.variables.values(text, world, self.location), line
+            return self.values(text, world), line
         values: Values = frozenset({""})
         for text, _ in found:
-            one = self.reader.variables.values(text, world, self.location)
+            one = self.values(text, world)
             if one is None or values is None:
                 values = None
                 continue
@@ -422,13 +512,6 @@ class Place:
             else:
                 self._http_version = (exactly("2") if self.module == "grpc" else Between("1.0", "1.1")), self.hard_wired
         return self._http_version
-
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        """The groups of servers that requests can go to; none where that is not known."""
-        if self._groups is None:
-            self._groups = self.reader.groups(self.location, self.handler)
-        return self._groups
 
     @property
     def hard_wired(self) -> Evidence:

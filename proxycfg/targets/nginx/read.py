@@ -19,11 +19,13 @@ from proxycfg.behavior import EITHER, FOREVER, NO, TRANSPORTS, YES, Behavior, Be
 from proxycfg.collector import held_off
 from proxycfg.reading import Evidence, Reading, ReadRoute
 from proxycfg.targets.nginx import facts
+from proxycfg.targets.nginx.clients import Clients
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.place import (
     ANY_NUMBER,
     ANY_TEXT,
     BUFFERED_MODULES,
+    LOCATION,
     Found,
     Place,
     Reader,
@@ -33,9 +35,12 @@ from proxycfg.targets.nginx.place import (
 )
 from proxycfg.targets.nginx.scope import Level, level_of
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
+from proxycfg.targets.nginx.shapes import Shape
 from proxycfg.targets.nginx.syntax import Directive
 from proxycfg.targets.nginx.upstreams import Group, keeps_connections
 from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, World, names_in
+
+PropertyReader = Callable[[Place], Found]
 
 ProtocolOf = Callable[[Location], str | None]
 """What is known of a location's protocol from elsewhere: a spec, a comment, a guess."""
@@ -59,14 +64,14 @@ def read(
     for http in read_http(config) if https is None else https:
         reader = Reader(http, version)
         for server in http.servers:
-            closed = _returns(server.level)
+            host = host_of(server)
+            closed = "return" in server.level.own
             for location in server.locations.all():
                 if closed and location.kind != "named":
                     continue
-                levels = _proxying(location, http)
-                if not levels or _returns(location.level):
-                    continue
-                routes.append(read_route(reader, location, levels, protocol=protocol_of(location)))
+                route = _shared_route(reader, location, host, protocol_of)
+                if route is not None:
+                    routes.append(route)
     return routes
 
 
@@ -102,7 +107,7 @@ def read_location(
     :param listener: the one that clients come through; None for all of the server's.
     :param protocol: what the route carries, where that is known: it decides content types, and which silence of a client is meant.
     """
-    levels = _proxying(location, http) or [location.level]
+    levels = _proxying(location.level, http) or [location.level]
     return _reading(Reader(http, version), location, levels, listener=listener, protocol=protocol)
 
 
@@ -116,12 +121,106 @@ def _reading(
 ) -> Reading:
     """The reading of a location, over all the levels that its requests can end with."""
     clients = reader.sockets.of(location.server, listener)
+    return Reading(
+        _behavior(reader, location, levels, clients, protocol),
+        _Told(lambda: _evidence(reader, location, levels, clients, protocol)),
+    )
 
-    def found(*, telling: bool) -> dict[str, Found]:
-        return _properties([Place(reader, location, level, clients, protocol, telling=telling) for level in levels])
 
-    behavior = Behavior(**{name: value for name, (value, _) in found(telling=False).items()})
-    return Reading(behavior, _Told(lambda: {name: why for name, (_, why) in found(telling=True).items()}))
+def _behavior(
+    reader: Reader, location: Location, levels: Sequence[Level], clients: Clients, protocol: str | None
+) -> Behavior:
+    places = [Place(reader, location, level, clients, protocol, telling=False) for level in levels]
+    return Behavior(**{name: value for name, (value, _) in _properties(places).items()})
+
+
+def _evidence(
+    reader: Reader, location: Location, levels: Sequence[Level], clients: Clients, protocol: str | None
+) -> dict[str, Evidence]:
+    places = [Place(reader, location, level, clients, protocol, telling=True) for level in levels]
+    return {name: why for name, (_, why) in _properties(places).items()}
+
+
+# ---- many routes, most of them alike ----
+
+
+def _shared_route(reader: Reader, location: Location, host: str | None, protocol_of: ProtocolOf) -> ReadRoute | None:
+    """A location as a route, None if it is none: its behavior is that of the first one like it, evidence and places are its own."""
+    shape = reader.shapes.of(location.level)
+    if shape.ends is None:
+        shape.ends = [] if _returns(shape.level) else _proxying(shape.level, reader.http)
+    if not shape.ends:
+        return None
+    protocol = protocol_of(location)
+    clients = reader.sockets.of(location.server)
+    handler = location.level.last_handler()
+    hangs_on = protocol, reader.alike(clients), reader.meaning(handler) if handler else None
+    found = shape.found.get(hangs_on)
+    if found is None:
+        places = _stand_ins(reader, location, shape, clients, protocol)
+        found = _in_common(shape, places), all(reader.understands(place) for place in places)
+        if not any(place.ever & LOCATION for place in places):
+            shape.found[hangs_on] = found
+    behavior, understood = found
+
+    def levels() -> list[Level]:
+        return _proxying(location.level, reader.http)
+
+    return ReadRoute(
+        host=host,
+        path=location.name,
+        kind=location.kind,
+        span=location.directive.span,
+        reading=Reading(behavior, _Told(lambda: _evidence(reader, location, levels(), clients, protocol))),
+        protocol=protocol,
+        not_understood=() if understood else reader.not_understood(location, levels()),
+    )
+
+
+def _stand_ins(reader: Reader, location: Location, shape: Shape, clients: Clients, protocol: str | None) -> list[Place]:
+    """The places of a location, with its shape's settings instead of its own, which come to the same."""
+    of_shape, own = shape.level.last_handler(), location.level.last_handler()
+    places: list[Place] = []
+    for level in shape.ends or ():
+        place = Place(reader, location, level, clients, protocol, telling=False)
+        if place.handler is of_shape and own is not None:
+            place.handler = own
+        places.append(place)
+    return places
+
+
+def _in_common(shape: Shape, places: Sequence[Place]) -> Behavior:
+    """The behavior of a location of that shape: what hangs on its settings alone is worked out for the first one only."""
+    protocol = places[0].protocol
+    known = shape.fixed.get(protocol)
+    if known is not None:
+        values, hanging = known
+        return Behavior(**values, **{name: _value(name, read_property, places)[0] for name, read_property in hanging})
+    values, others = {}, {}
+    hanging = []
+    for name, read_property in PROPERTIES:
+        value, touched = _value(name, read_property, places)
+        if touched:
+            others[name] = value
+            hanging.append((name, read_property))
+        else:
+            values[name] = value
+    shape.fixed[protocol] = values, hanging
+    return Behavior(**values, **others)
+
+
+def _value(name: str, read_property: PropertyReader, places: Sequence[Place]) -> tuple[Between[Any], int]:
+    """A property over all places, and what beyond their settings it hangs on."""
+    found: Between[Any] | None = None
+    touched = 0
+    for place in places:
+        place.touched = 0
+        value, _ = read_property(place)
+        found = value if found is None or found == value else _hull(name, (found, value))
+        touched |= place.touched
+        place.ever |= place.touched
+    assert found is not None
+    return found, touched
 
 
 def _properties(places: Sequence[Place]) -> dict[str, Found]:
@@ -154,18 +253,18 @@ _REWRITES = frozenset({"set", "return", "rewrite", "break", "if", "rewrite_log",
 _ACCESS = frozenset({"allow", "deny", "auth_basic", "auth_basic_user_file", "satisfy", "auth_request", "auth_delay"})
 
 
-def _proxying(location: Location, http: Http) -> list[Level]:
+def _proxying(level: Level, http: Http) -> list[Level]:
     """The levels whose settings a proxied request can end with: the location's own, and those of blocks inside it that change any.
 
     A true ``if`` replaces the location's settings by its own copy, ``limit_except`` does so for the methods that it does not name.
     """
-    levels = [location.level] if location.level.handler() else []
-    if "if" not in location.level.own and "limit_except" not in location.level.own:
+    levels = [level] if level.handler() else []
+    if "if" not in level.own and "limit_except" not in level.own:
         return levels
-    for child in location.level.children:
+    for child in level.children:
         if child.name not in {"if", "limit_except"} or child.block is None:
             continue
-        inner = level_of(http.config, child.name, child, location.level)
+        inner = level_of(http.config, child.name, child, level)
         harmless = _REWRITES if child.name == "if" else _ACCESS
         ends = _returns(inner) or any(
             line.args[2:] and line.args[2] != "break" for line in inner.own.get("rewrite", [])
@@ -232,10 +331,14 @@ def _remembered(function: Callable[[Place], Found]) -> Callable[[Place], Found]:
 
     @wraps(function)
     def once(place: Place) -> Found:
-        found = place.found.get(name)
-        if found is None:
-            found = place.found[name] = function(place)
-        return found
+        known = place.found.get(name)
+        if known is None:
+            before, place.touched = place.touched, 0
+            known = place.found[name] = function(place), place.touched
+            place.touched |= before
+        else:
+            place.touched |= known[1]
+        return known[0]
 
     return once
 
@@ -387,7 +490,7 @@ def _reads_early(place: Place) -> tuple[Between[bool], Directive | None]:
     read_early, decided_by = NO, None
     for line in place.lines("client_body_early_read"):
         for word in line.args:
-            values = place.reader.variables.values(word, PLAIN, place.location)
+            values = place.values(word)
             one = (
                 EITHER if values is None or word == "off" else Between(not values & {"", "0"}, bool(values - {"", "0"}))
             )
@@ -498,7 +601,7 @@ def _store_line(place: Place) -> Directive | None:
 
 def _zone(place: Place, line: Directive) -> Between[bool]:
     """Whether a ``*_cache`` names a zone: a variable may also say ``off``."""
-    values = place.reader.variables.values(line.args[0], PLAIN, place.location)
+    values = place.values(line.args[0])
     if values is None:
         return EITHER
     off = values & {"", "off"}
@@ -637,7 +740,7 @@ def upstream_idle_timeout(place: Place) -> Found:
     value, why = place.seconds(f"{place.module}_read_timeout")
     if place.clients.quic:
         # HTTP/3 reads the server's, whatever the location says.
-        line = next(iter(place.location.server.level.in_force.get("keepalive_timeout", ())), None)
+        line = next(iter(place.server_level.in_force.get("keepalive_timeout", ())), None)
         text, said = (
             (line.args[0], place.around(line)) if line and line.args else place.reader.silence("keepalive_timeout")
         )
@@ -771,7 +874,7 @@ def forwards_x_accel_buffering(place: Place) -> Found:
             return YES, place.why(line)
     for line in place.added_headers:
         if line.args and line.args[0].lower() == "x-accel-buffering":
-            values = place.reader.variables.values(line.args[1] if len(line.args) > 1 else "", PLAIN, place.location)
+            values = place.values(line.args[1] if len(line.args) > 1 else "")
             if values is None or values - {""}:
                 return (EITHER if values is None or "" in values else YES), place.why(line)
     return NO, place.default(f"{place.module}_pass_header: X-Accel-Buffering is hidden")
@@ -787,7 +890,7 @@ def accept_encoding_forwarded(place: Place) -> Found:
             return YES, place.why(line)
         if any("http_accept_encoding" in place.reader.variables.reach(name) for name in names):
             return EITHER, place.why(line)
-        values = place.reader.variables.values(text, PLAIN, place.location)
+        values = place.values(text)
         return (EITHER if values is None else NO), place.why(line)
     if place.module not in {*BUFFERED_MODULES, "grpc"}:
         return NO, place.hard_wired
@@ -850,7 +953,7 @@ def session_affinity(place: Place) -> Found:
 
 def query_logged(place: Place) -> Found:
     """Whether a log in force has a format that holds the query."""
-    kept, decided_by = place.reader.logs.keeps(list(place.lines("access_log")), place.location)
+    kept, decided_by = place.logged
     return kept, place.why(decided_by) if decided_by else place.default("access_log logs/access.log combined")
 
 
@@ -894,7 +997,7 @@ def _limits(place: Place) -> Iterable[tuple[Between[float], Evidence]]:
         key, most = zone.args[0], float(line.args[1])
         if place.reader.upstreams.is_per_client(key):
             continue
-        values = place.reader.variables.values(key, _SERVER, place.location)
+        values = place.values(key, _SERVER)
         if values == frozenset({""}):
             # Requests with an empty key are not counted.
             continue
@@ -927,7 +1030,7 @@ def _cap(group: Group, workers: Workers) -> Between[float]:
     return Between(group.most, group.most * workers.processes.high)
 
 
-PROPERTIES: tuple[tuple[str, Callable[[Place], Found]], ...] = tuple(
+PROPERTIES: tuple[tuple[str, PropertyReader], ...] = tuple(
     (function.__name__, function)
     for function in (
         response_buffering, stalls_on, request_buffering, compression, caching, upstream_http_version, upgrade, upstream_connection_header,

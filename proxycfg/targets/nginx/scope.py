@@ -7,10 +7,13 @@ nginx merges from the outside in, module by module. A plain directive of an inne
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.syntax import Directive
+
+if TYPE_CHECKING:
+    from proxycfg.targets.nginx.shapes import Shape
 
 HANDLERS = (
     "proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass", "tunnel_pass",
@@ -23,6 +26,8 @@ STAY = frozenset(
 )  # fmt: skip
 """Directives of one level that the levels below do not have."""
 
+_HANDLERS = frozenset(HANDLERS)
+
 
 class Found(NamedTuple):
     """A directive in force: itself, and how many levels above it was written (0: here)."""
@@ -34,10 +39,10 @@ class Found(NamedTuple):
 class Level:
     """One block and what is written directly in it; ``above`` is the block around it.
 
-    ``own`` maps a name to the directives of that name in this block, in the order of the file, includes in place.
+    ``shape`` is what it has in common with others (:mod:`~proxycfg.targets.nginx.shapes`), once somebody has asked.
     """
 
-    __slots__ = ("_in_force", "above", "children", "directive", "kind", "own")
+    __slots__ = ("_in_force", "_own", "above", "children", "directive", "kind", "shape")
 
     def __init__(self, kind: str, directive: Directive | None, children: list[Directive], above: Level | None) -> None:
         """``kind`` is ``main``, ``http``, ``server``, ``location``, ``if`` or ``limit_except``."""
@@ -45,10 +50,22 @@ class Level:
         self.directive = directive
         self.above = above
         self.children = children
-        self.own: dict[str, list[Directive]] = {}
-        for child in children:
-            self.own.setdefault(child.name, []).append(child)
+        self.shape: Shape | None = None
+        self._own: dict[str, list[Directive]] | None = None
         self._in_force: dict[str, list[Directive]] | None = None
+
+    @property
+    def own(self) -> dict[str, list[Directive]]:
+        """Name → the directives of that name in this block, in the order of the file, includes in place."""
+        if self._own is None:
+            own: dict[str, list[Directive]] = {}
+            for child in self.children:
+                if child.name in own:
+                    own[child.name].append(child)
+                else:
+                    own[child.name] = [child]
+            self._own = own
+        return self._own
 
     @property
     def in_force(self) -> dict[str, list[Directive]]:
@@ -83,17 +100,19 @@ class Level:
                 return found, up
         return [], 0
 
-    def handler(self) -> Found | None:
-        """The directive that hands requests to an origin, written here; in ``if`` and ``limit_except`` also the location's.
+    def last_handler(self) -> Directive | None:
+        """The directive written here that hands requests to an origin; of several the last counts, as each sets the same pointer in nginx."""
+        for child in reversed(self.children):
+            if child.name in _HANDLERS:
+                return child
+        return None
 
-        Of several on one level the last one counts, as each sets the same pointer in nginx.
-        """
+    def handler(self) -> Found | None:
+        """The directive that hands requests to an origin, written here; in ``if`` and ``limit_except`` also the location's."""
         for up, level in enumerate(self.levels()):
-            found = [name for name in HANDLERS if name in level.own]
-            if len(found) == 1:
-                return Found(level.own[found[0]][0], up)
-            if found:
-                return Found(next(child for child in reversed(level.children) if child.name in found), up)
+            found = level.last_handler()
+            if found is not None:
+                return Found(found, up)
             if level.kind not in {"if", "limit_except"}:
                 break
         return None

@@ -128,6 +128,8 @@ class Variables:
         self._sets: dict[int, dict[str, _Settings]] = {}
         self._set_names: frozenset[str] | None = None
         self._steps = 0
+        self.asked_of_place = False
+        """Set where an answer hangs on the very location, rather than on what is in force there."""
 
     def map(self, name: str) -> Map | None:
         """The map that makes a variable, if one does."""
@@ -204,6 +206,7 @@ class Variables:
             return frozenset({text})
         self._steps = MAX_STEPS
         if place is not None and any(not self.set_names.isdisjoint(self.reach(name)) for name in names):
+            self.asked_of_place = True
             return self._fold(text, world, place, 0)
         if world not in _WORLDS:
             return self._fold(text, world, place, 0)
