@@ -18,7 +18,9 @@ from proxycfg.targets.cloudflare.lacks import lacks
 from proxycfg.unheeded import unheeded
 
 _CHECKSUM = re.compile(r"^# checksum: ([0-9a-f]{64})$", re.MULTILINE)
-_HEADING_BYTES = 2048
+HEADING_BYTES = 2048
+"""A heading is no longer than that."""
+_MADE = "# Made by proxycfg "
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,12 @@ def default_targets(spec: Spec) -> tuple[str, ...]:
 
 
 @held_off()
-def generate(spec: Spec, targets: Sequence[str]) -> Generated:
+def generate(spec: Spec, targets: Sequence[str], spec_path: str = "") -> Generated:
     """Write the spec for each of the targets.
 
-    The same spec, targets and tool version give the same bytes.
+    The same spec, place of the spec, targets and tool version give the same bytes.
 
+    :param spec_path: where the spec lies as seen from the output folder, for the heading of each file; by default beside that folder.
     :raises KeyError: if a target is not in the table.
     """
     files: dict[str, str] = {}
@@ -53,7 +56,7 @@ def generate(spec: Spec, targets: Sequence[str]) -> Generated:
         written = target(name)
         output = written.write(spec)
         for index, (path, text) in enumerate(output.files.items()):
-            whole = stamp(text, spec, name, f"{written.title} {written.version(spec)}")
+            whole = stamp(text, spec, name, f"{written.title} {written.version(spec)}", spec_path)
             files[f"{name}/{path}"] = whole
             if index == 0:
                 main[name] = f"{name}/{path}"
@@ -79,24 +82,35 @@ def _about_the_chain(spec: Spec) -> list[Finding]:
     ]
 
 
-def stamp(text: str, spec: Spec, name: str, engine: str) -> str:
-    """The text below a heading that says what made it, from what, how to make it again, and what it was when made."""
-    source = "".join(c if c.isprintable() else "?" for c in spec.source)
-    argument = "-" if source == "<stdin>" else shlex.quote(source)
+def stamp(text: str, spec: Spec, name: str, engine: str, spec_path: str = "") -> str:
+    """The text below a heading that says what made it, from what, how to make it again, and what it was when made.
+
+    The command is for the output folder itself, so that it can be pasted, and hangs on where the spec lies and on nothing else:
+    not on the name of the output folder, nor on where people stood when they made it.
+    """
+    seen = spec_path or (spec.source if spec.source == "<stdin>" else f"../{spec.source}")
+    source = "".join(c if c.isprintable() else "?" for c in seen)
+    argument = "-" if source == "<stdin>" else shlex.quote(f"./{source}" if source.startswith("-") else source)
     heading = (
-        f"# Made by proxycfg {__version__} from {source} for {engine}. Change the spec, not this file, then run:\n"
-        f"#   proxycfg generate {argument} --target {name}\n"
+        f"{_MADE}{__version__} from {source} for {engine}. Change the spec, not this file, then run, in the folder above {name}/:\n"
+        f"#   proxycfg generate {argument} --target {name} --out .\n"
         f"# spec: sha256 {spec.digest}\n"
     )
     body = heading + "\n" + text
-    return body.replace("\n\n", f"\n# checksum: {_digest(body)}\n\n", 1)
+    return body.replace("\n\n", f"\n# checksum: {sha256(body)}\n\n", 1)
+
+
+def made_here(text: str) -> bool:
+    """Whether a file was generated, whatever happened to it since."""
+    return text.startswith(_MADE) and _CHECKSUM.search(text[:HEADING_BYTES]) is not None
 
 
 def edited_by_hand(text: str) -> bool:
     """Whether a file that exists differs from what was generated there: it has no checksum, or one that does not fit."""
-    found = _CHECKSUM.search(text[:_HEADING_BYTES])
-    return found is None or found[1] != _digest(text[: found.start()] + text[found.end() + 1 :])
+    found = _CHECKSUM.search(text[:HEADING_BYTES])
+    return found is None or found[1] != sha256(text[: found.start()] + text[found.end() + 1 :])
 
 
-def _digest(text: str) -> str:
+def sha256(text: str) -> str:
+    """The checksum of a file with this text, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,12 +8,12 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from proxycfg.errors import BadUsage
-from proxycfg.generate import edited_by_hand
+from proxycfg.generate import HEADING_BYTES, edited_by_hand, made_here
 
 
 def read_existing(out: Path, files: Iterable[str]) -> dict[str, str | None]:
@@ -45,15 +45,44 @@ def hand_edited(existing: Mapping[str, str | None]) -> list[str]:
     return [name for name, text in existing.items() if text is not None and edited_by_hand(text)]
 
 
-def diff(existing: Mapping[str, str | None], files: Mapping[str, str]) -> str:
-    """A unified diff from what is there to what would be written, as ``patch -p1`` takes it; empty when nothing would change."""
+def stale(out: Path, targets: Iterable[str], files: Collection[str]) -> dict[str, str]:
+    """Files of these targets below ``out`` that a former run made and none of ``files`` replaces, with their text.
+
+    Another layout of the spec, or a target that it names no more, leaves them behind; a proxy that includes the folder still runs them.
+    """
+    found: dict[str, str] = {}
+    for target in targets:
+        for folder, _, names in os.walk(out / target):
+            for path in (Path(folder) / name for name in sorted(names)):
+                name = path.relative_to(out).as_posix()
+                if name not in files and (text := _made(path)) is not None:
+                    found[name] = text
+    return found
+
+
+def _made(path: Path) -> str | None:
+    """The text of a file that we made; None of any other, of which no more than its beginning is read."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
+        with path.open("rb") as stream:
+            beginning = stream.read(HEADING_BYTES)
+            return (beginning + stream.read()).decode() if made_here(beginning.decode(errors="replace")) else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def diff(existing: Mapping[str, str | None], files: Mapping[str, str | None]) -> str:
+    """A unified diff from what is there to what would be (None: nothing), as ``patch -p1`` takes it; empty when nothing would change."""
     pieces: list[str] = []
     for name, new in files.items():
         old = existing[name]
         if old == new:
             continue
-        before = "/dev/null" if old is None else f"a/{name}"
-        lines = difflib.unified_diff(_lines(old or ""), _lines(new), before, f"b/{name}")
+        before, after = (
+            f"{side}/{name}" if text is not None else "/dev/null" for side, text in (("a", old), ("b", new))
+        )
+        lines = difflib.unified_diff(_lines(old or ""), _lines(new or ""), before, after)
         pieces += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
     return "".join(pieces)
 

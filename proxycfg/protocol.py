@@ -16,6 +16,24 @@ HOUR = 3600.0
 MIB = 2**20
 
 
+ALSO_CALLED = {
+    "ws": "websocket", "wss": "websocket", "websockets": "websocket", "web-socket": "websocket", "socket.io": "websocket",
+    "server-sent-events": "sse", "server-sent-event": "sse", "eventsource": "sse", "event-source": "sse", "event-stream": "sse",
+    "text/event-stream": "sse",
+    "jsonl": "ndjson", "json-lines": "ndjson", "jsonlines": "ndjson", "chunked": "ndjson", "stream": "ndjson",
+    "streaming": "ndjson", "application/x-ndjson": "ndjson",
+    "grpcs": "grpc", "h2c": "grpc", "grpcweb": "grpc-web", "connectrpc": "connect", "connect-rpc": "connect",
+    "longpoll": "long-poll", "longpolling": "long-poll", "long-polling": "long-poll", "comet": "long-poll",
+    "polling": "poll", "https": "http", "rest": "http", "http1": "http", "http2": "http", "h2": "http",
+}  # fmt: skip
+"""What people write who mean one of the protocols, in lower case → its name."""
+
+
+def meant(word: str) -> str | None:
+    """The protocol that a word stands for, which is not the name of one."""
+    return ALSO_CALLED.get(word.strip().lower().replace("_", "-").replace(" ", "-"))
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
     """The values of one property that a protocol can live with, and what happens outside them."""

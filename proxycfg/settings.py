@@ -129,6 +129,8 @@ class Settings:
                 f'write "{value}", in quotes' if kind is str and isinstance(value, (int, float)) else f"write {wanted}"
             )
             problems.append(self._wrong(path, f"`{option.name}` must be {wanted}", remedy))
+        elif any("\0" in one for one in values if isinstance(one, str)):
+            problems.append(self._wrong(path, f"`{option.name}` holds a null byte", "remove it"))
         elif option.path:
             values = [self._placed(one) for one in values]
         return values if option.kind == "texts" else values[0]

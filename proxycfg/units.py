@@ -25,6 +25,11 @@ def short(text: str, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
+def counted(number: int, what: str) -> str:
+    """``1 route``, ``2 routes``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def parse_duration(text: str) -> float:
     """Seconds from ``90s``, ``5m``, ``1h30m``, ``500ms`` or ``1d``.
 

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from proxycfg.errors import MAX_PROBLEMS, Problem, suggest
+from proxycfg.protocol import meant
 from proxycfg.specmodel import RouteDefaults, RouteEntry, SpecFile
 from proxycfg.specmodel import Upstream as UpstreamModel
 from proxycfg.units import short
@@ -101,7 +102,9 @@ def _worded(document: Document, path: Path, item: ErrorDetails) -> Problem:
             message, instead = f"`{field}` is missing {f'in {subject}' if path else 'here'}", f"add `{field}: …`"
         case "literal_error":
             known = [text or number for text, number in re.findall(r"'([^']*)'|([0-9]+)", context["expected"])]
-            message, instead = _not_known(path, value), suggest(str(value), known)
+            other = meant(str(value)) if path[-1] == "protocol" else None
+            message = _not_known(path, value)
+            instead = f"did you mean `{other}`?" if other else suggest(str(value), known)
         case "greater_than_equal":
             bound = context["ge"]
             message, instead = f"{subject} must be at least {bound}, not {shown}", f"write {bound} or more"

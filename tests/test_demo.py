@@ -20,6 +20,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 from rich.console import Console
+from rich.text import Text
 
 from proxycfg.demo import Options, Wanted, containers, programs, run
 from proxycfg.demo.certificate import make
@@ -27,11 +28,11 @@ from proxycfg.demo.engines import Engine, candidates
 from proxycfg.demo.example import Example, Ports, chat_route, find_line, write
 from proxycfg.demo.judge import Outcome, Verdict, judge, verdict_of
 from proxycfg.demo.picture import picture
-from proxycfg.demo.plain import PlainView
+from proxycfg.demo.plain import PlainView, QuietView
 from proxycfg.demo.result import Lane, Result, Scene, as_json, explained, summary
 from proxycfg.demo.story import ENVOY, NGINX, PATH, STORIES, Story
 from proxycfg.demo.timeline import Ending, Timeline, Token
-from proxycfg.demo.view import LiveView, frame
+from proxycfg.demo.view import LiveView, frame, terminal
 from proxycfg.errors import BadUsage, CannotRun
 from proxycfg.origin import parse
 from proxycfg.starter import starter
@@ -342,6 +343,37 @@ def test_the_certificate_satisfies_a_strict_client(tmp_path: Path) -> None:
 
 
 # ---- what is shown ----
+
+
+def test_a_quiet_run_tells_the_end_alone(tmp_path: Path) -> None:
+    """The table and what it means, as the other has them."""
+    lanes = recorded("envoy-1.40")
+    result = result_of(ENVOY, lanes, tmp_path)
+    quiet, plain = io.StringIO(), io.StringIO()
+    for view in (QuietView(quiet), PlainView(plain)):
+        view.note("on the way")
+        view.begin(result.scene)
+        view.update(lanes)
+        view.finish(result)
+
+    assert quiet.getvalue().lstrip("\n").startswith("             first token")
+    assert plain.getvalue().endswith(quiet.getvalue())
+
+
+@pytest.mark.parametrize(("color", "painted"), [(True, True), (None, True), (False, False)])
+def test_colours_of_the_live_view_can_be_left_out(
+    monkeypatch: pytest.MonkeyPatch, color: bool | None, painted: bool
+) -> None:
+    """By option; what rich makes of the environment holds without it."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = io.StringIO()
+    console = terminal(color=color)
+    console.file = out
+    console.print(Text("streams", style="green"))
+
+    assert painted is ("\x1b[32m" in out.getvalue())
 
 
 def test_plain_text_of_a_run(tmp_path: Path) -> None:

@@ -95,10 +95,10 @@ def test_a_file_says_what_made_it_from_what_and_how_to_make_it_again() -> None:
     lines = _stamped("conf/routes.yaml").splitlines()
 
     assert (
-        f"# Made by proxycfg {__version__} from routes.yaml for nginx 1.30. Change the spec, not this file, then run:"
-        == lines[0]
+        f"# Made by proxycfg {__version__} from ../routes.yaml for nginx 1.30. "
+        "Change the spec, not this file, then run, in the folder above nginx/:" == lines[0]
     )
-    assert "#   proxycfg generate routes.yaml --target nginx" == lines[1]
+    assert "#   proxycfg generate ../routes.yaml --target nginx --out ." == lines[1]
     assert f"# spec: sha256 {hashlib.sha256(TEXT.encode()).hexdigest()}" == lines[2]
     assert lines[3].startswith("# checksum: ")
     assert ["", "body", "", "more"] == lines[4:]
@@ -107,16 +107,16 @@ def test_a_file_says_what_made_it_from_what_and_how_to_make_it_again() -> None:
 @pytest.mark.parametrize(
     ("source", "argument"),
     [
-        ("routes.yaml", "routes.yaml"), ("/a/b/my routes.yaml", "'my routes.yaml'"), ("<stdin>", "-"),
-        ("a;rm -rf x.yaml", "'a;rm -rf x.yaml'"), ("a\nb.yaml", "'a?b.yaml'"),
-        ("a\x1b[31m.yaml", "'a?[31m.yaml'"), ("$(x)", "'$(x)'"),
+        ("routes.yaml", "../routes.yaml"), ("/a/b/my routes.yaml", "'../my routes.yaml'"), ("<stdin>", "-"),
+        ("a;rm -rf x.yaml", "'../a;rm -rf x.yaml'"), ("a\nb.yaml", "'../a?b.yaml'"),
+        ("a\x1b[31m.yaml", "'../a?[31m.yaml'"), ("$(x)", "'../$(x)'"),
     ],
 )  # fmt: skip
 def test_the_command_in_the_heading_can_be_pasted(source: str, argument: str) -> None:
     """Whatever the spec's name, which is one line of a comment and no more."""
     text = _stamped(source)
 
-    assert f"#   proxycfg generate {argument} --target nginx" == text.splitlines()[1]
+    assert f"#   proxycfg generate {argument} --target nginx --out ." == text.splitlines()[1]
     assert all(line.startswith("#") for line in text.split("\n\n")[0].split("\n"))
 
 

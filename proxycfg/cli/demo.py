@@ -33,4 +33,13 @@ def command(
 
     shared: Shared = ctx.obj
     wanted = Wanted.read(engine, runner, image)
-    return run(Options(wanted=wanted, plain=plain, as_json=as_json or shared.format == "json", save_svg=save_svg))
+    return run(
+        Options(
+            wanted=wanted,
+            plain=plain,
+            as_json=as_json or shared.format == "json",
+            quiet=shared.quiet,
+            color=shared.color,
+            save_svg=save_svg,
+        )
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -22,21 +23,41 @@ def command(
         str, typer.Option("--output", "-o", metavar="FILE", help="File to write; - for standard output.")
     ] = "routes.yaml",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+    from_config: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="CONFIG",
+            help="Make the spec of an existing config. Not built yet: says what to do instead.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> int:
     """Write the starter."""
     from proxycfg import outdir  # noqa: PLC0415
     from proxycfg.starter import starter  # noqa: PLC0415
 
     shared: Shared = ctx.obj
+    if from_config:
+        raise BadUsage(
+            f"--from {from_config}: proxycfg cannot make a spec of a config yet; nothing was written.\n"
+            f"Run `proxycfg explain {shlex.quote(from_config)}` to see its routes (nginx alone, so far), then `proxycfg init` for a "
+            "commented routes.yaml, and write those routes into it."
+        )
     if output == "-":
+        if shared.format == "json":
+            raise BadUsage("--format json reports what was written: leave it out with --output -")
         sys.stdout.write(starter())
         return Exit.OK
     path = Path(output)
     if path.exists() and not force:
         raise BadUsage(f"{path}: exists already; nothing was written. Use --force to replace it, or --output OTHER.")
+    existing = outdir.read_existing(path.parent, [path.name]) if shared.format == "json" else {}
     outdir.write(path.parent, {path.name: starter()})
     if shared.format == "json":
-        shared.print_json({"files": [{"path": str(path), "changed": True}]})
+        from proxycfg.reports.json_v1 import file_to_json  # noqa: PLC0415
+
+        shared.print_json({"files": [file_to_json(str(path), existing[path.name], starter())]})
     elif not shared.quiet:
         sys.stdout.write(f"{path}\n")
     return Exit.OK

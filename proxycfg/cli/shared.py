@@ -15,6 +15,7 @@ import click
 from click.core import ParameterSource
 
 from proxycfg import __version__
+from proxycfg.cli import paint
 from proxycfg.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Shared:
     def say(self, text: str) -> None:
         """What must be known, whatever the options."""
         with contextlib.suppress(BrokenPipeError):
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{paint.message(text) if self.colors(sys.stderr) else text}\n")
 
     def note(self, text: str) -> None:
         """What is worth knowing; ``-q`` silences it."""
@@ -60,6 +61,8 @@ class Shared:
         """Whether to colour what goes to this stream: as the option says, else the environment, else if it is a terminal."""
         if self.color is not None:
             return self.color
+        if stream is sys.stdout and self.output != "-":
+            return False
         # https://no-color.org, https://force-color.org and https://bixense.com/clicolors
         if os.environ.get("NO_COLOR"):
             return False
@@ -72,6 +75,10 @@ class Shared:
         whole = {"version": 1, "tool": {"name": "proxycfg", "version": __version__}, **body}
         sys.stdout.write(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
 
+    def print_difference(self, text: str) -> None:
+        """A unified diff as the result."""
+        sys.stdout.write(paint.difference(text) if self.colors(sys.stdout) else text)
+
     def write(self, result: str) -> None:
         """The result into the file of ``--output``."""
         from proxycfg import outdir  # noqa: PLC0415
@@ -80,13 +87,14 @@ class Shared:
         outdir.write(path.parent, {path.name: result})
 
 
-def one_of(option: str, value: str, known: Sequence[str]) -> None:
-    """Refuse a word that is not among those known.
+def one_of(option: str, value: str, known: Sequence[str], meant: str | None = None) -> None:
+    """Refuse a word that is not among those known; ``meant`` is the one that it stands for elsewhere, if any.
 
     :raises BadUsage: naming those that are.
     """
     if value not in known:
-        raise BadUsage(f"{option} {value}: not known; write one of {', '.join(known)}")
+        near = f"did you mean {meant}? " if meant else ""
+        raise BadUsage(f"{option} {value}: not known; {near}write one of {', '.join(known)}")
 
 
 def shared_options(

@@ -20,6 +20,8 @@ class Options:
 
     :param plain: lines of text instead of the live view, which needs a terminal anyway.
     :param as_json: print the measurement as JSON, and nothing else.
+    :param quiet: no word on the way: the figures and what they mean.
+    :param color: colours in the live view; None where the environment decides.
     :param save_svg: write a picture of the final view there.
     :param seconds: let the answer last so long; None for as long as its story needs.
     """
@@ -27,6 +29,8 @@ class Options:
     wanted: Wanted = field(default_factory=Wanted)
     plain: bool = False
     as_json: bool = False
+    quiet: bool = False
+    color: bool | None = None
     save_svg: Path | None = None
     seconds: float | None = None
 

@@ -76,3 +76,16 @@ class PlainView:
         encoding = self._out.encoding or "utf-8"
         self._out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         self._out.flush()
+
+
+class QuietView(PlainView):
+    """The end alone."""
+
+    def note(self, text: str) -> None:
+        """Not said."""
+
+    def begin(self, scene: Scene) -> None:
+        """Not said."""
+
+    def update(self, lanes: Mapping[Lane, Timeline]) -> None:
+        """Not said."""

@@ -213,19 +213,21 @@ def _need_packages(*more: str) -> None:
 
 def _view(options: Options) -> View:
     """The live view where there is a terminal for it."""
-    from proxycfg.demo.plain import PlainView  # noqa: PLC0415
+    from proxycfg.demo.plain import PlainView, QuietView  # noqa: PLC0415
 
     if options.as_json:
         return _Silent()
+    if options.quiet:
+        return QuietView(sys.stdout)
     if options.plain or not sys.stdout.isatty():
         return PlainView(sys.stdout)
     try:
-        from proxycfg.demo.view import LiveView, fits  # noqa: PLC0415
+        from proxycfg.demo.view import LiveView, fits, terminal  # noqa: PLC0415
     except ModuleNotFoundError:
         plain = PlainView(sys.stdout)
         plain.note(f"Without a live view, since the package rich is not here; {INSTALL}")
         return plain
-    return LiveView() if fits() else PlainView(sys.stdout)
+    return LiveView(terminal(color=options.color)) if fits() else PlainView(sys.stdout)
 
 
 class _Silent:

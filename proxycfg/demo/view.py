@@ -37,12 +37,17 @@ def fits(console: Console | None = None) -> bool:
     )  # fmt: skip
 
 
+def terminal(*, color: bool | None = None) -> Console:
+    """Standard output, in colours or not; None leaves it to rich, which knows NO_COLOR."""
+    return Console(highlight=False, no_color=None if color is None else not color)
+
+
 class LiveView:
     """Draws a frame whenever it is asked, and leaves the last one standing."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Draw nothing yet."""
-        self._console = console or Console(highlight=False)
+        self._console = console or terminal()
         self._live: Live | None = None
         self._scene: Scene | None = None
         self._began = 0.0

@@ -1,8 +1,9 @@
-"""Findings as the JSON of contract section 3, version 1."""
+"""Findings, and files that are written, as the JSON of contract section 3, version 1."""
 
 from __future__ import annotations
 
 from proxycfg.finding import Finding, Fix
+from proxycfg.generate import sha256
 
 
 def finding_to_json(finding: Finding) -> dict[str, object]:
@@ -29,3 +30,19 @@ def _fix_to_json(fix: Fix | None) -> dict[str, object] | None:
         return None
     edits = [{"location": edit.span.to_json(), "text": edit.text} for edit in fix.edits]
     return {"title": fix.title, "safe": fix.safe, "edits": edits}
+
+
+def file_to_json(path: str, before: str | None, after: str | None) -> dict[str, object]:
+    """A file with what becomes of it: its text before and after, each None where there is none.
+
+    A file that only was there is ``stale``; size (bytes) and checksum are then its own.
+    """
+    status = (
+        "stale" if after is None
+        else "created" if before is None
+        else "unchanged" if before == after
+        else "changed"
+    )  # fmt: skip
+    text = (before or "") if after is None else after
+    size = len(text.encode())
+    return {"path": path, "status": status, "changed": status != "unchanged", "bytes": size, "sha256": sha256(text)}

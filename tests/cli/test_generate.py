@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,29 +96,122 @@ def test_findings_decide_the_exit_code(cli: Cli, level: str, option: list[str], 
 
 
 def test_findings_are_said_on_standard_error(cli: Cli) -> None:
-    """With place and reason; --quiet leaves the errors."""
+    """With place and reason, and that the files were written; --quiet leaves the errors."""
     spec("routes: [{path: /a, upstream: api, headers: {request: {X-Error: a, X-Info: b}}}]\n")
     error = "routes.yaml:2:45: error[error-rule] nginx: error at /a\n  = it was asked for\n"
     info = "routes.yaml:2:45: info[info-rule] nginx: info at /a\n  = it was asked for\n"
+    anyway = "1 error: the files were written all the same, and do not keep what the spec asks for there"
 
-    assert error + info == cli("generate", "routes.yaml", "-t", "nginx")[2]
+    assert f"{error}{info}{anyway}; exit status 1.\n" == cli("generate", "routes.yaml", "-t", "nginx")[2]
+    assert f"{error}{info}{anyway}.\n" == cli("generate", "routes.yaml", "-t", "nginx", "--fail-on", "never")[2]
     assert (Exit.FOUND, "", error) == cli("generate", "routes.yaml", "-t", "nginx", "-q")
     assert error + info == cli("generate", "routes.yaml", "-t", "nginx", "-o", "-")[2]
+    assert error + info == cli("generate", "routes.yaml", "-t", "nginx", "--diff")[2]
+
+
+def _sums(name: str) -> dict[str, object]:
+    data = Path(name).read_bytes()
+    return {"path": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def test_the_report_can_be_json(cli: Cli) -> None:
-    """All of it on standard output, as the contract spells it."""
+    """All of it on standard output, as the contract spells it: findings, and each file with what became of it."""
     spec("routes: [{path: /a, upstream: api, headers: {request: {X-Warning: a}}}]\n")
     code, out, err = cli("generate", "routes.yaml", "-t", "nginx", "--format", "json")
     report = json.loads(out)
 
-    assert (Exit.OK, "", 1) == (code, err, report["version"])
+    assert (Exit.OK, "", 1, True) == (code, err, report["version"], report["written"])
     assert {"name": "proxycfg", "version": __version__} == report["tool"]
-    assert [{"path": name, "changed": True} for name in reversed(FILES)] == report["files"]
+    assert [{**_sums(name), "status": "created", "changed": True} for name in reversed(FILES)] == report["files"]
     assert ["warning-rule"] == [finding["rule"] for finding in report["findings"]]
     assert {"file": "routes.yaml", "start": {"line": 2, "column": 45}, "end": {"line": 2, "column": 70}} == report[
         "findings"
     ][0]["location"]
+
+
+def test_json_says_what_became_of_each_file(cli: Cli) -> None:
+    """Changed, unchanged, or left over from a target that the spec names no more."""
+    cli("generate", "routes.yaml")
+    spec("targets: {nginx: {}}\nroutes: [{path: /other, upstream: api}]\n")
+    cli("generate", "routes.yaml")
+    Path("generated/nginx/nginx.conf").write_text("mine\n")
+    report = json.loads(cli("generate", "routes.yaml", "--format", "json", "--force")[1])
+
+    assert {
+        "generated/nginx/nginx.conf": "changed", "generated/nginx/more/streams.conf": "unchanged",
+        "generated/envoy/envoy.conf": "stale", "generated/envoy/more/streams.conf": "stale",
+    } == {file["path"]: file["status"] for file in report["files"]}  # fmt: skip
+
+
+def test_a_difference_can_be_json(cli: Cli) -> None:
+    """Each file with its own; nothing is written, and the exit code is that of the text."""
+    code, out, err = cli("generate", "routes.yaml", "-t", "nginx", "--diff", "--format", "json")
+    report = json.loads(out)
+    text = cli("generate", "routes.yaml", "-t", "nginx", "--diff")[1]
+
+    assert (Exit.FOUND, "", False, []) == (code, err, report["written"], files())
+    assert text == "".join(file["diff"] for file in report["files"])
+    cli("generate", "routes.yaml", "-t", "nginx")
+    assert Exit.OK == cli("generate", "routes.yaml", "-t", "nginx", "--diff", "--format", "json")[0]
+
+
+def test_verbose_tells_what_was_done_and_why(cli: Cli) -> None:
+    """On standard error: the spec, a line for each route with what decided its timer, each file with size and checksum, the time."""
+    spec(
+        "routes:\n- {path: /a, protocol: sse, upstream: api, heartbeat: 30s}\n- {path: /b, upstream: api}\n"
+        "- {path: /c, upstream: api, idle_timeout: 7s, max_duration: 1h}\n"
+    )
+    code, out, err = cli("generate", "routes.yaml", "-t", "nginx", "-v")
+    lines = err.splitlines()
+
+    assert (Exit.OK, "generated/nginx/nginx.conf\ngenerated/nginx/more/streams.conf\n") == (code, out)
+    assert "read routes.yaml: 3 routes to 1 upstream" == lines[0]
+    assert ["heartbeat", "default of http", "idle_timeout"] == [
+        re.findall(r"\((.*?)\)", line)[1] for line in lines if line.startswith("nginx /")
+    ]
+    sums = _sums("generated/nginx/nginx.conf")
+    assert f"generated/nginx/nginx.conf: {sums['bytes']} bytes, sha256 {sums['sha256']}" in lines
+    assert re.fullmatch(r"done in \d+\.\d\d s", lines[-1])
+    assert "" == cli("generate", "routes.yaml", "-t", "nginx", "-v", "-q")[2]
+
+
+# ---- the heading ----
+
+
+@pytest.mark.parametrize(
+    ("place", "out"),
+    [
+        ("routes.yaml", "generated"), ("conf/routes.yaml", "generated"), ("conf/my routes.yaml", "a/b/c"),
+        ("-x.yaml", "."), ("deploy/routes.yaml", "deploy"), ("conf/routes.yaml", "linked"),
+    ],
+)  # fmt: skip
+def test_the_command_in_the_heading_makes_the_same_again(cli: Cli, tmp_path: Path, place: str, out: str) -> None:
+    """Run where it says: wherever the spec lies, and whatever the output folder is called."""
+    Path(place).parent.mkdir(exist_ok=True)
+    Path(place).write_text(UPSTREAMS + ROUTES)
+    Path("elsewhere/deep").mkdir(parents=True)
+    Path("linked").symlink_to("elsewhere/deep")
+    cli("generate", "-t", "nginx", "--out", out, "--", place)
+    made = Path(out) / "nginx/nginx.conf"
+    before = made.read_text()
+    command = shlex.split(before.splitlines()[1].removeprefix("#"))
+    made.unlink()
+    with contextlib.chdir(Path(out).resolve()):
+        code = cli(*command[1:])[0]
+
+    assert ("proxycfg", Exit.OK, before) == (command[0], code, made.read_text())
+
+
+def test_the_bytes_hang_on_where_the_spec_lies_and_on_nothing_else(cli: Cli, tmp_path: Path) -> None:
+    """Not on the name of the output folder, nor on where people stand, nor on how they write a path."""
+    cli("generate", "routes.yaml", "-t", "nginx")
+    cli("generate", str(tmp_path / "routes.yaml"), "-t", "nginx", "--out", str(tmp_path / "b"))
+    Path("c").mkdir()
+    with contextlib.chdir("c"):
+        cli("generate", ".././routes.yaml", "-t", "nginx", "--out", ".")
+    printed = cli("generate", "routes.yaml", "-t", "nginx", "--out", "-")[1]
+
+    assert {printed} == {Path(f"{out}/nginx/nginx.conf").read_text() for out in ("generated", "b", "c")}
 
 
 # ---- drift ----
@@ -157,6 +254,44 @@ def test_an_edit_by_hand_is_drift(cli: Cli) -> None:
     code, out, _ = cli("generate", "routes.yaml", "-t", "nginx", "--diff")
 
     assert (Exit.FOUND, "-mine\n") == (code, out[-6:])
+
+
+@pytest.mark.parametrize("option", [[], ["-t", "nginx"]])
+def test_what_a_former_run_left_behind_is_drift(cli: Cli, option: list[str]) -> None:
+    """A file that we made and that today's spec does not: shown as one to delete, as `patch` would; told where files are written."""
+    cli("generate", "routes.yaml", "-t", "nginx")
+    old = Path(FILES[1]).rename("generated/nginx/site.conf").read_text()
+    Path("generated/nginx/mine.conf").write_text("server {}\n")
+    said = "generated/nginx/site.conf: left over from another layout or target, and not written any more; delete it\n"
+    assert (Exit.OK, said) == cli("generate", "routes.yaml", *option)[::2]
+    code, out, err = cli("generate", "routes.yaml", "--diff", *option)
+
+    assert (Exit.FOUND, "") == (code, err)
+    assert out.startswith(f"--- a/nginx/site.conf\n+++ /dev/null\n@@ -1,{old.count(chr(10))} +0,0 @@\n")
+    assert "mine.conf" not in out
+    Path("generated/nginx/site.conf").unlink()
+    assert (Exit.OK, "", "") == cli("generate", "routes.yaml", "--diff", *option)
+
+
+def test_another_target_is_left_over_only_where_none_was_chosen(cli: Cli) -> None:
+    """Who makes each target by itself has not left the others behind."""
+    cli("generate", "routes.yaml", "-t", "envoy")
+    spec("targets: {nginx: {}}\n" + ROUTES)
+    cli("generate", "routes.yaml", "-t", "nginx")
+
+    assert (Exit.OK, "", "") == cli("generate", "routes.yaml", "-t", "nginx", "--diff")
+    assert "+++ /dev/null" in cli("generate", "routes.yaml", "--diff")[1]
+
+
+def test_a_link_is_not_followed_for_what_is_left_over(cli: Cli) -> None:
+    """What it leads to is somebody else's."""
+    cli("generate", "routes.yaml", "-t", "nginx")
+    Path("elsewhere").mkdir()
+    Path("elsewhere/site.conf").write_text(Path(FILES[1]).read_text())
+    Path("generated/nginx/linked").symlink_to("../../elsewhere")
+    Path("generated/nginx/site.conf").symlink_to("../../elsewhere/site.conf")
+
+    assert (Exit.OK, "", "") == cli("generate", "routes.yaml", "-t", "nginx", "--diff")
 
 
 # ---- edits by hand ----

@@ -94,7 +94,6 @@ def test_bad_usage_is_said_on_standard_error(cli: Cli, arguments: list[str], sai
         (["--fail-on", "hint"], "--fail-on hint: not known; write one of error, warning, info, never"),
         (["--out", "-"], "--out - prints the main file of one target: add --target nginx"),
         (["--out", "-", "--target", "nginx", "--diff"], "without --diff"),
-        (["--format", "json", "--diff"], "--format json reports what was written"),
         (["--format", "json", "--out", "-", "-t", "nginx"], "--format json reports what was written"),
     ],
 )  # fmt: skip

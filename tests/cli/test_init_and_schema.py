@@ -47,6 +47,29 @@ def test_init_does_not_replace_a_folder(cli: Cli) -> None:
     assert "a: is a folder, where a file should be written" in cli("init", "--force", "-o", "a")[2]
 
 
+def test_init_from_a_config_says_what_to_do_instead(cli: Cli) -> None:
+    """It is not built, and nobody should take the starter for their own routes."""
+    Path("routes.yaml").unlink()
+    code, out, err = cli("init", "--from", "my nginx.conf")
+
+    assert (Exit.USAGE, "", False) == (code, out, Path("routes.yaml").exists())
+    assert "--from my nginx.conf: proxycfg cannot make a spec of a config yet; nothing was written." in err
+    assert "`proxycfg explain 'my nginx.conf'`" in err
+
+
+def test_init_reports_json(cli: Cli) -> None:
+    """The file that it wrote; there is none where the spec itself is printed."""
+    report = json.loads(cli("init", "-o", "a.yaml", "--format", "json")[1])
+
+    assert {"path": "a.yaml", "status": "created", "changed": True} == {
+        key: report["files"][0][key] for key in ("path", "status", "changed")
+    }
+    Path("a.yaml").write_text("x")
+    again = json.loads(cli("init", "-o", "a.yaml", "--format", "json", "--force")[1])
+    assert "changed" == again["files"][0]["status"]
+    assert Exit.USAGE == cli("init", "-o", "-", "--format", "json")[0]
+
+
 def test_schema_prints_a_schema(cli: Cli) -> None:
     """Draft 2020-12, on standard output alone or into a file."""
     code, out, err = cli("schema")

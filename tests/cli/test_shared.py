@@ -43,7 +43,7 @@ def test_a_command_imports_no_other_command() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert ["proxycfg.cli.schema", "proxycfg.cli.shared"] == done.stderr.split()
+    assert ["proxycfg.cli.paint", "proxycfg.cli.schema", "proxycfg.cli.shared"] == done.stderr.split()
 
 
 @pytest.mark.parametrize("arguments", [["-q", "generate", "routes.yaml"], ["generate", "routes.yaml", "-q"]])
