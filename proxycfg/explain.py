@@ -32,6 +32,7 @@ class Explained:
 
     :param request: the URL that was asked for; None where every route is listed.
     :param route: None where no origin gets the request; ``answer`` then says what the proxy does itself.
+    :param server: the server of the route: its names and listeners.
     :param near: other places that nearly matched, and why they did not win.
     :param assumed: what had to be assumed to follow the request.
     :param because: why the route is taken to carry its protocol, as the end of a sentence; empty where nobody guessed.
@@ -43,6 +44,7 @@ class Explained:
     request: str | None
     route: ReadRoute | None
     answer: str = ""
+    server: Passed | None = None
     steps: tuple[Passed, ...] = ()
     near: tuple[Passed, ...] = ()
     assumed: tuple[str, ...] = ()
@@ -66,6 +68,7 @@ class Explained:
             nothing = dict.fromkeys(("host", "path", "match", "protocol", "confidence", "behavior"))
             return {**body, **nothing, "answer": self.answer}
         body |= self.route.to_json(self._verdicts(need) if need else {})
+        body["server"] = self.server.to_json() if self.server else None
         body["not_understood"] = [each.to_json() for each in self.not_understood]
         if self.because:
             body["protocol_because"] = self.because

@@ -14,6 +14,9 @@ from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxycfg.errors import Problem
     from proxycfg.explain import Explanation
 
 EXAMPLE = "proxycfg explain /etc/nginx --url https://chat.example.com/v1/chat --protocol sse"
@@ -109,10 +112,24 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         problems=[problem for each in configs for problem in each.problems],
     )
     _print(shared, explanation, tables=full or bool(asked.urls or asked.paths or protocol))
-    for problem in explanation.problems:
-        shared.say(str(problem))
+    _tell(shared, explanation.problems)
     refused = any(tree.problems for each in configs for tree in each.files.values())
     return Exit.USAGE if refused else Exit.OK
+
+
+def _tell(shared: Shared, problems: Sequence[Problem]) -> None:
+    """Each problem once, and where it is met again: a missing file may be included by a hundred servers."""
+    places: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        places.setdefault((problem.message, problem.instead), []).append(problem)
+    for first, *others in places.values():
+        shared.say(str(first))
+        if others:
+            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+            shared.say(f"  = the same at {', '.join(str(each.span) for each in others[:_SHOWN])}{more}")
+
+
+_SHOWN = 5
 
 
 def _print(shared: Shared, explanation: Explanation, *, tables: bool) -> None:

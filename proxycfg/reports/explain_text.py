@@ -78,14 +78,14 @@ class _Printer:
         others = sum(widths[1:]) + 2 * 4
         apart = room - others < min(widths[0], 24)
         widths[0] = min(widths[0], max(12, (self.width - 4 if apart else room) - others))
-        host: object = ()
+        server: object = ()
         for each, row in zip(routes, rows, strict=True):
             assert each.route
-            if each.route.host != host:
-                if host != ():
+            if each.server != server:
+                if server != ():
                     yield ""
-                host = each.route.host
-                yield self.style.paint(each.route.host or "(any host)", "bold")
+                server = each.server
+                yield from self.heading(each, each.route)
                 yield self.style.paint(f"  {_cells(heads, widths)}".rstrip(), "dim")
             path, *cells, place = row
             line = f"  {_cells([path, *cells], widths)}"
@@ -100,6 +100,14 @@ class _Printer:
                 yield f"{painted}  {self.style.paint(place, 'dim')}"
         yield ""
         yield from self.legend(routes)
+
+    def heading(self, explained: Explained, route: ReadRoute) -> Iterable[str]:
+        host = self.style.paint(route.host or "(any host)", "bold")
+        if explained.server is None:
+            yield host
+            return
+        place = _place(explained.server.span) if explained.server.span else ""
+        yield from self.cell(f"{host}  ", explained.server.what, place, "    ")
 
     def row(self, explained: Explained, route: ReadRoute) -> tuple[str, ...]:
         behavior = route.reading.behavior
@@ -282,6 +290,11 @@ def _value(route: ReadRoute, name: str) -> str:
 def _shown(value: Between[Any], unit: str) -> str:
     if value.exact:
         return _plain(value.low, unit)
+    if isinstance(value.low, frozenset):
+        sure = f"{_plain(value.low, unit)}, " if value.low else ""
+        return f"{sure}perhaps {_plain(value.high - value.low, unit)}"
+    if (value.low, value.high) == (0, float("inf")):
+        return "not known"
     if (value.low, value.high) == (False, True):
         return "either"
     if value.high == ANYTHING:
@@ -308,6 +321,8 @@ def _need(name: str, need: Need | None) -> str:
     if want is None:
         return "-"
     accepted, unit = want.accepted, properties()[name].unit
+    if isinstance(accepted.low, frozenset) and not accepted.exact:
+        return f"{_plain(accepted.low, unit)} at least"
     if isinstance(accepted.low, (int, float)) and not isinstance(accepted.low, bool) and not accepted.exact:
         if accepted.high == float("inf"):
             return f"{_plain(accepted.low, unit)} or more"

@@ -334,6 +334,7 @@ def test_no_program_is_run_because_a_file_says_so(cli: Cli) -> None:
         (["empty"], "empty: no config in this folder: looked for nginx.conf, conf/nginx.conf, *.conf, conf.d/*.conf"),
         (["binary"], "binary:2:2: a NUL byte: this is no text"),
         (["text"], "text: this is no config of nginx"),
+        (["template"], "template:2:17: this is a template of a config"),
         (["pipe"], "pipe: cannot read: not a plain file"),
         ([], "Missing argument"),
     ],
@@ -343,6 +344,7 @@ def test_bad_usage_and_unreadable_input(cli: Cli, arguments: list[str], said: st
     Path("empty").mkdir()
     Path("binary").write_bytes(b"\x7fELF\n\x01\x00\x02")
     Path("text").write_text("Dear Sir,\nhello: world\n")
+    Path("template").write_text("location / {\n    proxy_pass {{ $BASE }}/;\n}\n")
     os.mkfifo("pipe")
     code, out, err = cli("explain", *arguments)
 
@@ -371,6 +373,18 @@ def test_damage_is_told_and_the_rest_explained(cli: Cli, damage: str) -> None:
     assert code == Exit.USAGE
     assert err.startswith("nginx.conf:")
     assert {each["file"] for each in json.loads(out)["errors"]} == {"nginx.conf"}
+
+
+def test_what_is_wrong_in_many_places_is_told_once(cli: Cli) -> None:
+    """With some of the places."""
+    Path("nginx.conf").write_text("http {\n" + "server { include x; }\n" * 9 + "}\n")
+    err = cli("explain", "nginx.conf")[2]
+
+    assert err.count("cannot read x") == 1
+    assert (
+        "= the same at nginx.conf:3:18, nginx.conf:4:18, nginx.conf:5:18, nginx.conf:6:18, nginx.conf:7:18 and 3 more"
+        in err
+    )
 
 
 def test_a_file_that_is_missing_is_told(cli: Cli) -> None:

@@ -7,7 +7,6 @@ within a level leave every behavior, and every decided property's directive, as 
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ from proxycfg.specfile import load as load_spec
 from proxycfg.targets.nginx import TARGET, quote
 from proxycfg.targets.nginx.config import Config, load_texts
 from proxycfg.targets.nginx.read import read
-from proxycfg.targets.nginx.syntax import Directive, parse
+from tests.laws.reformatter import Reformatter
 from tests.targets.nginx_specs import LISTENERS, OPTIONS, every_route, only_grpc, whole
 
 FIXTURES = sorted(Path("fixtures/specs").glob("*/routes.yaml"))
@@ -332,96 +331,6 @@ http {
     }
 }
 """
-
-_ORDERED = frozenset(
-    {
-        "set",
-        "rewrite",
-        "return",
-        "if",
-        "break",
-        "location",
-        "server",
-        "include",
-        "map",
-        "geo",
-        "hash",
-        "ip_hash",
-        "default",
-    }
-)
-"""What nginx takes in the order of the file."""
-_DATA = frozenset({"map", "geo", "types", "split_clients"})
-
-
-class Reformatter:
-    """Writes a configuration anew in ways that nginx does not see."""
-
-    def __init__(self, seed: int) -> None:
-        """The same seed makes the same text."""
-        self.random = random.Random(seed)
-        self.files: dict[str, str] = {}
-
-    def run(self, text: str) -> dict[str, str]:
-        """The files of the new text, the main one first."""
-        main = self.block(parse("nginx.conf", text).directives, shuffled=True)
-        return {"nginx.conf": main + self.maybe("\n# the end"), **self.files}
-
-    def maybe(self, text: str) -> str:
-        """The text, or nothing."""
-        return text if self.random.random() < 0.5 else ""
-
-    def space(self) -> str:
-        """What may stand between words."""
-        return self.random.choice([" ", " ", "\t", "  ", "\n", "\r\n", "\n  # a comment; with } signs {\n  "])
-
-    def word(self, value: str, *, quoted: bool) -> str:
-        """A word in another spelling of the same meaning."""
-        if not quoted and re.fullmatch(r"[\w./:=,@*-]+", value):
-            return self.random.choice([value, value, f'"{value}"', f"'{value}'"])
-        sign = self.random.choice("\"'")
-        escaped = (
-            value.replace("\\", "\\\\")
-            .replace(sign, f"\\{sign}")
-            .replace("\n", "\\n")
-            .replace("\t", "\\t")
-            .replace("\r", "\\r")
-        )
-        return f"{sign}{escaped}{sign}"
-
-    def directive(self, directive: Directive) -> str:
-        """One directive, and what is in it."""
-        words = [directive.name if re.fullmatch(r"[\w-]+", directive.name) else self.word(directive.name, quoted=True)]
-        if directive.name == "if":
-            # Its brackets are part of the words.
-            words.append(directive.source.removeprefix("if").strip())
-        else:
-            words += [self.word(arg, quoted=False) for arg in directive.args]
-        head = words[0] + "".join(self.space() + word for word in words[1:])
-        if directive.block is None:
-            return f"{head}{self.maybe(' ')};"
-        inside = self.block(directive.block, shuffled=directive.name not in _DATA)
-        return f"{head}{self.maybe(' ')}{{{inside}}}"
-
-    def block(self, directives: list[Directive], *, shuffled: bool) -> str:
-        """The directives of one level, perhaps in another order, perhaps in a file of their own."""
-        ordered = list(directives)
-        if shuffled:
-            names = [directive.name for directive in ordered]
-            # What comes once on its level may stand anywhere; items of a list keep their order among themselves.
-            loose = [d for d in ordered if names.count(d.name) == 1 and d.name not in _ORDERED]
-            fixed = [d for d in ordered if not (names.count(d.name) == 1 and d.name not in _ORDERED)]
-            self.random.shuffle(loose)
-            ordered = fixed
-            for directive in loose:
-                ordered.insert(self.random.randint(0, len(ordered)), directive)
-        pieces = [self.maybe(self.space()) + self.directive(directive) for directive in ordered]
-        if len(pieces) > 1 and self.random.random() < 0.3:
-            cut = self.random.randint(0, len(pieces) - 1)
-            name = f"part-{len(self.files)}.conf"
-            self.files[name] = "".join(pieces[cut:])
-            pieces[cut:] = [f" include {name};"]
-        return "".join(pieces) + self.space()
 
 
 def readings(config: Config) -> list[tuple[Any, ...]]:

@@ -108,22 +108,22 @@ CASES = (
     case(
         "kinds",
         server(
-            to("/", "root") + to("= /", "exactroot") + to("/a", "a") + to("= /a", "exact") + to("^~ /static/", "noregex")
+            to("/", "slash") + to("= /", "exactroot") + to("/a", "a") + to("= /a", "exact") + to("^~ /static/", "noregex")
             + to(r"~ \.js$", "js") + to(r"~* \.JPG$", "jpg") + to("~ ^/a/b", "ab") + to("/a/b/c/d", "abcd")
         ),
         ("/", "exactroot"),
         ("/?x=1", "exactroot"),
-        ("/b", "root"),
+        ("/b", "slash"),
         ("/a", "exact"),
         ("/ab", "a"),
         ("/a/", "a"),
         ("/a/b/c/d", "ab"),
         ("/static/x.js", "noregex"),
         ("/x.js", "js"),
-        ("/x.JS", "root"),
+        ("/x.JS", "slash"),
         ("/x.jpg", "jpg"),
         ("/a/x.JpG", "jpg"),
-        ("/A", "root"),
+        ("/A", "slash"),
     ),
     case(
         "nested",
@@ -173,18 +173,18 @@ CASES = (
     ),
     case(
         "what is compared",
-        server(to("/", "root") + to('"/a b/"', "space") + to("/é", "accent") + to("/a/b", "ab") + to("= /q?x", "mark") + to("/%41", "percent")),
+        server(to("/", "slash") + to('"/a b/"', "space") + to("/é", "accent") + to("/a/b", "ab") + to("= /q?x", "mark") + to("/%41", "percent")),
         ("/a%20b/", "space"),
         ("/%61/b", "ab"),
         ("//a///b", "ab"),
         ("/a%2Fb", "ab"),
         ("/x/../a/b", "ab"),
         ("/x/%2e%2e/a/./b", "ab"),
-        ("/a/b/..", "root"),
+        ("/a/b/..", "slash"),
         ("/%C3%A9", "accent"),
         ("/q%3Fx", "mark"),
-        ("/q?x", "root"),
-        ("/A", "root"),
+        ("/q?x", "slash"),
+        ("/A", "slash"),
         ("/%2541", "percent"),
         ("/a/b%23c", "ab"),
         ("/..", "400"),
@@ -194,13 +194,13 @@ CASES = (
     ),
     case(
         "slashes kept",
-        server(to("/", "root") + to("/a/b", "ab"), listen="PORT") .replace("location", "merge_slashes off; location", 1),
-        ("//a/b", "root"),
-        ("/a//b", "root"),
+        server(to("/", "slash") + to("/a/b", "ab"), listen="PORT") .replace("location", "merge_slashes off; location", 1),
+        ("//a/b", "slash"),
+        ("/a//b", "slash"),
         ("/a/b", "ab"),
     ),
     case("no location", server(to("/a", "a")), ("/a", "a"), ("/b", "file")),
-    case("internal", server(to("/", "root") + to("/in", "inner", "internal;") + "location /try { try_files /nowhere /in; }"
+    case("internal", server(to("/", "slash") + to("/in", "inner", "internal;") + "location /try { try_files /nowhere /in; }"
                             + "location /re { rewrite ^ /in; }" + "location /deep { internal; proxy_pass http://deep;" + to("/deep/er", "deeper") + "}"),
          ("/in", "404"), ("/try", "inner"), ("/re", "inner"), ("/deep/er", "404")),
     # ---- the rewrite module ----
@@ -208,7 +208,7 @@ CASES = (
         "rewrite",
         server(
             "rewrite ^/server/(.*)$ /via/$1; rewrite ^/twice /via/x; rewrite ^/stop /via/ last; rewrite ^/via/n /other/n;"
-            + to("/", "root") + to("/via", "via") + to("/other", "other")
+            + to("/", "slash") + to("/via", "via") + to("/other", "other")
             + "location /last { rewrite ^/last/(.*)$ /via/$1 last; proxy_pass http://lasted; }"
             + "location /break { rewrite ^/break/(.*)$ /via/$1 break; proxy_pass http://broken; }"
             + "location /plain { rewrite ^/plain/(.*)$ /via/$1; proxy_pass http://plain; }"
@@ -255,14 +255,14 @@ CASES = (
     case(
         "return",
         server("if ($arg_gone) { return 410; }" + "location /r { return 204; proxy_pass http://never; } location /to { return http://x.example/; }"
-               + "location /text { return 200 hello; } location /no { return 403; }" + to("/", "root")),
-        ("/", "root"), ("/r", "204"), ("/to", "302"), ("/text", "200"), ("/no", "403"), ("/?gone=1", "410"), ("/?gone=0", "root"),
+               + "location /text { return 200 hello; } location /no { return 403; }" + to("/", "slash")),
+        ("/", "slash"), ("/r", "204"), ("/to", "302"), ("/text", "200"), ("/no", "403"), ("/?gone=1", "410"), ("/?gone=0", "slash"),
     ),
-    case("a server that returns", server("return 301 https://$host$request_uri;" + to("/", "root")), ("/", "301")),
+    case("a server that returns", server("return 301 https://$host$request_uri;" + to("/", "slash")), ("/", "301")),
     case(
         "if",
         server(
-            to("/", "root")
+            to("/", "slash")
             + "location /m { if ($request_method = POST) { proxy_pass http://post; } proxy_pass http://get; }"
             + "location /u { if ($http_upgrade = websocket) { proxy_pass http://ws; } proxy_pass http://plain; }"
             + "location /two { if ($arg_a) { proxy_pass http://first; } if ($arg_b) { proxy_pass http://second; } proxy_pass http://none; }"
@@ -303,13 +303,13 @@ CASES = (
     case(
         "try_files",
         server(
-            to("/", "root") + "location /spa { try_files $uri $uri/ /index.html; }" + "location /app { try_files $uri @app; }" + to("@app", "named")
+            to("/", "slash") + "location /spa { try_files $uri $uri/ /index.html; }" + "location /app { try_files $uri @app; }" + to("@app", "named")
             + "location /no { try_files $uri =404; proxy_pass http://never; } location /gone { try_files /x @nobody; }"
             + "location /q { try_files $uri /args?$args&z=1; }" + "location /args { if ($arg_z) { proxy_pass http://args; } }"
             + "location /again { try_files $uri /again; } location /out { try_files /x /in; " + to("/out/in", "outin") + "}"
             + "location /drop { try_files $uri /dropped; } location /dropped { if ($args = '') { proxy_pass http://dropped; } }"
         ),
-        ("/spa/x", "root"), ("/app/x", "named"), ("/no", "404"), ("/q?y=1", "args"), ("/again", "500"), ("/out/in", "outin"), ("/out", "root"), ("/drop?x=1", "dropped"),
+        ("/spa/x", "slash"), ("/app/x", "named"), ("/no", "404"), ("/q?y=1", "args"), ("/again", "500"), ("/out/in", "outin"), ("/out", "slash"), ("/drop?x=1", "dropped"),
     ),
     case(
         "a named location changes the uri",
@@ -320,7 +320,7 @@ CASES = (
         "error_page",
         server(
             "error_page 403 /denied; error_page 418 = @teapot; error_page 410 http://x.example/;"
-            + to("/", "root") + to("@teapot", "teapot") + to("/denied", "denied")
+            + to("/", "slash") + to("@teapot", "teapot") + to("/denied", "denied")
             + "location /stream { return 418; proxy_pass http://never; }"
             + "location /no { return 403; } location /text { return 403 no; } location /gone { return 410; } location /other { return 404; }"
             + "location /own { error_page 404 =200 /denied; return 403; } location /own2 { error_page 404 =200 /denied; return 404; }"
@@ -335,8 +335,8 @@ CASES = (
     ),
     case(
         "error_page of a server that returns",
-        server("error_page 403 @n; if ($arg_no) { return 403; } " + to("/", "root") + to("@n", "n")),
-        ("/?no=1", "n"), ("/", "root"),
+        server("error_page 403 @n; if ($arg_no) { return 403; } " + to("/", "slash") + to("@n", "n")),
+        ("/?no=1", "n"), ("/", "slash"),
     ),
     case(
         "error_page turns POST into GET",
@@ -358,8 +358,8 @@ CASES = (
     case(
         "auth_request and mirror",
         server("auth_request /auth; location = /auth { internal; auth_request off; proxy_pass http://auth; }"
-               "location /m { mirror /mirrored; proxy_pass http://m; } location /mirrored { internal; auth_request off; proxy_pass http://copy; }" + to("/", "root")),
-        ("/", "root"), ("/m", "m"), ("/auth", "404"),
+               "location /m { mirror /mirrored; proxy_pass http://m; } location /mirrored { internal; auth_request off; proxy_pass http://copy; }" + to("/", "slash")),
+        ("/", "slash"), ("/m", "m"), ("/auth", "404"),
     ),
     case(
         "access",

@@ -16,7 +16,7 @@ from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.place import Reader
 from proxycfg.targets.nginx.read import read, read_route
 from proxycfg.targets.nginx.request import Arrival, Journey, Malformed, Request, arrivals, follow, normalise, request_of
-from proxycfg.targets.nginx.servers import Http, Location, Server, by_name, compile_pattern, read_http
+from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, by_name, compile_pattern, read_http
 from proxycfg.targets.nginx.signs import Signs
 from proxycfg.targets.nginx.syntax import Directive
 
@@ -119,7 +119,8 @@ class _Explainer:
         elif stream is not None:
             because = stream.why
             route = replace(route, protocol=stream.protocol, confidence=stream.confidence)
-        return Explained(None, route, because=because, made_from=made_from, not_understood=unknown)
+        server = _told(location.server, None) if location.server.level.directive is not None else None
+        return Explained(None, route, server=server, because=because, made_from=made_from, not_understood=unknown)
 
     def text(self, span: Span) -> str:
         """What stands there, or its first line."""
@@ -170,11 +171,12 @@ class _Explainer:
         journey = follow(self.config, self.http, request, self.sockets, arrival=arrival)
         steps = [Passed(step.what, step.directive.span if step.directive else None) for step in journey.steps]
         if journey.server is not None and journey.server.level.directive is not None:
-            steps.insert(0, Passed(_server_line(journey), journey.server.directive.span))
+            steps.insert(0, _told(journey.server, journey.listen))
         near = tuple(_near(journey, request.target))
         assumed = tuple(journey.assumed)
         if not journey.proxied or journey.location is None or journey.level is None:
-            return Explained(url, None, journey.answer, tuple(steps), near, assumed), journey.server
+            ended = Explained(url, None, journey.answer, steps=tuple(steps), near=near, assumed=assumed)
+            return ended, journey.server
         listen = journey.listen if journey.listen and journey.listen.directive else None
         protocol = self.known(journey.location)
         route = read_route(self.reader, journey.location, [journey.level], listener=listen, protocol=protocol)
@@ -194,11 +196,12 @@ def _name_for(server: Server) -> str:
     return "localhost"
 
 
-def _server_line(journey: Journey) -> str:
-    assert journey.server is not None
-    names = " ".join(name or '""' for name in journey.server.names[:_SHOWN])
-    listen = journey.listen.directive.source if journey.listen and journey.listen.directive else "no listen: port 80"
-    return f"server {names} ({listen})"
+def _told(server: Server, through: Listen | None) -> Passed:
+    """A server by its names, and how it is reached: through one of its listeners, or all of them."""
+    names = " ".join(name or '""' for name in server.names[:_SHOWN])
+    more = f" and {len(server.names) - _SHOWN} more" if len(server.names) > _SHOWN else ""
+    listens = [each.directive.source for each in ((through,) if through else server.listens) if each.directive]
+    return Passed(f"server {names}{more} ({', '.join(listens) or 'no listen: port 80'})", server.directive.span)
 
 
 # ---- which route of a spec a generated location is ----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 
 from proxycfg.errors import InvalidInput, Problem
@@ -50,18 +51,7 @@ def configurations(
             continue
         given = _Given(sources, lookups[source.name])
         found = load(source, given, is_directive=opens_line, prefix=prefix)
-        if not any(tree.directives for tree in found.files.values()):
-            found.assumed.append(f"{source.name} says nothing at all")
-        elif not _is_nginx(found.top):
-            raise InvalidInput(
-                [
-                    Problem(
-                        Span.whole(source.name),
-                        "this is no config of nginx: none of its lines begins with a directive that nginx has",
-                        "give an nginx.conf, a site file, a folder of them, or the output of `nginx -T`",
-                    )
-                ]
-            )
+        _refuse_others(source, found)
         if found.context == "main":
             made.append(found)
         else:
@@ -103,8 +93,36 @@ def _check(source: Source) -> None:
         )
 
 
-def _is_nginx(top: Sequence[Directive]) -> bool:
-    return any(is_directive(directive.name) for directive in top)
+_TEMPLATE = re.compile(r"\{\{|\{%|<%")
+
+
+def _refuse_others(source: Source, found: Config) -> None:
+    """Texts that look like a config of nginx to nobody, and templates, of which only what they are rendered to is one."""
+    problems = [problem for tree in found.files.values() for problem in tree.problems]
+    marked = next((problem for problem in problems if _TEMPLATE.search(problem.excerpt)), None)
+    if marked is not None:
+        raise InvalidInput(
+            [
+                Problem(
+                    marked.span,
+                    "this is a template of a config: what stands between its marks decides what it says",
+                    "render it, and give the result",
+                    marked.excerpt,
+                )
+            ]
+        )
+    if not any(tree.directives for tree in found.files.values()):
+        found.assumed.append(f"{source.name} says nothing at all")
+    elif not any(is_directive(each.name) for tree in found.files.values() for each in tree.walk()):
+        raise InvalidInput(
+            [
+                Problem(
+                    Span.whole(source.name),
+                    "this is no config of nginx: none of its lines begins with a directive that nginx has",
+                    "give an nginx.conf, a site file, a folder of them, or the output of `nginx -T`",
+                )
+            ]
+        )
 
 
 def _into(config: Config, block: Directive, sites: Sequence[Config]) -> None:

@@ -474,8 +474,9 @@ class _Follower:
             if args[0].isdigit():
                 code = int(args[0])
                 texts = len(args) > 1 and code >= _BAD
-                raise _Answered(" ".join(args[:2]), code, final=code < _SPECIAL or texts)
-            raise _Answered(f"302 {args[0]}", 302)
+                said = [self.expand(text) or text for text in args[1:2]]
+                raise _Answered(" ".join([args[0], *said]), code, final=code < _SPECIAL or texts)
+            raise _Answered(f"302 {self.expand(args[0]) or args[0]}", 302)
         if directive.name == "set" and len(args) == 2:  # noqa: PLR2004 - `set $variable value`
             self.variables[args[0].lstrip("$")] = self.expand(args[1])
         elif directive.name == "break":
