@@ -62,19 +62,23 @@ class Settings:
         known: Mapping[str, Option],
         extra: Collection[str] = (),
         anywhere: Callable[[], Collection[str]] = frozenset,
+        by_hand: Collection[str] = (),
     ) -> dict[str, Any]:
         """The options that the file gives to a command, by name.
 
         :param extra: keys of the command's table that are not options, and which it reads itself with ``extra``.
         :param anywhere: the names of every command's options; called only where a key at the top is not one of this command's.
-        :raises InvalidInput: with every key that nothing knows, and every value of the wrong kind.
+        :param by_hand: the names of options that a file cannot give.
+        :raises InvalidInput: with every key that nothing knows, or that is for the command line alone, and every value of the wrong kind.
         """
         problems: list[Problem] = []
         found: dict[str, Any] = {}
         elsewhere: Collection[str] | None = None
         for key, value in self._items(self.root):
             path = (*self.root, key)
-            if key in COMMANDS:
+            if key in by_hand:
+                problems.append(self._by_hand(path))
+            elif key in COMMANDS:
                 if not isinstance(value, dict):
                     problems.append(
                         self._wrong(path, f"`{key}` must be a table of settings", f"write [{key}] above them")
@@ -87,7 +91,9 @@ class Settings:
                     problems.append(self._unknown(path, [*known, *elsewhere, *COMMANDS]))
         for key, value in self._items((*self.root, command)):
             path = (*self.root, command, key)
-            if key in known:
+            if key in by_hand:
+                problems.append(self._by_hand(path))
+            elif key in known:
                 found[key] = self._value(known[key], path, value, problems)
             elif key not in extra:
                 problems.append(self._unknown(path, [*known, *extra]))
@@ -141,6 +147,10 @@ class Settings:
 
     def _wrong(self, path: tuple[str, ...], message: str, instead: str) -> Problem:
         return self.document.problem(self.document.span_of(path), message, instead)
+
+    def _by_hand(self, path: tuple[str, ...]) -> Problem:
+        message = f"`{path[-1]}` is for the command line alone: a file that comes with a project must not decide it"
+        return self.document.problem(self.document.key_span_of(path), message, "remove it")
 
     def _unknown(self, path: tuple[str, ...], known: list[str]) -> Problem:
         span = self.document.key_span_of(path)

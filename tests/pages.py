@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from proxycfg import settings, specfile, specmodel
 from proxycfg.behavior import properties
-from proxycfg.cli import Command, load, settable
+from proxycfg.cli import BY_HAND, Command, load, settable
 from proxycfg.commands import COMMANDS
 from proxycfg.need import need_of
 from proxycfg.protocols import protocols
@@ -207,6 +207,8 @@ def _configuration_page() -> str:
         "another, and then no other is read. `-v` says which file was.", "",
         "A key is an option without its dashes: at the top for every command that has the option, in a table with a command's name for that one,",
         "which wins. The command line wins over the file. An option that may be repeated is a list. Paths are relative to the file.", "",
+        "A file may come with a project that somebody else wrote. What decides which programs are run, what is written over, or what is opened",
+        f"elsewhere is for the command line alone: {', '.join(f'`{name}`' for name in sorted(BY_HAND))}.", "",
         "```toml", "# .proxycfg.toml; in pyproject.toml the tables are [tool.proxycfg] and [tool.proxycfg.generate]", "color = false", "",
         "[generate]", 'target = ["nginx"]', 'out = "deploy"', 'fail-on = "warning"', "```", "",
         "An unknown key, or a value of the wrong kind, is an error with its place:", "",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from proxycfg.commands import Exit
+from proxycfg.cli import BY_HAND, load
+from proxycfg.commands import COMMANDS, Exit
 from proxycfg.settings import MAX_BYTES, discover
 from tests.cli.conftest import Cli, cli  # noqa: F401 - a fixture
 
@@ -81,6 +82,25 @@ def test_everything_wrong_is_told_at_once(cli: Cli) -> None:  # noqa: F811
         ".proxycfg.toml:6:1: unknown setting `fail_on`", "  = did you mean `fail-on`?",
         ".proxycfg.toml:7:2: unknown setting `nope`",
     ] == [line for line in err.splitlines() if not line.startswith("  |")][:11]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(BY_HAND))
+@pytest.mark.parametrize("table", ["", "[explain]\n"])
+def test_a_file_does_not_decide_what_is_run_or_written_over(cli: Cli, name: str, table: str) -> None:  # noqa: F811
+    """It may come with somebody else's project: whatever is for one's own hand is refused, and nothing done."""
+    _toml(f'{table}{name} = "./x"\n')
+    Path("nginx.conf").write_text("events {}\n")
+    code, out, err = cli("explain", "nginx.conf")
+
+    assert (Exit.USAGE, "") == (code, out)
+    assert err.startswith(f".proxycfg.toml:{2 if table else 1}:1: `{name}` is for the command line alone")
+
+
+def test_what_is_for_ones_own_hand_are_options() -> None:
+    """The list speaks of options that there are."""
+    names = {opt.removeprefix("--") for command in COMMANDS for param in load(command).params for opt in param.opts}
+
+    assert BY_HAND <= names
 
 
 def test_places_in_yaml_are_told_as_well(cli: Cli) -> None:  # noqa: F811

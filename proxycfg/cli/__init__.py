@@ -40,6 +40,9 @@ PATHS = {"FILE", "DIR", "SPEC"}
 """The metavars of options that name a place on disk: in a file of settings, it is relative to that file."""
 ONLY_TYPED = {"settings_file", "help", "binary", "allow_outside"}
 """Options that no file of settings gives: one may lie in a stranger's folder, where it must start no program and open no door."""
+BY_HAND = {"output", "force", "root", "allow-outside", "nginx-binary", "image", "runner", "save-svg"}
+"""The options that a file cannot give. It comes with a project that somebody else may have written, and must not decide which programs
+are run, what is written over, nor what is opened elsewhere."""
 _INTERRUPTED = 130
 """What shells say of a program that Ctrl-C has ended."""
 
@@ -80,7 +83,7 @@ class Command(TyperCommand):
         if shared.settings:
             params = settable(self)
             found = shared.settings.of(
-                str(self.name), {name: option for name, (_, option) in params.items()}, self.extra, _everywhere
+                str(self.name), {name: option for name, (_, option) in params.items()}, self.extra, _everywhere, BY_HAND
             )
             ctx.default_map = {**{str(params[name][0].name): value for name, value in found.items()}, **shared.before}
 
@@ -139,6 +142,8 @@ def settable(command: click.Command) -> dict[str, tuple[click.Option, Option]]:
     for param in command.params:
         if isinstance(param, click.Option) and param.name not in ONLY_TYPED:
             name = next(opt for opt in param.opts if opt.startswith("--")).removeprefix("--")
+            if name in BY_HAND:
+                continue
             kind: Kind = (
                 "switch" if param.is_flag
                 else "texts" if param.multiple

@@ -13,8 +13,10 @@ import typer
 
 from proxycfg.errors import BadUsage, InvalidInput, Problem
 from proxycfg.source import Source, Span
+from proxycfg.units import counted
 
 if TYPE_CHECKING:
+    from proxycfg.cli.shared import Shared
     from proxycfg.confdir import OnDisk
     from proxycfg.targets.nginx.config import Config
     from proxycfg.targets.nginx.versions import Version
@@ -81,6 +83,19 @@ def read_nginx(paths: Sequence[str], root: Path | None, *, allow_outside: bool) 
     made = configurations(sources, lookups, prefix=str(root) if root else None)
     made[0].assumed += dict.fromkeys(said for lookup in lookups.values() for said in lookup.assumed)
     return sources, made
+
+
+def tell_read(shared: Shared, sources: Sequence[Source], configs: Sequence[Config], version: Version) -> None:
+    """For ``-v``: the files that were read, those that others include, and what had to be assumed."""
+    given = {source.name for source in sources}
+    for config in configs:
+        for name, tree in config.files.items():
+            included = "" if name in given else ", included"
+            shared.detail(f"read {name}: {counted(tree.text.text.count(chr(10)), 'line')}{included}")
+    shared.detail(f"nginx {version.number}, said by {version.said_by}")
+    for sentence in (version.assumed, *(line for config in configs for line in config.assumed)):
+        if sentence:
+            shared.detail(f"assumed: {sentence}")
 
 
 def nginx_version(stated: str, binary: str, sources: Sequence[Source]) -> Version:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxycfg.cli.configs import AllowOutside, NginxBinary, NginxVersion, Root, headers_of, nginx_version, read_nginx
+from proxycfg.cli.configs import (
+    AllowOutside,
+    NginxBinary,
+    NginxVersion,
+    Root,
+    headers_of,
+    nginx_version,
+    read_nginx,
+    tell_read,
+)
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage
@@ -79,9 +88,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     shared: Shared = ctx.obj
     if protocol:
+        from proxycfg.protocol import meant  # noqa: PLC0415
         from proxycfg.protocols import protocols  # noqa: PLC0415
 
-        one_of("--protocol", protocol, tuple(protocols()))
+        one_of("--protocol", protocol, tuple(protocols()), meant(protocol))
     for each in path or ():
         if not each.startswith("/"):
             raise BadUsage(f"--path {each}: must start with /")
@@ -92,6 +102,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     asked = Asked(url or (), path or (), host.lower(), method.upper(), headers_of(header or ()))
     sources, configs = read_nginx(config, root, allow_outside=allow_outside)
     said = nginx_version(version, binary, sources)
+    tell_read(shared, sources, configs, said)
     try:
         explained = [explain_config(each, said.number, asked, protocol or None) for each in configs]
     except ValueError as error:

@@ -465,3 +465,25 @@ def test_colour_is_for_those_who_want_it(cli: Cli) -> None:
     """Not in a pipe, unless it is asked for."""
     assert "\x1b[" not in cli("explain", "nginx.conf", "--full")[1]
     assert "\x1b[31" in cli("explain", "nginx.conf", "--full", "--color", "--protocol", "sse")[1]
+
+
+def test_verbose_tells_what_was_read_and_assumed(cli: Cli) -> None:
+    """On standard error; the result is the same."""
+    Path("nginx.conf").write_text("events {}\nhttp { include sites/*.conf; }\n")
+    Path("sites").mkdir()
+    Path("sites/chat.conf").write_text("server {\n location / { proxy_pass http://127.0.0.1:1; }\n}\n")
+    quiet, loud = cli("explain", "nginx.conf"), cli("explain", "nginx.conf", "-v")
+    lines = loud[2].splitlines()
+
+    assert (quiet[:2], "") == (loud[:2], quiet[2])
+    assert ["read nginx.conf: 2 lines", "read sites/chat.conf: 3 lines, included"] == lines[:2]
+    assert lines[2].startswith("nginx 1.")
+    assert any(line.startswith("assumed: ") for line in cli("explain", "sites/chat.conf", "-v")[2].splitlines())
+
+
+def test_another_name_of_a_protocol_is_understood(cli: Cli) -> None:
+    """Enough to say what it is called here."""
+    assert (
+        "--protocol ws: not known; did you mean websocket? write one of"
+        in cli("explain", "nginx.conf", "--protocol", "ws")[2]
+    )
