@@ -46,6 +46,10 @@ Options:
   --version  Show the version and exit.
   --help     Show this text and exit.
 
+Common options, before COMMAND or after it:
+  --format FORMAT, --output FILE, --color/--no-color, --quiet (-q),
+  --verbose (-v), --config FILE
+
   `proxycfg COMMAND --help` has the options of a command, with an example.
 
 Exit status: 0 done; 1 findings or drift; 2 bad usage or invalid input;

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -32,6 +33,7 @@ def pages() -> dict[str, str]:
         "spec.md": _spec_page(),
         "protocols.md": _protocols_page(),
         "properties.md": _properties_page(),
+        "cli.md": _cli_page(),
         "configuration.md": _configuration_page(),
         **rules,
     }
@@ -192,6 +194,52 @@ def _properties_page() -> str:
         )
         lines.append(f"| `{name}` | {prop.unit or '—'} | {prop.doc} | {along} |")
     return "\n".join([*lines, ""])
+
+
+# ---- the command line ----
+
+
+def _cli_page() -> str:
+    lines = [
+        "# The command line", "", NOTE, "",
+        "| exit status | meaning |", "| --- | --- |",
+        "| 0 | done, and nothing at or above `--fail-on` |",
+        "| 1 | findings at or above `--fail-on`, drift (`generate --diff`), or a check that failed |",
+        "| 2 | bad usage, or input that is unreadable or invalid: said on standard error as `file:line:column: what is wrong`, with what to write |",
+        "| 3 | the machine lacks what the command needs (no container engine, no image): said with what to install |", "",
+        "Standard output holds the result alone; all else goes to standard error. The common options may stand before the command or after it, or",
+        "in a [file](configuration.md):", "",
+        "- `--format FORMAT`: each command says which it has. JSON begins with `version` (1) and `tool`; where the input is invalid it has `errors`,",
+        "  each with `file`, `line`, `column`, `message` and `instead`, and the exit status is 2.",
+        "- `--output FILE`: the result goes into the file when it is complete, and replaces what was there at once; nothing is written where the",
+        "  command fails. `-` is standard output.",
+        "- `--color`, `--no-color`: else `NO_COLOR`, then `FORCE_COLOR` or `CLICOLOR_FORCE`, then whether it is a terminal.",
+        "- `-q` leaves results and errors; `-v` tells on standard error what was read, assumed and decided.",
+        "- `--config FILE`: the settings to use instead of those that would be found.", "",
+        "## What `generate` writes", "",
+        "`--out DIR` gets a folder for each target:", "",
+        "| file | is |", "| --- | --- |",
+        "| `DIR/nginx/nginx.conf` | a whole configuration: `nginx -c` it, or copy it to `/etc/nginx/nginx.conf` |",
+        "| `DIR/nginx/site.conf` | with `targets: {nginx: {layout: site}}`: a file to include in `http`, as `conf.d/` is, beside other sites |",
+        "| `DIR/envoy/envoy.yaml` | a bootstrap: `envoy -c` it |", "",
+        "A site file cannot set what belongs into the main `nginx.conf`, such as file limits and `worker_shutdown_timeout`: a finding says which lines",
+        "that file needs.", "",
+        "The heading of each file has its checksum, and the command that makes it again. The same spec gives the same bytes, whatever DIR is called and",
+        "wherever it is run from, as long as the spec lies at the same place as seen from DIR. A file that was edited by hand, or that is not",
+        "ours, is not written over without `--force`.", "",
+        "`--diff` writes nothing: it prints a patch from what is there to what the spec says, and exits with 1 if there is any. Files that an earlier run",
+        "left behind, with another layout or for a target that the spec names no more, are a part of it; with `--target`, only that target's are.", "",
+        "Findings of severity `error` mean that a config does not keep what the spec asks. The files are written all the same, which is said, and the exit",
+        "status is 1 unless `--fail-on never`.", "",
+        "`--format json` lists `files`, each with `path`, `status` (`created`, `changed`, `unchanged`; `stale` for one left behind), `changed`, `bytes` and",
+        "`sha256`, with `--diff` its `diff`; `written` says whether it was done; `findings` are as everywhere.", "",
+    ]  # fmt: skip
+    for name in COMMANDS:
+        command = load(name)
+        context = click.Context(command, info_name=f"proxycfg {name}", terminal_width=100, **command.context_settings)
+        text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+        lines += [f"## `proxycfg {name}`", "", "```text", text, "```", ""]
+    return "\n".join(lines)
 
 
 # ---- settings ----

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from proxycfg import specfile
 from proxycfg.commands import usage
+from proxycfg.errors import InvalidInput
+from proxycfg.source import Source
 from tests.pages import DOCS, pages
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +25,17 @@ def test_a_generated_page_is_up_to_date(name: str) -> None:
 def test_the_readme_quotes_the_help_text() -> None:
     """The README shows `proxycfg --help` as it is."""
     assert usage().strip() in (ROOT / "README.md").read_text()
+
+
+def test_the_readme_shows_what_is_said_of_a_wrong_spec() -> None:
+    """Of its own smallest spec, with the mistake that it shows: word for word."""
+    readme = (ROOT / "README.md").read_text()
+    text = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)[0]
+    specfile.load(Source("routes.yaml", text))
+    with pytest.raises(InvalidInput) as caught:
+        specfile.load(Source("routes.yaml", text.replace("protocol: sse,", "protocol: ssee,")))
+
+    assert f"```text\n{caught.value}\n```" in readme
 
 
 @pytest.mark.parametrize(

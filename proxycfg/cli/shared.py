@@ -131,6 +131,7 @@ def shared_options(
             {"help": "Colour the text. Default: at a terminal, unless NO_COLOR is set; FORCE_COLOR does it anywhere."},
         ),
         "--quiet": (["--quiet", "-q"], {"is_flag": True, "help": "Say nothing but results and errors."}),
+        "--verbose": (["--verbose", "-v"], {"is_flag": True, "help": "Say more, on standard error."}),
         "--config": (
             # Commands call an argument of theirs `config`.
             ["--config", "settings_file"],
@@ -140,7 +141,6 @@ def shared_options(
                 "help": "Read settings from FILE. Default: .proxycfg.toml, .proxycfg.yaml or pyproject.toml, here or above.",
             },
         ),
-        "--verbose": (["--verbose", "-v"], {"is_flag": True, "help": "Say more, on standard error."}),
     }
     defaults: dict[str, Any] = {
         "--format": formats[0] if formats else None,
