@@ -46,6 +46,7 @@ ODDITIES = {
         [("map", ("$a", "$b")), ("default", ("0",)), ("~^x{1,2}", ("1",)), ("", ("",))],
     ),
     "empty": ("", []),
+    "spaces that are none to nginx, in quotes and comments": ("a '\xa0 \u2003'; # \xa0\x0c", [("a", ("\xa0 \u2003",))]),
     "escaped semicolon": (r"a b\;c;", [("a", (r"b\;c",))]),
 }
 
@@ -90,6 +91,8 @@ DAMAGE = {
     "closing what is not open": ("a b;\n}\nc d;", "2:1", [("a", ("b",)), ("c", ("d",))]),
     "quote never closed": ('a b;\nc "d;\ne f;\n', "2:3", [("a", ("b",))]),
     "text behind a quote": ('a "b"c;\nd e;', "1:6", [("d", ("e",))]),
+    "no-break space": ("a {\n \xa0b c;\n}\nd\x0ce f;", "2:2", [("a", ()), ("\xa0b", ("c",)), ("d\x0ce", ("f",))]),
+    "zero-width space": ("a b\u200b;\nc d;", "1:4", [("a", ("b\u200b",)), ("c", ("d",))]),
     "stray semicolon": ("a b;;\nc d;", "1:5", [("a", ("b",)), ("c", ("d",))]),
     "end of file inside a directive": ("a b;\nc d", "2:1", [("a", ("b",)), ("c", ("d",))]),
 }
@@ -127,7 +130,7 @@ def test_it_agrees_with_crossplane(path: Path) -> None:
 
 pieces = st.sampled_from(
     ["server", "location", "/", " ", "\n", "\r\n", "\t", "{", "}", ";", '"', "'", "\\", "#", "$", "${", "~", "a", "proxy_pass", "http://x", "if", "(", ")",
-     "content_by_lua_block", "--", "[[", "]]", "\ufeff", "\x00", "é", "map"]
+     "content_by_lua_block", "--", "[[", "]]", "\ufeff", "\xa0", "\x0c", "\u2028", "\x00", "é", "map"]
 )  # fmt: skip
 
 

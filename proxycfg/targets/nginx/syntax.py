@@ -177,9 +177,11 @@ class Tree:
 
 # What nearly every line of a config is: a name and bare words, with nothing in them that needs a closer look.
 _PLAIN = re.compile(
-    r"""[ \t\r\n]*([A-Za-z_][\w.-]*)((?:[ \t]+(?:[^\s;{}"'\\#$]|\$(?!\{))(?:[^\s;{}\\$]|\$(?!\{))*)*)[ \t]*([;{])"""
+    r"""[ \t\r\n]*([A-Za-z_][\w.-]*)((?:[ \t]+(?:[^\s\u200b-\u200d\u2060\ufeff;{}"'\\#$]|\$(?!\{))(?:[^\s\u200b-\u200d\u2060\ufeff;{}\\$]|\$(?!\{))*)*)[ \t]*([;{])"""
 )
-_BARE = re.compile(r"[^\s;{\\$]+")
+# Not \s: of white space nginx knows these four alone, and a no-break space is a letter to it.
+_BARE = re.compile(r"[^ \t\r\n;{\\$]+")
+_UNSEEN = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _COMMENT = re.compile(r"#[^\n]*")
 _ESCAPES = re.compile(r"""\\(["'\\trn])""")
@@ -414,6 +416,13 @@ class _Parser:
                     return None, "", at
                 words.append(word)
                 at = word.end
+                if not word.quote and (unseen := _UNSEEN.search(text, word.start, word.end)):
+                    self.complain(
+                        unseen.start(),
+                        unseen.end(),
+                        f"a character that looks like a space or like nothing (U+{ord(unseen[0]):04X}), which nginx takes for a letter",
+                        "write an ordinary space, or quote the word if it belongs there",
+                    )
         if words:
             self.complain(
                 start, words[-1].end, f"the file ends before `{words[0].value}` does", "add ; or the missing block"
