@@ -176,8 +176,10 @@ class Tree:
 
 
 # What nearly every line of a config is: a name and bare words, with nothing in them that needs a closer look.
+_NO_LETTER = r"\s\u200b-\u200d\u2060\ufeff;{}\\$"
 _PLAIN = re.compile(
-    r"""[ \t\r\n]*([A-Za-z_][\w.-]*)((?:[ \t]+(?:[^\s\u200b-\u200d\u2060\ufeff;{}"'\\#$]|\$(?!\{))(?:[^\s\u200b-\u200d\u2060\ufeff;{}\\$]|\$(?!\{))*)*)[ \t]*([;{])"""
+    r"[ \t\r\n]*([A-Za-z_][\w.-]*)"
+    rf"""((?:[ \t]+(?:[^{_NO_LETTER}"'#]|\$(?!\{{))(?:[^{_NO_LETTER}]|\$(?!\{{))*)*)[ \t]*([;{{])"""
 )
 # Not \s: of white space nginx knows these four alone, and a no-break space is a letter to it.
 _BARE = re.compile(r"[^ \t\r\n;{\\$]+")
