@@ -32,14 +32,11 @@ class Problem:
 
     def __str__(self) -> str:
         """``file:line:column: message``, the line with a caret below it, and the remedy; nothing that a terminal would obey."""
-        lines = [_printable(f"{self.span}: {self.message}")]
+        lines = [printable(f"{self.span}: {self.message}")]
         if self.excerpt.strip():
-            shown, column = _window(self.excerpt, self.span.column)
-            width = self.span.end_column - self.span.column if self.span.end_line == self.span.line else 1
-            carets = "^" * max(1, min(width, len(shown) - column + 1))
-            lines += [f"  | {shown}", f"  | {_blank(shown[: column - 1])}{carets}"]
+            lines += [f"  | {line}" for line in picture(self.excerpt, self.span)]
         if self.instead:
-            lines.append(_printable(f"  = {self.instead}"))
+            lines.append(printable(f"  = {self.instead}"))
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, object]:
@@ -48,11 +45,19 @@ class Problem:
         return {"file": self.span.file, **place, "message": self.message, "instead": self.instead}
 
 
+def picture(line: str, span: Span) -> tuple[str, str]:
+    """A line that ``span`` begins on, printable, and carets to go below it."""
+    shown, column = _window(line, span.column)
+    width = span.end_column - span.column if span.end_line == span.line else len(shown) - column + 1
+    carets = "^" * max(1, min(width, len(shown) - column + 1))
+    return shown, f"{_blank(shown[: column - 1])}{carets}"
+
+
 def _window(line: str, column: int, width: int = 120) -> tuple[str, int]:
     """A printable piece of a possibly very long line, and the column inside that piece."""
     start = max(0, column - 1 - width // 2) if len(line) > width else 0
     piece = line[start : start + width]
-    return _printable(piece, " "), column - start
+    return printable(piece, " "), column - start
 
 
 def _blank(text: str) -> str:
@@ -61,7 +66,8 @@ def _blank(text: str) -> str:
     return " " * sum(widths)
 
 
-def _printable(text: str, otherwise: str = "?") -> str:
+def printable(text: str, otherwise: str = "?") -> str:
+    """The text without what a terminal would obey."""
     return "".join(c if c.isprintable() else otherwise for c in text)
 
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 HOUR = 3600.0
 MIB = 2**20
+HEARTBEATS = 3
+"""An idle timer of three heartbeats survives two lost ones."""
+LEAST_IDLE = 60.0
+"""No idle timer is set below the stock default of the proxies."""
 
 
 ALSO_CALLED = {
@@ -71,3 +75,7 @@ class Protocol:
     grpc_origin: bool = False
     methods: tuple[str, ...] = ("GET",)
     sources: tuple[str, ...] = ()
+
+    def silence(self, heartbeat: float | None) -> float:
+        """The longest silence to allow, in seconds, where a route states none."""
+        return self.idle_timeout if heartbeat is None else max(LEAST_IDLE, HEARTBEATS * heartbeat)

@@ -16,6 +16,7 @@ from proxycfg import wording, yamldoc
 from proxycfg.behavior import FOREVER
 from proxycfg.collector import held_off
 from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem, suggest
+from proxycfg.protocol import HEARTBEATS
 from proxycfg.protocols import protocols
 from proxycfg.spec import DEFAULT_ATTEMPTS, DEFAULT_KEEPALIVE, Route, Spec, Upstream, default_body_limit, default_cache
 from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Targets, Upload
@@ -31,12 +32,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 * 2**20
 """A larger spec is refused: 100,000 routes take about 10 MB."""
 
-HEARTBEATS = 3
-"""An idle timer of three heartbeats survives two lost ones."""
 POLL_RATE = 50.0
 """Polls a second of one client address where the route sets no limits: room for an office behind one address, not for a loop."""
-LEAST_IDLE = 60.0
-"""No idle timer is set below the stock default of the proxies."""
 
 
 @held_off()
@@ -198,7 +195,7 @@ class _Settling:
             upstream=upstream,
             methods=tuple(dict.fromkeys(stated["methods"] or ())),
             heartbeat=stated["heartbeat"],
-            idle_timeout=stated["idle_timeout"] or self.idle(protocol, stated["heartbeat"]),
+            idle_timeout=stated["idle_timeout"] or protocol.silence(stated["heartbeat"]),
             max_duration=stated["max_duration"] or FOREVER,
             upload_stream=stream,
             body_limit=limit,
@@ -231,10 +228,6 @@ class _Settling:
             return self.document.span_of(("routes", index, *path))
 
         return where
-
-    @staticmethod
-    def idle(protocol: Protocol, heartbeat: float | None) -> float:
-        return protocol.idle_timeout if heartbeat is None else max(LEAST_IDLE, HEARTBEATS * heartbeat)
 
     @staticmethod
     def attempts(*, retry: bool | Retry | None) -> int:

@@ -19,6 +19,8 @@ from proxycfg.commands import COMMANDS
 from proxycfg.need import need_of
 from proxycfg.protocols import protocols
 from proxycfg.remarks import Remark, remarks
+from proxycfg.rule import Rule
+from proxycfg.rules import rules
 from proxycfg.source import Source
 from proxycfg.units import show_duration, show_size
 
@@ -28,21 +30,45 @@ NOTE = "<!-- Made by `make docs`; edit the code that it is made from. -->"
 
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
-    rules = {f"rules/{remark.rule}.md": _rule_page(remark) for remark in remarks()}
+    told = {f"rules/{remark.rule}.md": _remark_page(remark) for remark in remarks()}
     return {
         "spec.md": _spec_page(),
         "protocols.md": _protocols_page(),
         "properties.md": _properties_page(),
         "cli.md": _cli_page(),
         "configuration.md": _configuration_page(),
-        **rules,
+        "rules/README.md": _rules_page(),
+        **{f"rules/{rule.name}.md": _rule_page(rule) for rule in rules().values()},
+        **told,
     }
+
+
+# ---- the rules ----
+
+
+def _rules_page() -> str:
+    lines = [
+        "# Rules", "", NOTE, "",
+        "What `proxycfg lint` looks for; `proxycfg rules RULE` prints the same pages. The severity is the highest that a rule gives: a route",
+        "that only looks like a stream never yields an error.", "",
+        "| rule | category | severity | what it finds |", "| --- | --- | --- | --- |",
+    ]  # fmt: skip
+    lines += [
+        f"| [`{rule.name}`]({rule.name}.md) | {rule.category.value} | {rule.severity.value} | {rule.summary} |"
+        for rule in rules().values()
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _rule_page(rule: Rule) -> str:
+    head = f"# {rule.name}\n\n{NOTE}\n\nCategory `{rule.category.value}`, at most {rule.severity.value}."
+    return f"{head}\n\n{rule.page}\n"
 
 
 # ---- what generate says about a spec ----
 
 
-def _rule_page(remark: Remark) -> str:
+def _remark_page(remark: Remark) -> str:
     summary, _, rest = remark.page.partition("\n")
     about = f"Category `{remark.category}`, severity `{remark.severity}`; told by `proxycfg generate`."
     return f"# `{remark.rule}`\n\n{NOTE}\n\n{summary}\n\n{about}\n{rest}\n"

@@ -17,7 +17,9 @@ RECIPES = re.split(r"^### ", (ROOT / "CONTRIBUTING.md").read_text().split("## Re
 @pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.splitlines()[0] for recipe in RECIPES])
 def test_the_files_of_a_recipe_exist(recipe: str) -> None:
     """With an instance that exists in place of NAME."""
-    instance = {"A protocol": "sse", "A command": "init"}.get(recipe.splitlines()[0], "nginx")
+    instance = {"A protocol": "sse", "A command": "init", "A rule": "stream_compressed"}.get(
+        recipe.splitlines()[0], "nginx"
+    )
     named = [path.replace("NAME", instance) for path in re.findall(r"`([a-z_]+/[A-Za-z_/.]*)`", recipe)]
 
     assert named
@@ -97,3 +99,15 @@ def test_a_command_is_a_file_and_its_line(house: Path) -> None:
     assert "Example: proxycfg say-hello" in said
     assert "--verbose" in said
     assert said.endswith("hello json\n")
+
+
+def test_a_rule_is_one_file(house: Path) -> None:
+    """After the first step of the recipe it is listed, and asked."""
+    rule = (house / "proxycfg/rules/sse_response_buffered.py").read_text()
+    (house / "proxycfg/rules/events_delayed.py").write_text(rule.replace("sse_response_buffered", "events_delayed"))
+    (house / "nginx.conf").write_text(
+        "http { server { listen 80; location /x { # proxycfg: protocol=sse\nfastcgi_pass 127.0.0.1:1; } } }"
+    )
+    code = "from proxycfg.cli import run; run(['lint', 'nginx.conf', '--select', 'events-delayed'])"
+
+    assert "events-delayed" in _run(house, code)

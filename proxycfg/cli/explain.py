@@ -120,7 +120,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         protocol=protocol or None,
         said_by=said.said_by,
         assumed=[*([said.assumed] if said.assumed else []), *(line for each in configs for line in each.assumed)],
-        problems=[problem for each in configs for problem in each.problems],
+        problems=[problem for each in configs for problem in (*each.problems, *each.missing)],
     )
     _print(shared, explanation, tables=full or bool(asked.urls or asked.paths or protocol))
     _tell(shared, explanation.problems)

@@ -22,7 +22,7 @@ def _words(config: Config, directives: list[Directive] | None = None) -> list[st
 
 
 def _problems(config: Config) -> list[str]:
-    return [f"{problem.span}: {problem.message}" for problem in config.problems]
+    return [f"{problem.span}: {problem.message}" for problem in (*config.problems, *config.missing)]
 
 
 def test_included_files_stand_where_their_include_stands() -> None:

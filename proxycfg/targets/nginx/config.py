@@ -70,6 +70,7 @@ def matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
 class Config:
     """A configuration: the directives at its top, includes already in place.
 
+    :param missing: includes that cannot be read; what they hold is not known.
     :param assumed: what had to be assumed to read it, in sentences for people: the context of a fragment, above all.
     :param context: where the top stands: ``main`` for a whole config, else ``http``, ``server`` or ``location``.
     """
@@ -78,6 +79,7 @@ class Config:
     context: str
     problems: list[Problem]
     files: dict[str, Tree]
+    missing: list[Problem] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
     _blocks: dict[int, list[Directive]] = field(default_factory=dict, repr=False)
 
@@ -102,6 +104,7 @@ class _Joiner:
         self.is_directive = is_directive
         self.files: dict[str, Tree] = {}
         self.problems: list[Problem] = []
+        self.missing: list[Problem] = []
         self.open: list[str] = []
         self.blocks: dict[int, list[Directive]] = {}
         self.joined: dict[str, list[Directive]] = {}
@@ -143,15 +146,17 @@ class _Joiner:
         try:
             names = self.lookup.glob(path)
         except Unreadable as error:
-            self.complain(
-                directive, f"cannot look for {path}: {error}", "allow it to be read (--root, --allow-outside)"
-            )
+            self.lack(directive, f"cannot look for {path}: {error}", "allow it to be read (--root, --allow-outside)")
             return []
         return [found for each in names for found in self.file(each, directive)]
 
     def complain(self, directive: Directive, message: str, instead: str) -> None:
         word = directive.words[1]
         self.problems.append(directive.text.problem(word.start, word.end, message, instead))
+
+    def lack(self, directive: Directive, message: str, instead: str) -> None:
+        word = directive.words[1]
+        self.missing.append(directive.text.problem(word.start, word.end, message, instead))
 
     def file(self, path: str, directive: Directive) -> list[Directive]:
         if path in self.open:
@@ -174,7 +179,7 @@ class _Joiner:
             try:
                 text = self.lookup.read(path)
             except Unreadable as error:
-                self.complain(
+                self.lack(
                     directive,
                     f"cannot read {path}: {error}",
                     "add the file, or allow it to be read (--root, --allow-outside)",
@@ -251,7 +256,7 @@ def load(
     joiner.open.append(path)
     top = joiner.join(tree.directives)
     context = context_of(top)
-    config = Config(top, context, joiner.problems, joiner.files, _blocks=joiner.blocks)
+    config = Config(top, context, joiner.problems, joiner.files, joiner.missing, _blocks=joiner.blocks)
     if context in _SAID:
         config.assumed.append(f"{main.name} has no http block: it is {_SAID[context]}")
     return config

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxycfg.behavior import EITHER, FOREVER, NO, TRANSPORTS, YES, Behavior, Between, Transports, exactly
 from proxycfg.collector import held_off
@@ -54,25 +54,47 @@ def _unknown(_: Location) -> None:
 def read(
     config: Config, version: str, *, protocol_of: ProtocolOf = _unknown, https: Sequence[Http] | None = None
 ) -> list[ReadRoute]:
-    """Every location that hands requests to an origin, in the order of the file's servers.
-
-    A location with an unconditional ``return`` never does, nor one below a server's; those are no routes.
+    """The routes: every location that hands requests to an origin, and what it does, in the order of the file's servers.
 
     :param https: the http blocks of the configuration, if somebody has them already.
     """
     routes: list[ReadRoute] = []
     for http in read_http(config) if https is None else https:
         reader = Reader(http, version)
-        for server in http.servers:
-            host = host_of(server)
-            closed = "return" in server.level.own
-            for location in server.locations.all():
-                if closed and location.kind != "named":
-                    continue
-                route = _shared_route(reader, location, host, protocol_of)
-                if route is not None:
-                    routes.append(route)
+        for location in _open_locations(http):
+            route = shared_route(reader, location, protocol_of)
+            if route is not None:
+                routes.append(route)
     return routes
+
+
+class Proxied(NamedTuple):
+    """A location that hands requests to an origin, and the levels whose settings such a request can end with."""
+
+    http: Http
+    location: Location
+    levels: list[Level]
+
+
+def proxied_locations(https: Iterable[Http]) -> Iterator[Proxied]:
+    """Every location that hands requests to an origin, in the order of the file's servers.
+
+    A location with an unconditional ``return`` never does, nor one below a server's.
+    """
+    for http in https:
+        for location in _open_locations(http):
+            levels = [] if _returns(location.level) else _proxying(location.level, http)
+            if levels:
+                yield Proxied(http, location, levels)
+
+
+def _open_locations(http: Http) -> Iterator[Location]:
+    """Every location that requests get to: below a server's ``return`` only the named ones."""
+    for server in http.servers:
+        closed = "return" in server.level.own
+        for location in server.locations.all():
+            if not closed or location.kind == "named":
+                yield location
 
 
 def read_route(
@@ -144,7 +166,7 @@ def _evidence(
 # ---- many routes, most of them alike ----
 
 
-def _shared_route(reader: Reader, location: Location, host: str | None, protocol_of: ProtocolOf) -> ReadRoute | None:
+def shared_route(reader: Reader, location: Location, protocol_of: ProtocolOf) -> ReadRoute | None:
     """A location as a route, None if it is none: its behavior is that of the first one like it, evidence and places are its own."""
     shape = reader.shapes.of(location.level)
     if shape.ends is None:
@@ -167,7 +189,7 @@ def _shared_route(reader: Reader, location: Location, host: str | None, protocol
         return _proxying(location.level, reader.http)
 
     return ReadRoute(
-        host=host,
+        host=host_of(location.server),
         path=location.name,
         kind=location.kind,
         span=location.directive.span,

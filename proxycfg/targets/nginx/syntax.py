@@ -54,6 +54,10 @@ class Text:
         end = self._starts[number] if number < len(self._starts) else len(self.text)
         return self.text[start:end].rstrip("\r\n")
 
+    def has_line(self, number: int) -> bool:
+        """Whether there is a line of that number."""
+        return number <= len(self._starts)
+
     def problem(self, start: int, end: int, message: str, instead: str = "") -> Problem:
         """A problem that shows the offending line."""
         span = self.span(start, end)

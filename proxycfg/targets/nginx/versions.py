@@ -30,6 +30,8 @@ class Version:
     said_by: str
     assumed: str = ""
     """What had to be assumed; empty where nothing had to."""
+    known: bool = True
+    """Whether somebody says so at all."""
 
 
 def check(text: str) -> str:
@@ -64,7 +66,7 @@ def find(sources: Iterable[Source]) -> Version:
             return Version(number, place)
         near = _show(facts.OLDEST if line < facts.OLDEST else facts.NEWEST)
         return Version(near, place, f"{place} says nginx {number}, which is not known here: read as {near}")
-    return Version(facts.NEWEST_STABLE, "the newest stable one; --nginx-version states another")
+    return Version(facts.NEWEST_STABLE, "the newest stable one; --nginx-version states another", known=False)
 
 
 def _line(version: str) -> tuple[int, ...]:

@@ -1,0 +1,209 @@
+"""The findings in configs under review: the verb behind ``proxycfg lint``. Pure; configs come read, as scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from proxycfg.errors import BadUsage, Problem, suggest
+from proxycfg.finding import Category, Confidence, Finding, Fix, Related
+from proxycfg.note import Note
+from proxycfg.report import Report
+from proxycfg.rule import Case, Complaint, Rule, Scene, cap
+from proxycfg.source import Span
+
+_SUREST = (Confidence.DECLARED, Confidence.EXPLICIT, Confidence.INFERRED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to report.
+
+    :param rules: that are asked.
+    :param known: the names of all rules there are, for notes that name one which is not.
+    :param least: routes that are less surely streams are left out.
+    :param notes: whether notes in the configs silence anything.
+    :param leaves_out: whether a rule is not to be reported in a file.
+    """
+
+    rules: Sequence[Rule]
+    known: Iterable[str]
+    least: Confidence = Confidence.INFERRED
+    notes: bool = True
+    leaves_out: Callable[[str, Rule], bool] = lambda _file, _rule: False
+
+
+def choose(rules: Mapping[str, Rule], select: Iterable[str], ignore: Iterable[str]) -> list[Rule]:
+    """The rules that are selected (all, if nothing is) and not ignored; rules go by name or category.
+
+    :raises BadUsage: if there is no rule and no category of a name.
+    """
+    wanted = _named(rules, select, "--select") or set(rules)
+    unwanted = _named(rules, ignore, "--ignore")
+    return [rule for name, rule in rules.items() if name in wanted and name not in unwanted]
+
+
+def _named(rules: Mapping[str, Rule], names: Iterable[str], option: str) -> set[str]:
+    found: set[str] = set()
+    for name in names:
+        if name in rules:
+            found.add(name)
+        elif name in tuple(Category):
+            found |= {rule.name for rule in rules.values() if rule.category == name}
+        else:
+            raise BadUsage(f"{option} {name}: there is no such rule; {suggest(name, [*rules, *Category])}")
+    return found
+
+
+def lint(scenes: Iterable[Scene], options: Options) -> Report:
+    """Everything that the rules say of the scenes, each thing once, sorted by file, line, column and rule."""
+    findings: dict[tuple[str, Span, str], Finding] = {}
+    errors: dict[Problem, None] = {}
+    notes: dict[Span, Note] = {}
+    files: dict[str, None] = {}
+    lines: dict[tuple[str, int], str] = {}
+    routes = 0
+    for scene in scenes:
+        routes += scene.routes
+        files |= dict.fromkeys(scene.files)
+        errors |= dict.fromkeys(scene.problems)
+        notes |= {note.span: note for note in scene.notes}
+        for finding in _merged(_found(scene, options)):
+            key = (finding.rule, finding.span, finding.target)
+            # A file that two configs include is one place to edit.
+            findings.setdefault(key, finding)
+            for span in (finding.span, *(related.span for related in finding.related)):
+                lines.setdefault((span.file, span.line), scene.line_of(span.file, span.line))
+    errors |= dict.fromkeys(_unknown_names(notes.values(), options.known))
+    kept, ignored = _silenced([*findings.values()], notes.values(), options)
+    return Report(
+        findings=tuple(sorted(kept, key=lambda finding: finding.order)),
+        errors=tuple(sorted(errors)),
+        files=tuple(files),
+        routes=routes,
+        ignored=ignored,
+        rules={rule.name: rule for rule in options.rules},
+        lines=lines,
+    )
+
+
+# ---- asking the rules ----
+
+
+def _found(scene: Scene, options: Options) -> Iterator[Finding]:
+    rules = [rule for rule in options.rules if scene.target in rule.targets]
+    likely = _SUREST[: _SUREST.index(options.least) + 1]
+    for case in scene.cases:
+        if case.route.confidence not in likely:
+            continue
+        short = case.shortfalls.keys()
+        if not short:
+            continue
+        for rule in rules:
+            if rule.check is not None and rule.concerns(case.protocol) and not short.isdisjoint(rule.properties):
+                for complaint in rule.check(case):
+                    yield _finding(rule, scene, complaint, case)
+    for rule in rules:
+        if rule.inspect is not None and (not rule.directives or not scene.names.isdisjoint(rule.directives)):
+            for complaint in rule.inspect(scene.tree):
+                if complaint.case is None or complaint.case.route.confidence in likely:
+                    yield _finding(rule, scene, complaint, complaint.case)
+
+
+def _finding(rule: Rule, scene: Scene, complaint: Complaint, case: Case | None) -> Finding:
+    route = case.route if case else None
+    confidence = route.confidence if route else Confidence.EXPLICIT
+    fix = complaint.fix
+    if fix is None and complaint.wishes and case is not None:
+        fix = scene.fix(case, complaint.wishes)
+    related = complaint.related
+    if route is not None and complaint.span != route.span:
+        related = (Related(route.span, f"{route.path} streams ({case.protocol if case else ''})"), *related)
+    return Finding(
+        rule=rule.name,
+        category=rule.category,
+        severity=cap(complaint.severity, confidence),
+        message=complaint.message,
+        why=complaint.why,
+        span=complaint.span,
+        target=scene.target,
+        confidence=confidence,
+        protocol=case.protocol if case else None,
+        route_host=route.host if route else None,
+        route_path=route.path if route else None,
+        related=related,
+        fix=fix,
+    )
+
+
+def _merged(found: Iterable[Finding]) -> list[Finding]:
+    """One finding for each place: of a directive that hurts ten routes it is said once, with the ten as related places."""
+    groups: dict[tuple[str, Span], list[Finding]] = {}
+    for finding in found:
+        groups.setdefault((finding.rule, finding.span), []).append(finding)
+    return [group[0] if len(group) == 1 else _one_of(group) for group in groups.values()]
+
+
+def _one_of(group: list[Finding]) -> Finding:
+    first = max(group, key=lambda finding: (finding.severity.rank, -_SUREST.index(finding.confidence)))
+    related = dict.fromkeys(related for finding in (first, *group) for related in finding.related)
+    fixes = [finding.fix for finding in group]
+    whole = [fix for fix in fixes if fix is not None]
+    fix = None
+    if len(whole) == len(fixes):
+        edits = tuple(dict.fromkeys(edit for fix in whole for edit in fix.edits))
+        titles = tuple(dict.fromkeys(fix.title for fix in whole))
+        title = titles[0] if len(titles) == 1 and len(edits) == 1 else f"{titles[0]}, and so in {len(group) - 1} more"
+        fix = Fix(title, all(fix.safe for fix in whole), edits)
+    return replace(first, related=tuple(related), fix=fix)
+
+
+# ---- notes that silence ----
+
+
+def _unknown_names(notes: Iterable[Note], known: Iterable[str]) -> Iterator[Problem]:
+    names = set(known)
+    for note in notes:
+        for name in note.ignored:
+            if name not in names:
+                yield Problem(note.span, f"there is no rule `{name}` to ignore", suggest(name, sorted(names)))
+
+
+def _silenced(findings: list[Finding], notes: Iterable[Note], options: Options) -> tuple[list[Finding], int]:
+    """The findings that no note silences, with those about the notes that silence none; and how many are silenced."""
+    asked = {rule.name: rule for rule in options.rules}
+    findings = [finding for finding in findings if not options.leaves_out(finding.span.file, asked[finding.rule])]
+    if not options.notes:
+        return findings, 0
+    by_place: dict[tuple[str, int, str], list[Note]] = {}
+    for note in notes:
+        for name in note.ignored:
+            by_place.setdefault((note.span.file, note.line, name), []).append(note)
+    kept: list[Finding] = []
+    used: set[tuple[str, int, str]] = set()
+    for finding in findings:
+        place = (finding.span.file, finding.span.line, finding.rule)
+        if place in by_place:
+            used.add(place)
+        else:
+            kept.append(finding)
+    ignored = len(findings) - len(kept)
+    unused = [
+        (note, name)
+        for (file, line, name), found in by_place.items()
+        # A rule that was not asked may have had something to say.
+        if (file, line, name) not in used and name in asked
+        for note in found
+    ]
+    return [*kept, *_reviewed(asked.values(), unused)], ignored
+
+
+def _reviewed(rules: Iterable[Rule], unused: Sequence[tuple[Note, str]]) -> Iterator[Finding]:
+    for rule in rules:
+        if rule.review is None:
+            continue
+        for complaint in rule.review(unused):
+            yield Finding(
+                rule=rule.name, category=rule.category, severity=complaint.severity, message=complaint.message, why=complaint.why,
+                span=complaint.span, target="nginx", fix=complaint.fix,
+            )  # fmt: skip

@@ -1,0 +1,43 @@
+"""Notes to the linter in comments of a config: ``# proxycfg: ignore[RULE, …] why``. What declares streams is read by :mod:`proxycfg.streams`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from proxycfg.errors import Problem
+from proxycfg.source import Span
+from proxycfg.streams import MARK
+
+_DECLARES = ("protocol", "heartbeat")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One comment that silences rules.
+
+    :param line: the line it speaks of: its own, or the next one where it stands alone.
+    """
+
+    span: Span
+    line: int
+    ignored: tuple[str, ...]
+
+
+def read_note(text: str, span: Span, line: int) -> Note | Problem | None:
+    """The note in a comment of that text (without ``#``); None if it is an ordinary comment, or declares a stream.
+
+    A comment that is meant for us and makes no sense is a problem: silence would leave somebody believing in it.
+    """
+    body = text.strip()
+    if not body.startswith(MARK):
+        return None
+    body = body.removeprefix(MARK).strip()
+    if body.startswith(_DECLARES):
+        return None
+    match = re.match(r"ignore\[([^\]]*)\]", body)
+    names = tuple(name.strip() for name in match[1].split(",")) if match else ()
+    if not names or not all(names):
+        instead = "write `# proxycfg: ignore[RULE] reason`, or `# proxycfg: protocol=sse heartbeat=15s`"
+        return Problem(span, f"this note is not understood: {body or 'nothing follows'}", instead)
+    return Note(span=span, line=line, ignored=names)

@@ -1,0 +1,284 @@
+"""What a rule is: one pitfall, one file in ``rules/``, whose docstring is its page.
+
+There are three kinds. A *route rule* looks at one stream at a time and owns some properties: it is asked only where one of them falls short of
+the route's need, and only about protocols that it names. An *idiom* looks at a whole config, at what no property tells. A *review* looks at
+the notes that silenced nothing. Each is a function that yields complaints; confidence, suppression, merging and fixes are
+:mod:`proxycfg.lint`'s business.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from proxycfg.behavior import Answer, Between
+from proxycfg.errors import Problem
+from proxycfg.finding import Category, Confidence, Fix, Related, Severity
+from proxycfg.need import Need, shortfalls
+from proxycfg.note import Note
+from proxycfg.reading import Evidence, ReadRoute
+from proxycfg.source import Span
+from proxycfg.streams import Declared, Stream
+
+# ---- what rules look at ----
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A route that streams, and what it asks for.
+
+    :param route: as the config has it.
+    :param stream: what flows through it, how surely, and what says so.
+    :param older: where the version is not known, the route as the oldest version in wide use reads it.
+    :param subject: the target's own idea of the route, for its fixes and idioms.
+    """
+
+    route: ReadRoute
+    need: Need
+    stream: Stream
+    older: ReadRoute | None = None
+    subject: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def protocol(self) -> str:
+        """What it carries."""
+        return self.stream.protocol
+
+    @property
+    def heartbeat(self) -> float | None:
+        """Seconds between signs of life of a silent origin, where somebody said so."""
+        return self.stream.heartbeat
+
+    @property
+    def title(self) -> str:
+        """How messages name it."""
+        return f"{self.route.path} ({self.protocol})"
+
+    def value(self, name: str) -> Between[Any]:
+        """What the config gives it."""
+        found: Between[Any] = getattr(self.route.reading.behavior, name)
+        return found
+
+    @cached_property
+    def shortfalls(self) -> Mapping[str, Shortfall]:
+        """The properties in which it falls short, surely or perhaps, by the version that runs it or by the older one."""
+        found = {name: Shortfall(self, name, answer) for name, answer in _short_of(self.need, self.route).items()}
+        if self.older is not None:
+            for name, answer in _short_of(self.need, self.older).items():
+                if name not in found:
+                    found[name] = Shortfall(self, name, answer, only_older=True)
+        return found
+
+
+def _short_of(need: Need, route: ReadRoute) -> dict[str, Answer]:
+    return shortfalls(need, route.reading.behavior)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A property outside of what its route can live with.
+
+    ``only_older`` says that the newest version would do, but not those that many still run.
+    """
+
+    case: Case
+    name: str
+    answer: Answer
+    only_older: bool = False
+
+    @property
+    def route(self) -> ReadRoute:
+        """The route as the version reads it that this is about."""
+        return self.case.older if self.only_older and self.case.older is not None else self.case.route
+
+    @property
+    def value(self) -> Between[Any]:
+        """What it is."""
+        found: Between[Any] = getattr(self.route.reading.behavior, self.name)
+        return found
+
+    @property
+    def wanted(self) -> Between[Any]:
+        """What the route can live with."""
+        found: Between[Any] = getattr(self.case.need.accepted, self.name)
+        return found
+
+    @property
+    def evidence(self) -> Evidence:
+        """What decides it."""
+        return self.route.reading.evidence[self.name]
+
+    @property
+    def span(self) -> Span:
+        """Where to look: the directive that decides it, or the route where silence does."""
+        return self.evidence.span or self.case.route.span
+
+    @property
+    def why(self) -> str:
+        """What happens outside of what is wanted."""
+        return self.case.need.wants[self.name].why
+
+    @property
+    def sure(self) -> bool:
+        """Whether it falls short whatever is open: the version, a variable."""
+        return self.answer is Answer.NO and not self.only_older
+
+    @property
+    def will(self) -> str:
+        """``will`` or ``may``."""
+        return "will" if self.sure else "may"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One config under review.
+
+    :param files: the names of those that were read.
+    :param routes: how many places hand requests to an origin, whether they stream or not.
+    :param cases: those that do, in the order of the file.
+    :param names: of all the directives in it: an idiom that waits for others is not asked.
+    :param tree: the target's own idea of the config; the idioms of that target know its type.
+    :param problems: what cannot be read; such a config never passes.
+    :param unmatched: what was declared to stream, and is nowhere here.
+    :param line_of: the text of a line of one of the files, for reports.
+    :param fix: a change that gives a stream what it wants of these properties, where there is one.
+    """
+
+    target: str
+    files: tuple[str, ...]
+    routes: int
+    cases: tuple[Case, ...]
+    names: frozenset[str] = frozenset()
+    tree: Any = field(default=None, repr=False)
+    notes: tuple[Note, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unmatched: tuple[Declared, ...] = ()
+    line_of: Callable[[str, int], str] = field(default=lambda _file, _line: "", repr=False)
+    fix: Callable[[Case, tuple[str, ...]], Fix | None] = field(default=lambda _stream, _wishes: None, repr=False)
+
+
+# ---- what rules say ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """What a rule has to say.
+
+    :param severity: if the route is surely a stream; a guess lowers it.
+    :param wishes: the properties that a fix should bring within the need, for the target to work out.
+    :param fix: one that the rule has itself.
+    :param case: which route, for idioms; a route rule's is known.
+    """
+
+    severity: Severity
+    message: str
+    why: str
+    span: Span
+    related: tuple[Related, ...] = ()
+    wishes: tuple[str, ...] = ()
+    fix: Fix | None = None
+    case: Case | None = None
+
+
+Check = Callable[[Case], Iterator[Complaint]]
+Inspect = Callable[[Any], Iterator[Complaint]]
+Review = Callable[[Sequence[tuple[Note, str]]], Iterator[Complaint]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One pitfall.
+
+    :param name: its slug, which is the file's name.
+    :param severity: the highest that it gives.
+    :param page: Markdown: what it sees, why that hurts, what to write instead.
+    :param targets: the kinds of hop that can fall into it.
+    :param properties: that it owns, for a route rule.
+    :param protocols: that it speaks of; None for any that needs the property.
+    :param directives: at least one of which must be there for an idiom to be asked; empty: always.
+    """
+
+    name: str
+    category: Category
+    severity: Severity
+    page: str
+    targets: tuple[str, ...]
+    properties: tuple[str, ...] = ()
+    protocols: frozenset[str] | None = None
+    directives: frozenset[str] = frozenset()
+    check: Check | None = None
+    inspect: Inspect | None = None
+    review: Review | None = None
+
+    @property
+    def summary(self) -> str:
+        """The page's first line."""
+        return self.page.split("\n", 1)[0]
+
+    @property
+    def file(self) -> str:
+        """Where it is explained, relative to the project."""
+        return f"docs/rules/{self.name}.md"
+
+    def concerns(self, protocol: str) -> bool:
+        """Whether it speaks of that protocol."""
+        return self.protocols is None or protocol in self.protocols
+
+
+def route_rule(
+    *properties: str,
+    category: Category,
+    severity: Severity,
+    protocols: tuple[str, ...] | None = None,
+    targets: tuple[str, ...] = ("nginx",),
+) -> Callable[[Check], Rule]:
+    """A rule about streams, one at a time, asked where one of its ``properties`` falls short."""
+
+    def made(check: Check) -> Rule:
+        return Rule(
+            name=_slug(check), category=category, severity=severity, page=_page(check), targets=targets, properties=properties,
+            protocols=None if protocols is None else frozenset(protocols), check=check,
+        )  # fmt: skip
+
+    return made
+
+
+def idiom(
+    *directives: str, category: Category, severity: Severity, targets: tuple[str, ...] = ("nginx",)
+) -> Callable[[Inspect], Rule]:
+    """A rule about a whole config, asked where one of the ``directives`` stands in it, or always."""
+
+    def made(check: Inspect) -> Rule:
+        return Rule(
+            name=_slug(check), category=category, severity=severity, page=_page(check), targets=targets,
+            directives=frozenset(directives), inspect=check,
+        )  # fmt: skip
+
+    return made
+
+
+def review(*, category: Category, severity: Severity) -> Callable[[Review], Rule]:
+    """A rule about the notes that silenced nothing, each with the name of the rule that it meant to silence."""
+
+    def made(check: Review) -> Rule:
+        return Rule(
+            name=_slug(check), category=category, severity=severity, page=_page(check), targets=(), review=check
+        )
+
+    return made
+
+
+def _slug(check: Callable[..., Any]) -> str:
+    return check.__name__.replace("_", "-")
+
+
+def _page(check: Callable[..., Any]) -> str:
+    return inspect.cleandoc(check.__globals__["__doc__"] or "")
+
+
+def cap(severity: Severity, confidence: Confidence) -> Severity:
+    """The severity that a guess allows: a route that only looks like a stream never yields an error."""
+    return Severity.WARNING if confidence is Confidence.INFERRED and severity is Severity.ERROR else severity

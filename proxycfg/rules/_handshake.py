@@ -1,0 +1,42 @@
+"""What the rules about WebSocket handshakes share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxycfg.rule import Case
+
+if TYPE_CHECKING:
+    from proxycfg.targets.nginx.read import Proxied
+    from proxycfg.targets.nginx.syntax import Directive
+
+
+def is_about_version(case: Case) -> bool:
+    """Whether what breaks the handshake is the HTTP version towards the origin, which a rule of its own speaks of."""
+    upgrade = case.shortfalls.get("upgrade")
+    version = case.shortfalls.get("upstream_http_version")
+    return (
+        upgrade is not None
+        and version is not None
+        and upgrade.only_older == version.only_older
+        and upgrade.evidence.text == version.evidence.text
+    )
+
+
+def dropped_headers(proxied: Proxied, *names: str) -> list[Directive]:
+    """The ``proxy_set_header`` lines for these headers that a list further in makes void for the location."""
+    level = proxied.location.level
+    own = level.all("proxy_set_header")[0]
+    if not own:
+        return []
+    here = {line.args[0].lower() for line in own if line.args}
+    outer = next((each for each in level.levels() if each.own.get("proxy_set_header") == own), level).above
+    dropped: list[Directive] = []
+    while outer is not None:
+        dropped += [
+            line
+            for line in outer.own.get("proxy_set_header", [])
+            if line.args and line.args[0].lower() in names and line.args[0].lower() not in here
+        ]
+        outer = outer.above
+    return dropped

@@ -1,0 +1,39 @@
+"""Server-sent events wait in a response buffer.
+
+**What it sees.** A route that carries server-sent events, and response buffering that is on for it, by a directive or by default.
+
+**Why it hurts.** nginx hands a buffered answer on when a buffer (4 or 8 KiB) is full, or when it ends, and an event stream neither fills one
+soon nor ends. With an origin that speaks HTTP/1.0, FastCGI, uwsgi or SCGI, or with a compressor, every client waits; with a chunked HTTP/1.1
+origin those do that use HTTP/1.1 over TLS, which is how CDNs fetch. There it is an error; where today's transports happen to let events through,
+it is a warning: the response header still waits for the first event, and the next change of transport, compression or version stalls the stream.
+
+**Instead.**
+
+```nginx
+location /events {
+    proxy_pass http://app;
+    proxy_buffering off;
+}
+```
+
+**When it is fine.** If every answer of the route has `X-Accel-Buffering: no`, which the linter cannot see; write
+`# proxycfg: ignore[sse-response-buffered] the app sends X-Accel-Buffering` if you rely on that.
+
+**Measured.** `tests/containers/`: a stock config that holds an SSE stream back, beside a generated one that does not.
+
+**Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxycfg.finding import Category, Severity
+from proxycfg.rule import Case, Complaint, route_rule
+from proxycfg.rules._buffered import held_back
+
+
+@route_rule("response_buffering", category=Category.RESPONSE_BUFFERING, severity=Severity.ERROR, protocols=("sse",))
+def sse_response_buffered(case: Case) -> Iterator[Complaint]:
+    """Buffering that is on."""
+    yield from held_back(case, "events")

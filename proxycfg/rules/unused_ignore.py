@@ -1,0 +1,34 @@
+"""A note that silences nothing.
+
+**What it sees.** `# proxycfg: ignore[RULE]` where RULE has nothing to say, on that line or the one below.
+
+**Why it hurts.** What it was for is gone, or has moved; the note stays behind and will hide the next finding there.
+
+**Instead.** Remove the note, or move it to the line of the finding.
+
+**When it is fine.** Never; rules that were left out by `--select` or `--ignore` do not count.
+
+**Measured.** Nothing to measure.
+
+**Sources.** None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from proxycfg.finding import Category, Severity
+from proxycfg.note import Note
+from proxycfg.rule import Complaint, review
+
+
+@review(category=Category.OPERATIONS, severity=Severity.WARNING)
+def unused_ignore(unused: Sequence[tuple[Note, str]]) -> Iterator[Complaint]:
+    """Each note, and each rule in it, that silenced nothing."""
+    for note, name in unused:
+        yield Complaint(
+            severity=Severity.WARNING,
+            message=f"this note ignores {name}, which has nothing to say on line {note.line}",
+            why="What it silenced is gone or has moved; it will hide the next finding there.",
+            span=note.span,
+        )

@@ -1,0 +1,206 @@
+"""Changes to the text of an nginx configuration that give a route what it wants of a property.
+
+A fix goes where a person would put it: a setting that the location has is rewritten in place, wherever it is included from; one that it lacks
+follows its ``proxy_pass``, on a line of its own with that line's indent. It is safe where nobody but that route is affected: not where the
+location holds others that inherit from it, nor where its text is included in several places.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from proxycfg.behavior import FOREVER
+from proxycfg.finding import Fix
+from proxycfg.rule import Case
+from proxycfg.source import Edit
+from proxycfg.targets.nginx.place import BUFFERED_MODULES
+from proxycfg.targets.nginx.read import Proxied
+from proxycfg.targets.nginx.syntax import Directive, Text
+
+
+class Setting(NamedTuple):
+    """A plain directive, as it should be."""
+
+    name: str
+    value: str
+
+
+def fix(case: Case, wishes: tuple[str, ...]) -> Fix | None:
+    """A change after which the properties of ``wishes`` are as the stream's need has them; None if there is none for one of them."""
+    proxied: Proxied = case.subject
+    handler = proxied.location.handler
+    if handler is None:
+        return None
+    module = handler.name.removesuffix("_pass")
+    settings: dict[str, Setting] = {}
+    edits: list[Edit] = []
+    titles: list[str] = []
+    for wish in wishes:
+        if wish == "upgrade":
+            lines = _handshake(proxied, handler)
+            edits += lines
+            titles.append("the headers of the handshake")
+            continue
+        setting = _SETTINGS[wish](case, module) if wish in _SETTINGS else None
+        if setting is None:
+            return None
+        settings[setting.name] = setting
+    for setting in settings.values():
+        edits.append(_set(proxied, handler, setting))
+        titles.append(f"`{setting.name} {setting.value};`")
+    safe = not _shared(proxied) and not _inherited_below(proxied)
+    return Fix(f"write {', '.join(titles)} in this location", safe, tuple(edits)) if edits else None
+
+
+# ---- which setting gives which property ----
+
+
+def _of_module(ending: str, value: str) -> Callable[[Case, str], Setting | None]:
+    def setting(_: Case, module: str) -> Setting | None:
+        return Setting(f"{module}_{ending}", value) if module in BUFFERED_MODULES else None
+
+    return setting
+
+
+def _plain(name: str, value: str) -> Callable[[Case, str], Setting | None]:
+    return lambda _stream, _module: Setting(name, value)
+
+
+def _read_timeout(case: Case, module: str) -> Setting:
+    return Setting(f"{module}_read_timeout", _seconds(case.need.accepted.upstream_idle_timeout.low))
+
+
+def _client_timeout(case: Case, module: str) -> Setting:
+    wanted = _seconds(case.need.accepted.client_idle_timeout.low)
+    # Behind an upgrade there is one timer for both sides.
+    return Setting(f"{module}_read_timeout" if case.protocol == "websocket" else "client_body_timeout", wanted)
+
+
+def _body_limit(case: Case, _module: str) -> Setting:
+    low = case.need.accepted.request_body_limit.low
+    return Setting("client_max_body_size", "0" if low == FOREVER else f"{-(-int(low) // 2**20)}m")
+
+
+def _http_version(_case: Case, module: str) -> Setting | None:
+    return Setting("proxy_http_version", "1.1") if module == "proxy" else None
+
+
+_SETTINGS: dict[str, Callable[[Case, str], Setting | None]] = {
+    "response_buffering": _of_module("buffering", "off"),
+    "stalls_on": _of_module("buffering", "off"),
+    "request_buffering": _of_module("request_buffering", "off"),
+    "compression": _plain("gzip", "off"),
+    "caching": _of_module("cache", "off"),
+    "upstream_http_version": _http_version,
+    "upstream_idle_timeout": _read_timeout,
+    "client_idle_timeout": _client_timeout,
+    "request_body_limit": _body_limit,
+    "error_interception": lambda _, module: Setting(f"{module}_intercept_errors", "off"),
+    "retries_non_idempotent": lambda _, module: Setting(f"{module}_next_upstream", "error timeout"),
+    "abort_propagates": _of_module("ignore_client_abort", "off"),
+}
+
+
+def _seconds(seconds: float) -> str:
+    """A duration as nginx writes it; never is a day longer than anybody waits."""
+    return "365d" if seconds == FOREVER else f"{seconds:g}s"
+
+
+# ---- the handshake of a WebSocket ----
+
+
+def _handshake(proxied: Proxied, handler: Directive) -> list[Edit]:
+    """Upgrade and Connection set, with the headers repeated that a list of the location's own would otherwise drop."""
+    level = proxied.location.level
+    own = level.own.get("proxy_set_header", [])
+    token = next(
+        (
+            directive.args[1]
+            for directive in proxied.http.level.own.get("map", [])
+            if len(directive.args) > 1 and directive.args[0] == "$http_upgrade"
+        ),
+        '"upgrade"',
+    )
+    wanted = {"upgrade": "$http_upgrade", "connection": token}
+    edits: list[Edit] = []
+    lines: list[str] = []
+    if not own:
+        lines += [
+            line.source
+            for line in level.in_force.get("proxy_set_header", [])
+            if line.args and line.args[0].lower() not in wanted
+        ]
+    for name, value in wanted.items():
+        line = next((each for each in own if each.args and each.args[0].lower() == name), None)
+        if line is None:
+            lines.append(f"proxy_set_header {name.title()} {value}")
+        elif len(line.args) > 1 and line.words[2].value != value.strip('"'):
+            word = line.words[2]
+            edits.append(Edit(line.text.span(word.start, word.end), value))
+    if lines:
+        edits.append(_insert(own[-1] if own else handler, proxied.location.directive, lines))
+    return edits
+
+
+# ---- where a setting goes ----
+
+
+def _set(proxied: Proxied, handler: Directive, setting: Setting) -> Edit:
+    own = proxied.location.level.own.get(setting.name)
+    if own:
+        words = own[0].words[1:]
+        if words:
+            return Edit(own[0].text.span(words[0].start, words[-1].end), setting.value)
+        return Edit(own[0].text.span(own[0].end - 1, own[0].end - 1), f" {setting.value}")
+    return _insert(handler, proxied.location.directive, [f"{setting.name} {setting.value}"])
+
+
+def _insert(after: Directive, block: Directive, lines: list[str]) -> Edit:
+    """Lines behind a directive of the block, or at its beginning if the directive comes from another file."""
+    text = after.text
+    if text is not block.text:
+        return _at_the_top(block, lines)
+    start, column = text.position(after.start)
+    line = text.line(start)
+    lead = line[: column - 1]
+    end = text.text.find("\n", after.end)
+    rest = text.text[after.end : end if end >= 0 else len(text.text)]
+    if lead.strip() or not re.fullmatch(r"\s*(#.*)?", rest):
+        # Several directives on one line: so is this one.
+        return Edit(text.span(after.end, after.end), "".join(f" {each};" for each in lines))
+    ending = _ending(text)
+    at = after.end + len(rest.rstrip("\r"))
+    return Edit(text.span(at, at), "".join(f"{ending}{lead}{each};" for each in lines))
+
+
+def _at_the_top(block: Directive, lines: list[str]) -> Edit:
+    text = block.text
+    line, column = text.position(block.start)
+    lead = re.match(r"\s*", text.line(line)[: column - 1])
+    indent = (lead[0] if lead else "") + "    "
+    return Edit(text.span(block.body, block.body), "".join(f"{_ending(text)}{indent}{each};" for each in lines))
+
+
+def _ending(text: Text) -> str:
+    return "\r\n" if "\r\n" in text.text else "\n"
+
+
+# ---- who else is affected ----
+
+
+def _shared(proxied: Proxied) -> bool:
+    """Whether the location's text stands in several servers, or its settings in a file that others include, too."""
+    location = proxied.location
+    if any(
+        other is not location and other.directive is location.directive
+        for server in proxied.http.servers
+        for other in server.locations.all()
+    ):
+        return True
+    return any(child.text is not location.directive.text for child in location.level.children)
+
+
+def _inherited_below(proxied: Proxied) -> bool:
+    return bool(list(proxied.location.inside.all())) or len(proxied.levels) > 1

@@ -1,0 +1,168 @@
+"""An nginx configuration as the linter's rules see it: which of its routes stream, what each of them asks for, and the notes in its comments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from proxycfg.behavior import differences
+from proxycfg.errors import Problem
+from proxycfg.need import Need, need_of
+from proxycfg.note import Note, read_note
+from proxycfg.protocols import protocols
+from proxycfg.reading import ReadRoute
+from proxycfg.rule import Case, Scene
+from proxycfg.source import Span
+from proxycfg.spec import ordinary
+from proxycfg.streams import MARK, Declared, Stream
+from proxycfg.targets.nginx import facts
+from proxycfg.targets.nginx.config import Config
+from proxycfg.targets.nginx.fixes import fix
+from proxycfg.targets.nginx.place import Reader
+from proxycfg.targets.nginx.read import Proxied, proxied_locations, shared_route
+from proxycfg.targets.nginx.servers import Http, read_http
+from proxycfg.targets.nginx.signs import Signs
+from proxycfg.targets.nginx.syntax import Directive, Tree
+
+OLDER = "1.26"
+"""What many still run: before 1.29.7 nginx spoke HTTP/1.0 to origins unless it was told otherwise."""
+
+
+@dataclass(frozen=True)
+class NginxTree:
+    """What idioms of nginx look at."""
+
+    config: Config
+    https: tuple[Http, ...]
+    version: str
+    """The one that it is read for: the newest stable if nobody said."""
+    cases: tuple[Case, ...]
+
+    @cached_property
+    def by_location(self) -> Mapping[int, tuple[Case, ...]]:
+        """What streams through a location, by the location's identity."""
+        found: dict[int, tuple[Case, ...]] = {}
+        for case in self.cases:
+            key = id(case.subject.location)
+            found[key] = (*found.get(key, ()), case)
+        return found
+
+    def walk(self, *names: str) -> Iterator[Directive]:
+        """Every directive of these names, file by file."""
+        for tree in self.config.files.values():
+            for directive in tree.walk():
+                if directive.name in names:
+                    yield directive
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known from elsewhere than the config.
+
+    :param declared: which paths stream, from a spec or from options.
+    :param needs: what the routes of a spec ask for, by their place in it.
+    """
+
+    declared: Sequence[Declared] = ()
+    needs: Mapping[Span, Need] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """How the locations of one http block are read: by the version, and by the older one where nobody said which it is."""
+
+    newest: Reader
+    older: Reader | None
+    signs: Signs
+
+
+_NOTHING = Knowledge()
+
+
+def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHING) -> Scene:
+    """A configuration for the linter.
+
+    :param version: such as ``1.26.2``; None if nobody knows: then the newest stable counts, and what older ones would do is said as *may*.
+    """
+    notes, problems = _notes(config)
+    https = tuple(read_http(config))
+    readers: dict[int, _Readers] = {}
+    count = 0
+    cases: list[Case] = []
+    for proxied in proxied_locations(https):
+        count += 1
+        how = readers.get(id(proxied.http))
+        if how is None:
+            how = readers[id(proxied.http)] = _readers(proxied.http, version, knowledge)
+        cases += (_case(how, proxied, stream, knowledge) for stream in how.signs.all_of(proxied.location))
+    for how in readers.values():
+        problems += how.signs.problems
+    return Scene(
+        target="nginx",
+        files=tuple(config.files),
+        routes=count,
+        cases=tuple(cases),
+        names=frozenset(directive.name for tree in config.files.values() for directive in tree.walk()),
+        tree=NginxTree(config, https, version or facts.NEWEST_STABLE, tuple(cases)),
+        notes=tuple(notes),
+        problems=(*config.problems, *problems),
+        unmatched=tuple(each for how in readers.values() for each in how.signs.unmatched),
+        line_of=lambda file, line: config.files[file].text.line(line),
+        fix=fix,
+    )
+
+
+def _readers(http: Http, version: str | None, knowledge: Knowledge) -> _Readers:
+    newest = Reader(http, version or facts.NEWEST_STABLE)
+    older = None if version else Reader(http, OLDER)
+    return _Readers(newest, older, Signs(http, newest.variables, knowledge.declared))
+
+
+def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge) -> Case:
+    newest = _route(how.newest, proxied, stream)
+    older = _route(how.older, proxied, stream) if how.older else None
+    if older is not None and not differences(newest.reading.behavior, older.reading.behavior):
+        older = None
+    protocol = protocols()[stream.protocol]
+    terms = replace(ordinary(protocol), idle_timeout=protocol.silence(stream.heartbeat))
+    need = knowledge.needs.get(stream.span) if stream.span else None
+    return Case(route=newest, need=need or need_of(terms), stream=stream, older=older, subject=proxied)
+
+
+def _route(reader: Reader, proxied: Proxied, stream: Stream) -> ReadRoute:
+    route = shared_route(reader, proxied.location, lambda _: stream.protocol)
+    assert route is not None
+    return replace(route, confidence=stream.confidence)
+
+
+# ---- notes ----
+
+
+def _notes(config: Config) -> tuple[list[Note], list[Problem]]:
+    notes: list[Note] = []
+    problems: list[Problem] = []
+    for tree in config.files.values():
+        # Few files have any, and finding the comments of one takes as long as reading it.
+        if MARK in tree.text.text:
+            for found in _notes_of(tree):
+                if isinstance(found, Note):
+                    notes.append(found)
+                else:
+                    problems.append(found)
+    return notes, problems
+
+
+def _notes_of(tree: Tree) -> Iterable[Note | Problem]:
+    text = tree.text
+    for word in tree.comments():
+        span = text.span(word.start, word.end)
+        line = span.line
+        if not text.line(line)[: span.column - 1].strip():
+            # Alone on its line it speaks of the next, as do other comments between.
+            line += 1
+            while text.has_line(line) and text.line(line).lstrip().startswith("#"):
+                line += 1
+        note = read_note(word.value, span, line)
+        if note is not None:
+            yield note

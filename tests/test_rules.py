@@ -1,0 +1,126 @@
+"""Every rule is proven by files: a config that fires, what is expected of it, the text after the fix, and one that must stay silent.
+
+``fixtures/rules/<rule>/<target>/`` holds ``bad.conf`` (several: ``bad-*.conf``), ``expected.json`` beside it, ``fixed.conf``
+(``fixed-*.conf``, only where the rule has a fix) and ``good.conf`` (``good-*.conf``). A first line ``# nginx 1.22`` says which version runs it.
+``python -m tests.test_rules`` writes what is expected, and what is fixed, anew: look at the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from proxycfg.fix import apply
+from proxycfg.lint import Options, lint
+from proxycfg.report import Report
+from proxycfg.reports.lint_json import report_to_json
+from proxycfg.rules import rules
+from proxycfg.targets.nginx.config import load_texts
+from proxycfg.targets.nginx.directives import opens_line
+from proxycfg.targets.nginx.scene import scene_of
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "rules"
+HEADINGS = ("What it sees", "Why it hurts", "Instead", "When it is fine", "Measured", "Sources")
+BAD = sorted(FIXTURES.glob("*/nginx/bad*.conf"))
+GOOD = sorted(FIXTURES.glob("*/nginx/good*.conf"))
+
+
+def name_of(path: Path) -> str:
+    """A test's name."""
+    return f"{path.parent.parent.name}/{path.stem}"
+
+
+def linted(text: str, rule: str) -> Report:
+    """What one rule, and what reviews it, say of a config."""
+    chosen = [each for each in rules().values() if each.name == rule or each.review is not None]
+    version = re.search(r"^# nginx (\S+)$", text, re.MULTILINE)
+    config = load_texts({"nginx.conf": text}, is_directive=opens_line)
+    return lint([scene_of(config, version[1] if version else None)], Options(rules=chosen, known=tuple(rules())))
+
+
+def expectation(report: Report) -> list[dict[str, object]]:
+    """The findings without what follows from the rule alone."""
+    findings = report_to_json(report)["findings"]
+    assert isinstance(findings, list)
+    return [{key: value for key, value in finding.items() if key not in {"docs", "fix"}} for finding in findings]
+
+
+def fixed(text: str, rule: str) -> str | None:
+    """The text after all fixes, safe or not; None if one finding has none."""
+    report = linted(text, rule)
+    fixes = [finding.fix for finding in report.findings]
+    if not fixes or any(fix is None for fix in fixes):
+        return None
+    return apply({"nginx.conf": text}, [fix for fix in fixes if fix is not None]).texts["nginx.conf"]
+
+
+@pytest.mark.parametrize("rule", sorted(rules()))
+def test_a_rule_has_its_page_and_its_proof(rule: str) -> None:
+    """A page under the usual headings; a config that fires and one that must not."""
+    page = rules()[rule].page
+    headings = re.findall(r"^\*\*([^*]+)\.\*\*", page, re.MULTILINE)
+
+    assert list(HEADINGS) == headings
+    assert re.fullmatch(r"[A-Z].*\.", rules()[rule].summary)
+    assert any(path.parent.parent.name == rule for path in BAD), "a bad.conf that fires"
+    assert any(path.parent.parent.name == rule for path in GOOD), "a good.conf that must not"
+
+
+def test_no_proof_is_left_over() -> None:
+    """Every folder belongs to a rule."""
+    assert {path.name for path in FIXTURES.iterdir()} == set(rules())
+
+
+@pytest.mark.parametrize("path", BAD, ids=name_of)
+def test_a_bad_config_fires_as_expected(path: Path) -> None:
+    """All findings, with place, severity and words."""
+    report = linted(path.read_text(), path.parent.parent.name)
+    expected = json.loads(path.with_name(path.name.replace("bad", "expected")).with_suffix(".json").read_text())
+
+    assert expected
+    assert not report.errors
+    assert expected == expectation(report)
+
+
+@pytest.mark.parametrize("path", BAD, ids=name_of)
+def test_a_fix_gives_the_expected_text_and_is_needed_once(path: Path) -> None:
+    """After it the finding is gone, and a second run changes nothing."""
+    rule = path.parent.parent.name
+    result = fixed(path.read_text(), rule)
+    expected = path.with_name(path.name.replace("bad", "fixed"))
+    if result is None:
+        assert not expected.exists(), "a fixed text of a rule that has no fix"
+        return
+
+    assert expected.read_text() == result
+    assert [] == expectation(linted(result, rule))
+
+
+@pytest.mark.parametrize("path", GOOD, ids=name_of)
+def test_a_good_config_stays_silent(path: Path) -> None:
+    """Neither the rule nor those that review it have anything to say."""
+    report = linted(path.read_text(), path.parent.parent.name)
+
+    assert not report.errors
+    assert [] == expectation(report)
+
+
+def main() -> None:
+    """Write every expectation anew."""
+    for path in BAD:
+        rule, text = path.parent.parent.name, path.read_text()
+        findings = expectation(linted(text, rule))
+        expected = path.with_name(path.name.replace("bad", "expected")).with_suffix(".json")
+        expected.write_text(json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
+        result = fixed(text, rule)
+        if result is not None:
+            path.with_name(path.name.replace("bad", "fixed")).write_text(result)
+        sys.stdout.write(f"{name_of(path)}: {len(findings)} findings\n")
+
+
+if __name__ == "__main__":
+    main()
