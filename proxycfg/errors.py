@@ -48,7 +48,7 @@ class Problem:
 def picture(line: str, span: Span) -> tuple[str, str]:
     """A line that ``span`` begins on, printable, and carets to go below it."""
     shown, column = _window(line, span.column)
-    width = span.end_column - span.column if span.end_line == span.line else len(shown) - column + 1
+    width = span.end_column - span.column if span.end_line == span.line else 1
     carets = "^" * max(1, min(width, len(shown) - column + 1))
     return shown, f"{_blank(shown[: column - 1])}{carets}"
 
