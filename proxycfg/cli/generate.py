@@ -171,9 +171,7 @@ def _aim(made: Generated, target: str, route: Route) -> str:
 
 def _timer(route: Route) -> str:
     """What decided how long a route may be silent."""
-    from proxycfg.specfile import HEARTBEATS, LEAST_IDLE  # noqa: PLC0415
-
-    if route.heartbeat and route.idle_timeout == max(LEAST_IDLE, HEARTBEATS * route.heartbeat):
+    if route.heartbeat and route.idle_timeout == route.protocol.silence(route.heartbeat):
         return "heartbeat"
     return f"default of {route.protocol.name}" if route.idle_timeout == route.protocol.idle_timeout else "idle_timeout"
 
