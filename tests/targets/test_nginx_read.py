@@ -757,3 +757,14 @@ def test_a_site_is_the_same_alone_and_in_its_main_file() -> None:
     assert differing == {"max_streams"}
     assert re.search("events", SITE_IN)
     assert alone.upgrade == YES
+
+
+def test_one_tree_is_read_for_several_versions() -> None:
+    """What is remembered for one version says nothing about another."""
+    config = load_texts({"nginx.conf": f"events {{}} http {{ server {{ location /x {{ {PASS} }} }} }}"})
+    https = read_http(config)
+    versions = [
+        read(config, version, https=https)[0].reading.behavior.upstream_http_version.low for version in (NEW, OLD, NEW)
+    ]
+
+    assert ["1.1", "1.0", "1.1"] == versions

@@ -50,11 +50,12 @@ Fixed = tuple[Mapping[str, Between[Any]], Sequence[tuple[str, Any]]]
 class Shape:
     """All levels that say the same; ``level`` is a stand-in for them, with the relevant directives of the first one met."""
 
-    __slots__ = ("ends", "fixed", "found", "level")
+    __slots__ = ("ends", "fixed", "found", "level", "owner")
 
-    def __init__(self, level: Level) -> None:
-        """What reading finds is kept here."""
+    def __init__(self, level: Level, owner: Shapes) -> None:
+        """What reading finds is kept here, for one reader and so for one version: another has shapes of its own."""
         self.level = level
+        self.owner = owner
         self.ends: list[Level] | None = None
         """The levels whose settings a proxied request can end with; None until somebody has looked."""
         self.fixed: dict[str | None, Fixed] = {}
@@ -73,11 +74,11 @@ class Shapes:
 
     def of(self, level: Level) -> Shape:
         """The shape of a level."""
-        if level.shape is not None:
+        if level.shape is not None and level.shape.owner is self:
             return level.shape
         if level.above is None or level.above.above is None:
             # There is one main and one http level: nothing to compare them with.
-            level.shape = Shape(level)
+            level.shape = Shape(level, self)
             return level.shape
         above = self.of(level.above)
         kept = [child for child in level.children if child.name not in PASSED_OVER]
@@ -94,7 +95,7 @@ class Shapes:
         known = tuple(key)
         shape = self._known.get(known)
         if shape is None:
-            shape = self._known[known] = Shape(Level(level.kind, level.directive, kept, above.level))
+            shape = self._known[known] = Shape(Level(level.kind, level.directive, kept, above.level), self)
         level.shape = shape
         return shape
 
