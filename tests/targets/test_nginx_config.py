@@ -109,7 +109,7 @@ def test_nothing_outside_the_folder_is_opened(tmp_path: Path) -> None:
     opened = load(main, OnDisk(inside, allow_outside=True))
 
     assert "secret 1" not in _words(closed)
-    assert [problem.span.line for problem in closed.problems] == [1, 2, 3, 4]
+    assert [problem.span.line for problem in closed.missing] == [1, 2, 3, 4]
     assert _words(opened).count("secret 1") == len(includes)
 
 
