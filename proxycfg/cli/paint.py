@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-import click
+from proxycfg.reports.style import Style
 
+_paint = Style(on=True).paint
 _SEVERITIES = {"error": "red", "warning": "yellow", "info": "blue"}
 _HEAD = re.compile(r"(?P<place>\S[^\n]*?:\d+:\d+): (?:(?P<severity>error|warning|info)(?P<rule>\[[^]\n]*\]))?")
 _DIFFERENCE = {"+": "green", "-": "red", "@": "cyan"}
@@ -18,21 +19,21 @@ def message(text: str) -> str:
 
 def _message_line(line: str) -> str:
     if line.startswith("  | ") and not line.removeprefix("  | ").strip(" ^"):
-        return click.style(line, fg="red")
+        return _paint(line, "red")
     if line.startswith("  = "):
-        return click.style(line, fg="cyan")
+        return _paint(line, "cyan")
     if found := _HEAD.match(line):
         place, severity, rule = found.groups()
-        told = click.style(severity, fg=_SEVERITIES[severity], bold=True) + rule if severity else ""
-        return f"{click.style(place, bold=True)}: {told}{line[found.end() :]}"
+        told = _paint(severity, _SEVERITIES[severity]) + rule if severity else ""
+        return f"{_paint(place, 'bold')}: {told}{line[found.end() :]}"
     return line
 
 
 def difference(text: str) -> str:
     """A unified diff: what comes in green, what goes in red."""
     return "\n".join(
-        click.style(line, bold=True) if line.startswith(("--- ", "+++ "))
-        else click.style(line, fg=_DIFFERENCE[line[0]]) if line[:1] in _DIFFERENCE
+        _paint(line, "bold") if line.startswith(("--- ", "+++ "))
+        else _paint(line, _DIFFERENCE[line[0]]) if line[:1] in _DIFFERENCE
         else line
         for line in text.split("\n")
     )  # fmt: skip

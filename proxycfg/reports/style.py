@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_CODES = {"bold": "1", "dim": "2", "red": "31;1", "green": "32", "yellow": "33"}
+_CODES = {"bold": "1", "dim": "2", "red": "31;1", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Style:
     on: bool
 
     def paint(self, text: str, how: str) -> str:
-        """The text in a colour: ``bold``, ``dim``, ``red``, ``green``, ``yellow`` or nothing."""
+        """The text in a colour: ``bold``, ``dim``, ``red``, ``green``, ``yellow``, ``blue``, ``cyan`` or nothing."""
         code = _CODES.get(how)
         return f"\x1b[{code}m{text}\x1b[0m" if self.on and code and text else text
 

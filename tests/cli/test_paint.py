@@ -32,8 +32,8 @@ def test_what_matters_stands_out() -> None:
     problem, finding = paint.message(PROBLEM).split("\n"), paint.message(FINDING).split("\n")
 
     assert ["\x1b[1mr.yaml:7:3\x1b[0m: is wrong", "  | a ^^ b"] == problem[:2]
-    assert ["\x1b[31m  |   ^^\x1b[0m", "\x1b[36m  = write it right\x1b[0m"] == problem[2:]
-    assert "\x1b[1mr.yaml:7:3\x1b[0m: \x1b[33m\x1b[1mwarning\x1b[0m[some-rule] nginx: is wrong" == finding[0]
+    assert ["\x1b[31;1m  |   ^^\x1b[0m", "\x1b[36m  = write it right\x1b[0m"] == problem[2:]
+    assert "\x1b[1mr.yaml:7:3\x1b[0m: \x1b[33mwarning\x1b[0m[some-rule] nginx: is wrong" == finding[0]
 
 
 def test_a_difference_has_its_colours() -> None:
@@ -41,7 +41,7 @@ def test_a_difference_has_its_colours() -> None:
     painted = paint.difference(DIFFERENCE)
 
     assert DIFFERENCE == _bare(painted)
-    assert ["\x1b[31m-old\x1b[0m", "\x1b[32m+new\x1b[0m", " same", ""] == painted.split("\n")[3:]
+    assert ["\x1b[31;1m-old\x1b[0m", "\x1b[32m+new\x1b[0m", " same", ""] == painted.split("\n")[3:]
 
 
 def test_the_option_reaches_both_streams(cli: Cli) -> None:
