@@ -135,6 +135,7 @@ class Told:
 
     protocol: str
     why: str
+    heartbeat: float | None = None
 
 
 def told_by_path(path: str) -> Told | None:
@@ -154,7 +155,7 @@ def told_by_path(path: str) -> Told | None:
     segments[-1] = segments[-1].rstrip("*")
     row = _row(segments)
     if row is not None:
-        return Told(row.protocol, f"{path} is {row.what}")
+        return Told(row.protocol, f"{path} is {row.what}", row.heartbeat)
     for segment in segments:
         words = _words(segment)
         for word in words:

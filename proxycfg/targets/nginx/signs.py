@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from proxycfg.applications import Application
 from proxycfg.errors import Problem
@@ -156,6 +157,9 @@ class Signs:
             known = found.get(stream.protocol)
             if known is None or (known.mixed and not stream.mixed and known.confidence == stream.confidence):
                 found[stream.protocol] = stream
+            elif known.heartbeat is None and stream.heartbeat is not None:
+                # The directives say that it is one, the path or the upstream whose.
+                found[stream.protocol] = replace(known, heartbeat=stream.heartbeat)
         ranked = sorted(found.values(), key=lambda stream: (stream.confidence is Confidence.INFERRED, stream.mixed))
         # They ask for the same; one finding about it is enough.
         downloads = [stream for stream in ranked if stream.protocol in {"sse", "ndjson"}]
@@ -277,12 +281,14 @@ class Signs:
     def _inferred(self, location: Location) -> Iterator[Stream]:
         handler = location.handler
         paths = _paths(location)
-        if handler is None or (paths and all(is_asset(path) for path in paths)):
+        if handler is None or handler.name == "grpc_pass" or (paths and all(is_asset(path) for path in paths)):
             return
         for path, told in _told(paths):
             # PHP behind /events is a calendar as often as not; by these names it is a stream whoever makes it.
             if handler.name == "proxy_pass" or path.strip("/*").rpartition("/")[2] not in {"events", "stream", "hub"}:
-                yield Stream(protocol=told.protocol, confidence=Confidence.INFERRED, why=told.why)
+                yield Stream(
+                    protocol=told.protocol, confidence=Confidence.INFERRED, why=told.why, heartbeat=told.heartbeat
+                )
         yield from self._of_applications(location.server).get(id(location), ())
         if handler.name == "proxy_pass":
             for name, _ in self._origins(location):
@@ -297,12 +303,12 @@ class Signs:
         known = self._applications.get(id(server))
         if known is None:
             known = self._applications[id(server)] = {}
+            behind: dict[Application, list[Location]] = {}
             for location in server.locations.all():
-                if location.kind in {"regex", "regex-i", "exact"} or not _proxies(location):
-                    continue
-                applications = {each.name: each for each in self._at(location)}
-                for application in applications.values():
-                    self._add(server, location, application, known)
+                for application in dict.fromkeys(self._at(location)):
+                    behind.setdefault(application, []).append(location)
+            for application, places in behind.items():
+                self._add(server, application, places, known)
         return known
 
     def _at(self, location: Location) -> Iterator[Application]:
@@ -312,17 +318,19 @@ class Signs:
                 yield application
 
     def _add(
-        self, server: Server, location: Location, application: Application, known: dict[int, list[Stream]]
+        self, server: Server, application: Application, places: list[Location], known: dict[int, list[Stream]]
     ) -> None:
-        stem = "" if location.kind == "named" else location.name.rstrip("/")
+        """Follow the application's paths, from the root, or from below the one prefix that all of it is at."""
+        stem = places[0].name.rstrip("/") if len(places) == 1 and places[0].kind in {"prefix", "no-regex"} else ""
         for path, protocol in application.streams:
             ended = self._ends(server, stem + path)
-            if ended is not None and (ended is location or application in self._at(ended)):
+            if ended is not None and any(ended is place for place in places):
                 stream = Stream(
                     protocol=protocol,
                     confidence=Confidence.INFERRED,
                     why=f"{application.name} is behind it, whose {path} comes through here",
-                    mixed=ended.name in {"/", ""} or ended.kind == "named",
+                    heartbeat=application.heartbeat,
+                    mixed=ended.name in {"/", stem, f"{stem}/"} or ended.kind == "named",
                 )
                 if stream not in known.setdefault(id(ended), []):
                     known[id(ended)].append(stream)
