@@ -23,6 +23,15 @@ def is_about_version(case: Case) -> bool:
     )
 
 
+def is_about_headers(case: Case) -> bool:
+    """Whether headers could help: not with a module that has no WebSocket, nor where clients cannot speak HTTP/1.1."""
+    handler = case.subject.location.handler
+    if handler is not None and handler.name not in {"proxy_pass", "uwsgi_pass", "scgi_pass"}:
+        return False
+    listening = case.shortfalls.get("client_http_versions")
+    return listening is None or listening.evidence.text != case.shortfalls["upgrade"].evidence.text
+
+
 def dropped_headers(proxied: Proxied, *names: str) -> list[Directive]:
     """The ``proxy_set_header`` lines for these headers that a list further in makes void for the location."""
     level = proxied.location.level

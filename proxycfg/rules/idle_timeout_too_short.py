@@ -74,5 +74,6 @@ def _severity(case: Case, short: Shortfall) -> Severity | None:
     if not lasts:
         return Severity.ERROR
     if lasts <= _STOCK:
-        return Severity.WARNING
+        # Headers that many carry along for everything say little about what really goes there.
+        return Severity.INFO if case.stream.mixed else Severity.WARNING
     return Severity.INFO if lasts < _CHOSEN else None

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Severity
 from proxycfg.rule import Case, Complaint, route_rule
-from proxycfg.rules._handshake import dropped_headers, is_about_version
+from proxycfg.rules._handshake import dropped_headers, is_about_headers, is_about_version
 
 if TYPE_CHECKING:
     from proxycfg.targets.nginx.read import Proxied
@@ -44,7 +44,7 @@ def upgrade_headers_missing(case: Case) -> Iterator[Complaint]:
     """A handshake that does not reach the origin, for want of headers."""
     short = case.shortfalls["upgrade"]
     proxied: Proxied = case.subject
-    if is_about_version(case) or dropped_headers(proxied, "upgrade", "connection"):
+    if not is_about_headers(case) or is_about_version(case) or dropped_headers(proxied, "upgrade", "connection"):
         return
     yield Complaint(
         severity=Severity.ERROR if short.sure else Severity.WARNING,

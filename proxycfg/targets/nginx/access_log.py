@@ -145,10 +145,12 @@ class AccessLogs:
             levels = [self.http.level, *(server.level for server in self.http.servers)]
             levels += [location.level for server in self.http.servers for location in server.locations.all()]
             self._programmed = frozenset(
-                child.args[0].removeprefix("$")
+                directive.args[0].removeprefix("$")
                 for level in levels
-                for child in level.children
-                if child.name.startswith(_NOT_OURS) and child.args
+                for name, directives in level.own.items()
+                if name.startswith(_NOT_OURS)
+                for directive in directives
+                if directive.args
             )
         return self._programmed
 

@@ -8,7 +8,7 @@ location holds others that inherit from it, nor where its text is included in se
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from proxycfg.behavior import FOREVER
@@ -52,6 +52,25 @@ def fix(case: Case, wishes: tuple[str, ...]) -> Fix | None:
         titles.append(f"`{setting.name} {setting.value};`")
     safe = not _shared(proxied) and not _inherited_below(proxied)
     return Fix(f"write {', '.join(titles)} in this location", safe, tuple(edits)) if edits else None
+
+
+def settings_in(proxied: Proxied, settings: Sequence[tuple[str, str]]) -> Fix | None:
+    """Plain directives written into the location, or rewritten there."""
+    handler = proxied.location.handler
+    if handler is None:
+        return None
+    edits = tuple(_set(proxied, handler, Setting(name, value)) for name, value in settings)
+    titles = ", ".join(f"`{name} {value};`" for name, value in settings)
+    return Fix(f"write {titles} in this location", not _shared(proxied) and not _inherited_below(proxied), edits)
+
+
+def lines_in(proxied: Proxied, lines: Sequence[str]) -> Fix | None:
+    """Whole directives added to the location; not safe, as a list of its own replaces what it inherits."""
+    handler = proxied.location.handler
+    if handler is None or not lines:
+        return None
+    edit = _insert(handler, proxied.location.directive, list(lines))
+    return Fix(f"repeat {', '.join(f'`{line};`' for line in lines)} in this location", safe=False, edits=(edit,))
 
 
 # ---- which setting gives which property ----

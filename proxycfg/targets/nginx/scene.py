@@ -24,6 +24,7 @@ from proxycfg.targets.nginx.read import Proxied, proxied_locations, shared_route
 from proxycfg.targets.nginx.servers import Http, read_http
 from proxycfg.targets.nginx.signs import Signs
 from proxycfg.targets.nginx.syntax import Directive, Tree
+from proxycfg.targets.nginx.view import View, views_of
 
 OLDER = "1.26"
 """What many still run: before 1.29.7 nginx spoke HTTP/1.0 to origins unless it was told otherwise."""
@@ -47,6 +48,11 @@ class NginxTree:
             key = id(case.subject.location)
             found[key] = (*found.get(key, ()), case)
         return found
+
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """Each stream, for idioms that look at what is in force where it flows."""
+        return tuple(views_of(self.cases, self.version, whole=self.config.context == "main"))
 
     def walk(self, *names: str) -> Iterator[Directive]:
         """Every directive of these names, file by file."""

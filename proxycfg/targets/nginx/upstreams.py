@@ -15,9 +15,6 @@ from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
 
 _ADDRESS = re.compile(r"^(?:[a-z]+://)?(?P<host>unix:[^:]*|\[[^\]]*\]|[^/:]*)(?::(?P<port>\d+))?", re.IGNORECASE)
 
-_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII)
-"""What nearly every address is: the rest is left to :mod:`ipaddress`, which takes its time."""
-
 METHODS = ("hash", "ip_hash", "sticky", "least_conn", "least_time", "random")
 """How a group chooses a server; where several are written the last one counts, but ``sticky`` goes with any."""
 
@@ -54,8 +51,9 @@ class Group:
     local: bool
 
 
-def _is_address(host: str) -> bool:
-    if host.startswith("unix:") or _IPV4.fullmatch(host):
+def is_address(host: str) -> bool:
+    """Whether a host is an address, or a socket in the file system, and no name."""
+    if host.startswith("unix:"):
         return True
     try:
         ipaddress.ip_address(host.strip("[]"))
@@ -65,7 +63,7 @@ def _is_address(host: str) -> bool:
 
 
 def _count(host: str) -> Between[float]:
-    return exactly(1.0) if _is_address(host) else Between(1.0, FOREVER)
+    return exactly(1.0) if is_address(host) else Between(1.0, FOREVER)
 
 
 def _lone(host: str) -> Group:
@@ -128,7 +126,7 @@ class Upstreams:
         own = level.own
         servers = [line for line in own.get("server", []) if line.args and "down" not in line.args]
         low = sum(1.0 for _ in servers)
-        several = any(not _is_address(_host(line.args[0])) or {"resolve"} & set(line.args) for line in servers)
+        several = any(not is_address(_host(line.args[0])) or {"resolve"} & set(line.args) for line in servers)
         limits = [_parameter(line, "max_conns") for line in servers]
         limited = bool(limits) and all(limits)
         affinity, chosen_by = self._affinity(level)

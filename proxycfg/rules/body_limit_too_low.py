@@ -1,0 +1,64 @@
+"""A limit on bodies ends long uploads.
+
+**What it sees.** A gRPC or Connect route with a `client_max_body_size`, which is 1 MiB unless somebody sets it; as a note, a route of an LLM API,
+whose requests carry whole conversations, and pictures in base64.
+
+**Why it hurts.** The limit counts everything that a client sends in one call: a client stream or a bidirectional call that is alive for days dies
+when all its messages together pass it, with 413 or RST_STREAM. A larger request is refused with 413 and an HTML page.
+
+**Instead.**
+
+```nginx
+client_max_body_size 0;
+```
+
+**When it is fine.** If calls are unary and small.
+
+**Measured.** A streamed body was cut when its total passed the limit: 413, or a truncated answer if that had begun (1.22, 1.26, 1.30).
+
+**Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxycfg.finding import Category, Confidence, Severity
+from proxycfg.rule import Case, Complaint, route_rule
+from proxycfg.units import show_size
+
+_RPC = frozenset({"grpc", "connect", "grpc-web"})
+_LONG = 300.0
+"""Seconds: who sets such a read timeout has streams."""
+
+
+@route_rule(
+    "request_body_limit",
+    category=Category.BODY_SIZE,
+    severity=Severity.WARNING,
+    protocols=("grpc", "connect", "grpc-web", "sse", "ndjson"),
+)
+def body_limit_too_low(case: Case) -> Iterator[Complaint]:
+    """A total for what may go on for days."""
+    short = case.shortfalls["request_body_limit"]
+    rpc = case.protocol in _RPC
+    prompts = case.route.path.rstrip("/$").endswith(
+        ("completions", "/messages", "/responses", "/api/chat", "/api/generate")
+    )
+    if not rpc and not prompts and case.stream.confidence is not Confidence.DECLARED:
+        return
+    if not rpc and not prompts and short.evidence.kind == "default":
+        return
+    # Of a service about which nobody said anything, calls may all be small.
+    lasting = case.value("upstream_idle_timeout").low >= _LONG or case.stream.confidence is Confidence.DECLARED
+    yield Complaint(
+        severity=Severity.WARNING if rpc and short.sure and lasting else Severity.INFO,
+        message=f"{case.title} takes {show_size(short.value.low)} of a request, {'in all' if rpc else 'no more'}: {short.evidence.text}",
+        why=(
+            "A client stream is one request body, cut when all its messages together pass the limit. Write `client_max_body_size 0;`."
+            if rpc
+            else "Conversations with pictures are larger, and are refused with 413. Write `client_max_body_size 16m;`."
+        ),
+        span=short.span,
+        wishes=("request_body_limit",),
+    )

@@ -1,0 +1,39 @@
+"""A page of nginx's takes the place of the application's error.
+
+**What it sees.** A route that streams, `proxy_intercept_errors on`, and an `error_page` for some error code.
+
+**Why it hurts.** Clients of streams read errors: the JSON of an LLM API, the code of a Connect call, the 401 of a handshake. They find HTML
+instead, and often another status; an `error_page` that names a path also turns a POST into a GET.
+
+**Instead.**
+
+```nginx
+proxy_intercept_errors off;
+```
+
+**When it is fine.** If the page has the type and the shape that clients of the route expect.
+
+**Measured.** Generated configs pass such errors through, stock ones with this setting replace them: `tests/containers/`.
+
+**Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_intercept_errors>, `src/http/ngx_http_special_response.c`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxycfg.finding import Category, Severity
+from proxycfg.rule import Case, Complaint, route_rule
+
+
+@route_rule("error_interception", category=Category.ERROR_PAGE_INJECTION, severity=Severity.WARNING)
+def error_page_in_stream(case: Case) -> Iterator[Complaint]:
+    """Errors of the origin that clients never see."""
+    short = case.shortfalls["error_interception"]
+    yield Complaint(
+        severity=Severity.WARNING if short.sure else Severity.INFO,
+        message=f"errors of the origin behind {case.title} {short.will} be replaced by a page: {short.evidence.text}",
+        why="Clients expect the application's own answer and find another body. Write `proxy_intercept_errors off;` where it streams.",
+        span=short.span,
+        wishes=("error_interception",),
+    )

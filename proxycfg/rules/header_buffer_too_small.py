@@ -1,0 +1,60 @@
+"""The origin's header may not fit.
+
+**What it sees.** A route that streams, and a `proxy_buffer_size` of less than 4 KiB.
+
+**Why it hurts.** The whole header of an answer must fit in that one buffer. A cookie and a few security headers pass 1 or 2 KiB: 502, "upstream
+sent too big header".
+
+**Instead.**
+
+```nginx
+proxy_buffer_size 8k;
+```
+
+**When it is fine.** If the origin is known to send next to nothing.
+
+**Measured.** Nothing was measured here; nginx logs the reason.
+
+**Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffer_size>, `src/http/ngx_http_upstream.c`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from proxycfg.finding import Category, Severity
+from proxycfg.rule import Complaint, idiom
+
+if TYPE_CHECKING:
+    from proxycfg.targets.nginx.scene import NginxTree
+
+
+_LEAST = 4096
+"""Bytes: nginx's own default on machines with small pages."""
+
+
+@idiom(
+    "proxy_buffer_size",
+    "grpc_buffer_size",
+    "fastcgi_buffer_size",
+    "uwsgi_buffer_size",
+    "scgi_buffer_size",
+    category=Category.HARDENING,
+    severity=Severity.WARNING,
+)
+def header_buffer_too_small(tree: NginxTree) -> Iterator[Complaint]:
+    """Buffers below the default."""
+    for view in tree.views:
+        name = f"{view.module}_buffer_size"
+        size = view.bytes(name)
+        line = view.line(name)
+        if line is not None and size is not None and size < _LEAST:
+            yield Complaint(
+                severity=Severity.WARNING,
+                message=f"`{line.source}` must hold the whole header of an answer to {view.case.title}",
+                why='A cookie more, and nginx answers 502, "upstream sent too big header". Write 8k.',
+                span=line.span,
+                case=view.case,
+                fix=view.set(name, "8k"),
+            )

@@ -1,0 +1,71 @@
+"""A setting of a module that is not at work here.
+
+**What it sees.** A location that streams through `grpc_pass`, say, with a `proxy_read_timeout` of its own; or the other way round.
+
+**Why it hurts.** Each of nginx's modules reads its own directives: `proxy_*` belongs to `proxy_pass`, `grpc_*` to `grpc_pass`. The line is
+accepted, and without effect; the default of 60 s, or of buffering, stays in force.
+
+**Instead.** The module's own directive: `grpc_read_timeout` with `grpc_pass`.
+
+**When it is fine.** If the location has blocks that hand requests to both modules.
+
+**Measured.** Not measured: each module has settings of its own in its source.
+
+**Sources.** `src/http/modules/`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from proxycfg.finding import Category, Severity
+from proxycfg.rule import Complaint, idiom
+
+if TYPE_CHECKING:
+    from proxycfg.targets.nginx.scene import NginxTree
+
+
+_MODULES = ("proxy", "grpc", "fastcgi", "uwsgi", "scgi")
+_MATTERS = (
+    "read_timeout",
+    "send_timeout",
+    "connect_timeout",
+    "buffering",
+    "request_buffering",
+    "buffer_size",
+    "set_header",
+    "next_upstream",
+    "cache",
+)
+
+
+@idiom(
+    "grpc_pass",
+    "fastcgi_pass",
+    "uwsgi_pass",
+    "scgi_pass",
+    "proxy_pass",
+    category=Category.PROTOCOL_MISMATCH,
+    severity=Severity.WARNING,
+)
+def setting_of_another_module(tree: NginxTree) -> Iterator[Complaint]:
+    """Settings of the location itself that its handler does not read."""
+    for view in tree.views:
+        if view.handler is None or view.own("if") or view.inside:
+            continue
+        for module in _MODULES:
+            for what in _MATTERS if module != view.module else ():
+                for line in view.own(f"{module}_{what}"):
+                    yield Complaint(
+                        severity=Severity.WARNING,
+                        message=f"`{line.source}` does nothing for {view.case.title}: {view.handler.name} does not read it",
+                        why=f"Its own would be `{view.module}_{what}`."
+                        if view.module != "grpc" or what not in _NOT_GRPC
+                        else "gRPC needs no such setting.",
+                        span=line.span,
+                        case=view.case,
+                    )
+
+
+_NOT_GRPC = ("buffering", "request_buffering", "cache")

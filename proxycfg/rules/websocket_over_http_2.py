@@ -1,0 +1,42 @@
+"""A WebSocket is sent to its origin by HTTP/2.
+
+**What it sees.** A route that serves WebSockets, and `proxy_http_version 2`.
+
+**Why it hurts.** HTTP/2 has no `Upgrade`. nginx cannot tunnel there, and strict origins reset a request that carries headers of a connection: 502.
+
+**Instead.**
+
+```nginx
+proxy_http_version 1.1;
+```
+
+**When it is fine.** Never.
+
+**Measured.** Handshakes towards HTTP/2 origins ended with 502 (1.30).
+
+**Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_http_version>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxycfg.finding import Category, Severity
+from proxycfg.rule import Case, Complaint, route_rule
+
+
+@route_rule(
+    "upstream_http_version", category=Category.UPSTREAM_HTTP_VERSION, severity=Severity.ERROR, protocols=("websocket",)
+)
+def websocket_over_http_2(case: Case) -> Iterator[Complaint]:
+    """Upgrade where there is none."""
+    short = case.shortfalls["upstream_http_version"]
+    if short.value.low != "2":
+        return
+    yield Complaint(
+        severity=Severity.ERROR,
+        message=f"handshakes of {case.route.path} go to the origin by HTTP/2: {short.evidence.text}",
+        why="HTTP/2 has no Upgrade: they end with 502. Write `proxy_http_version 1.1;` in this location.",
+        span=short.span,
+        wishes=("upstream_http_version",),
+    )

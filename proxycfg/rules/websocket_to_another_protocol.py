@@ -1,0 +1,35 @@
+"""A WebSocket goes to a server that has none.
+
+**What it sees.** A route that serves WebSockets, and a `fastcgi_pass`, `memcached_pass` or `grpc_pass`.
+
+**Why it hurts.** Those modules never answer 101: the handshake gets whatever the script says, and the browser an error.
+
+**Instead.** A `proxy_pass` to the server that speaks WebSocket.
+
+**When it is fine.** Never.
+
+**Measured.** Nothing to measure: the modules have no code for it (`src/http/modules/`).
+
+**Sources.** <https://nginx.org/en/docs/http/websocket.html>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxycfg.finding import Category, Severity
+from proxycfg.rule import Case, Complaint, route_rule
+
+
+@route_rule("upgrade", category=Category.PROTOCOL_MISMATCH, severity=Severity.ERROR, protocols=("websocket",))
+def websocket_to_another_protocol(case: Case) -> Iterator[Complaint]:
+    """A handshake that nobody can accept."""
+    handler = case.subject.location.handler
+    if handler is None or handler.name in {"proxy_pass", "uwsgi_pass", "scgi_pass"}:
+        return
+    yield Complaint(
+        severity=Severity.ERROR,
+        message=f"handshakes of {case.route.path} go to `{handler.source}`, which has no WebSocket",
+        why="That module never answers 101. Hand the path to the server that speaks WebSocket, by proxy_pass.",
+        span=handler.span,
+    )
