@@ -10,6 +10,7 @@ COMMANDS = {
     "init": "Write a commented starter routes.yaml.",
     "generate": "Write hardened proxy configs from a spec, or show what would change.",
     "lint": "Find what breaks streams in existing configs, and repair it.",
+    "merge": "Join the JSON or SARIF of several lint runs.",
     "rules": "List what lint looks for, or explain one rule.",
     "explain": "Show what an nginx config really does to each route, and which line decides it.",
     "schema": "Print the JSON Schema of the spec, for editors.",

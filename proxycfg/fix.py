@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from proxycfg.finding import Fix
+from proxycfg.lint import Options, lint
+from proxycfg.report import Report
+from proxycfg.rule import Scene
 from proxycfg.source import Edit
 
 
@@ -44,9 +47,40 @@ def apply(texts: Mapping[str, str], fixes: Iterable[Fix]) -> Applied:
     return Applied(changed, count)
 
 
+MAX_PASSES = 20
+"""More are needed only where fixes undo one another."""
+
+
+def repair(
+    look: Callable[[Mapping[str, str]], Sequence[Scene]], options: Options, *, unsafe: bool
+) -> tuple[Report, dict[str, str], int]:
+    """Fix what can be fixed, look again, and so on until nothing changes.
+
+    :param look: reads the configs, with these texts in place of those that some files have.
+    :param unsafe: also fixes that touch more than one route.
+    :returns: what is left, the new texts by file, and how many fixes were made.
+    """
+    texts: dict[str, str] = {}
+    count = 0
+    report = lint(look(texts), options)
+    for _ in range(MAX_PASSES):
+        fixes = [finding.fix for finding in report.findings if finding.fix and (unsafe or finding.fix.safe)]
+        applied = apply(report.texts, dict.fromkeys(fixes))
+        changed = {name: text for name, text in applied.texts.items() if text != report.texts[name]}
+        if not changed:
+            break
+        texts |= changed
+        count += applied.count
+        report = lint(look(texts), options)
+    return report, texts, count
+
+
 def _clash(edit: Edit, place: tuple[int, int], other: Edit, taken: tuple[int, int]) -> bool:
     if edit.span.file != other.span.file or edit == other:
         return False
+    if place == taken and place[0] == place[1]:
+        # Two things put into one place stand one behind the other, unless they are of one name.
+        return edit.text.split()[:1] == other.text.split()[:1]
     return place[0] < taken[1] and taken[0] < place[1]
 
 

@@ -61,19 +61,18 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
     errors: dict[Problem, None] = {}
     notes: dict[Span, Note] = {}
     files: dict[str, None] = {}
-    lines: dict[tuple[str, int], str] = {}
+    texts: dict[str, str] = {}
     routes = 0
     for scene in scenes:
         routes += scene.routes
         files |= dict.fromkeys(scene.files)
+        texts |= scene.texts
         errors |= dict.fromkeys(scene.problems)
         notes |= {note.span: note for note in scene.notes}
         for finding in _merged(_found(scene, options)):
             key = (finding.rule, finding.span, finding.target)
             # A file that two configs include is one place to edit.
             findings.setdefault(key, finding)
-            for span in (finding.span, *(related.span for related in finding.related)):
-                lines.setdefault((span.file, span.line), scene.line_of(span.file, span.line))
     errors |= dict.fromkeys(_unknown_names(notes.values(), options.known))
     kept, ignored = _silenced([*findings.values()], notes.values(), options)
     return Report(
@@ -83,7 +82,7 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
         routes=routes,
         ignored=ignored,
         rules={rule.name: rule for rule in options.rules},
-        lines=lines,
+        texts=texts,
     )
 
 

@@ -17,14 +17,16 @@ class Note:
     """One comment that silences rules.
 
     :param line: the line it speaks of: its own, or the next one where it stands alone.
+    :param removal: what to cut out of the text to be rid of it, blanks and line included.
     """
 
     span: Span
     line: int
     ignored: tuple[str, ...]
+    removal: Span
 
 
-def read_note(text: str, span: Span, line: int) -> Note | Problem | None:
+def read_note(text: str, span: Span, line: int, removal: Span) -> Note | Problem | None:
     """The note in a comment of that text (without ``#``); None if it is an ordinary comment, or declares a stream.
 
     A comment that is meant for us and makes no sense is a problem: silence would leave somebody believing in it.
@@ -40,4 +42,4 @@ def read_note(text: str, span: Span, line: int) -> Note | Problem | None:
     if not names or not all(names):
         instead = "write `# proxycfg: ignore[RULE] reason`, or `# proxycfg: protocol=sse heartbeat=15s`"
         return Problem(span, f"this note is not understood: {body or 'nothing follows'}", instead)
-    return Note(span=span, line=line, ignored=names)
+    return Note(span=span, line=line, ignored=names, removal=removal)

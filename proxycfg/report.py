@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from proxycfg.errors import Problem
 from proxycfg.finding import Finding
 from proxycfg.rule import Rule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Findings in the order of files and lines, what could not be read, and what was looked at.
 
@@ -18,7 +19,7 @@ class Report:
     :param routes: how many routes they hold.
     :param ignored: findings that notes in the configs silence.
     :param known: findings that a baseline holds already.
-    :param lines: the text of a line, for formats that show it: (file, number) → text.
+    :param texts: the text of each file.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -28,7 +29,19 @@ class Report:
     ignored: int = 0
     known: int = 0
     rules: Mapping[str, Rule] = field(default_factory=dict)
-    lines: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _lines(self) -> dict[str, list[str]]:
+        return {}
+
+    def line(self, file: str, number: int) -> str:
+        """The text of a line; empty if there is none."""
+        if file not in self._lines:
+            # Only \n ends a line, as for the spans.
+            self._lines[file] = self.texts.get(file, "").split("\n")
+        lines = self._lines[file]
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
 
     @property
     def worst(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,45 +62,87 @@ class Found:
     skipped: list[str] = field(default_factory=list)
 
 
-def find(paths: Iterable[str], *, stdin: str, root: Path | None = None, allow_outside: bool = False) -> Found:
-    """Read all that ``paths`` mean.
+class _Overlaid:
+    """A lookup in which some files already have the text that they are about to get."""
+
+    def __init__(self, lookup: OnDisk, texts: Mapping[str, str]) -> None:
+        self.lookup = lookup
+        self.texts = texts
+
+    def read(self, path: str) -> str:
+        """The text of a file; whether it may be read at all is asked as ever."""
+        text = self.lookup.read(path)
+        return self.texts.get(path, text)
+
+    def glob(self, pattern: str) -> list[str]:
+        """The files that a mask matches."""
+        return self.lookup.glob(pattern)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How to read what a command line means.
 
     :param stdin: the text of standard input, for ``-``.
     :param root: files outside of it are not opened; default the folder of each main file, or the folder that was given.
-    :raises OSError: if a path that was given cannot be read.
+    :param texts: files that are taken to have another text than the disk says, by the name under which they are found.
     """
-    found = Found()
-    seen: set[str] = set()
-    for given in paths:
-        if given == "-":
-            found.configs.append(_read(Source("<stdin>", stdin), root or Path(), allow_outside))
-        elif os.path.isdir(given):
-            _search(given, root, found, seen, allow_outside=allow_outside)
-        elif os.path.splitext(given)[1].lower() in _OTHERS:
-            found.skipped.append(f"{given}: skipped, as it is no nginx config by its name")
-        else:
-            _add(given, root or Path(_home(given)), found, seen, allow_outside=allow_outside)
-    return found
 
+    stdin: str = ""
+    root: Path | None = None
+    allow_outside: bool = False
+    texts: Mapping[str, str] = field(default_factory=dict)
 
-def _search(folder: str, root: Path | None, found: Found, seen: set[str], *, allow_outside: bool) -> None:
-    # Main files first, so that what they include is read where it belongs.
-    candidates = sorted(_candidates(folder), key=lambda path: (not _is_main_name(path), path))
-    for path in candidates:
-        if os.path.realpath(path) in seen:
-            continue
-        try:
-            source = Source(path, read_text(Path(path)))
-        except OSError as error:
-            found.skipped.append(f"{path}: skipped, as it cannot be read: {error.strerror}")
-            continue
-        why = _why_not(source.text)
-        if why:
-            found.skipped.append(f"{path}: skipped, as {why}")
-            continue
-        home = Path(_home(path))
-        # A main file of a project may include from folders beside its own.
-        _add(path, root or (home if home.is_absolute() else Path(folder)), found, seen, allow_outside=allow_outside)
+    def find(self, paths: Iterable[str]) -> Found:
+        """Read all that ``paths`` mean.
+
+        :raises OSError: if a path that was given cannot be read.
+        """
+        found = Found()
+        seen: set[str] = set()
+        for given in paths:
+            if given == "-":
+                text = self.texts.get("<stdin>", self.stdin)
+                found.configs.append(self._read(Source("<stdin>", text), self.root or Path()))
+            elif os.path.isdir(given):
+                self._search(given, found, seen)
+            elif os.path.splitext(given)[1].lower() in _OTHERS:
+                found.skipped.append(f"{given}: skipped, as it is no nginx config by its name")
+            else:
+                self._add(given, self.root or Path(_home(given)), found, seen)
+        return found
+
+    def _search(self, folder: str, found: Found, seen: set[str]) -> None:
+        # Main files first, so that what they include is read where it belongs.
+        for path in sorted(_candidates(folder), key=lambda path: (not _is_main_name(path), path)):
+            if os.path.realpath(path) in seen:
+                continue
+            try:
+                why = _why_not(self._text(path))
+            except OSError as error:
+                why = f"it cannot be read: {error.strerror}"
+            if why:
+                found.skipped.append(f"{path}: skipped, as {why}")
+                continue
+            # A main file of a project may include from folders beside its own.
+            self._add(path, self.root or Path(folder), found, seen)
+
+    def _add(self, path: str, root: Path, found: Found, seen: set[str]) -> None:
+        config = self._read(Source(path, self._text(path)), root)
+        seen.update(os.path.realpath(name) for name in config.files)
+        found.configs.append(config)
+
+    def _read(self, main: Source, root: Path) -> Config:
+        texts = split_dump(main)
+        if texts:
+            return load_texts(texts, is_directive=opens_line)
+        prefix = "" if main.name == "<stdin>" else _home(main.name)
+        lookup = _Overlaid(OnDisk(root, self.allow_outside), self.texts)
+        return load(main, lookup, is_directive=opens_line, prefix=prefix)
+
+    def _text(self, path: str) -> str:
+        text = self.texts.get(os.path.normpath(path))
+        return read_text(Path(path)) if text is None else text
 
 
 def _candidates(folder: str) -> Iterator[str]:
@@ -150,17 +192,3 @@ def _home(path: str) -> str:
         if name in _SITES
         else folder
     )
-
-
-def _add(path: str, root: Path, found: Found, seen: set[str], *, allow_outside: bool) -> None:
-    config = _read(Source(path, read_text(Path(path))), root, allow_outside)
-    seen.update(os.path.realpath(name) for name in config.files)
-    found.configs.append(config)
-
-
-def _read(main: Source, root: Path, allow_outside: bool) -> Config:  # noqa: FBT001 - handed on
-    texts = split_dump(main)
-    if texts:
-        return load_texts(texts, is_directive=opens_line)
-    prefix = "" if main.name == "<stdin>" else _home(main.name)
-    return load(main, OnDisk(root, allow_outside), is_directive=opens_line, prefix=prefix)

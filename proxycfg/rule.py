@@ -143,7 +143,7 @@ class Scene:
     :param tree: the target's own idea of the config; the idioms of that target know its type.
     :param problems: what cannot be read; such a config never passes.
     :param unmatched: what was declared to stream, and is nowhere here.
-    :param line_of: the text of a line of one of the files, for reports.
+    :param texts: the text of each file, by its name.
     :param fix: a change that gives a stream what it wants of these properties, where there is one.
     """
 
@@ -156,7 +156,7 @@ class Scene:
     notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
     unmatched: tuple[Declared, ...] = ()
-    line_of: Callable[[str, int], str] = field(default=lambda _file, _line: "", repr=False)
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     fix: Callable[[Case, tuple[str, ...]], Fix | None] = field(default=lambda _stream, _wishes: None, repr=False)
 
 

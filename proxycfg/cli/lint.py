@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +19,10 @@ from proxycfg.commands import Exit
 from proxycfg.confdir import decode
 from proxycfg.errors import BadUsage, InvalidInput, Problem
 from proxycfg.finding import Confidence, Severity
+from proxycfg.fix import repair
 from proxycfg.lint import Options, choose, lint
 from proxycfg.report import Report
-from proxycfg.roots import Found, find
+from proxycfg.roots import Found, Search
 from proxycfg.rules import rules
 from proxycfg.source import Source, Span
 from proxycfg.streams import Declared, declared_by_option
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from proxycfg.targets.nginx.config import Config
 
 EXAMPLE = "proxycfg lint /etc/nginx --fail-on error"
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
 NOTHING: dict[str, object] = {"files": 0, "routes": 0, "findings": []}
 
 _HELP = {
@@ -46,6 +50,12 @@ _HELP = {
     "no_ignores": "Report also what notes in the configs ignore.",
     "target": "What the configs are for: nginx, so far the only one. Default: found out from each file.",
     "envoy_version": "The Envoy that runs them; default the newest.",
+    "fix": "Repair what can be repaired without touching anything else.",
+    "unsafe_fixes": "Repair also where other routes are affected: look at what it did.",
+    "diff": "Show what --fix would change, and write nothing; exit 1 if anything would.",
+    "baseline": "Report only what is not in this file.",
+    "write_baseline": "Write all findings into the file of --baseline, to be known from then on.",
+    "shard": "Only the I-th of N parts of the configs; `proxycfg merge` joins the JSON or SARIF of all.",
     "statistics": "Count findings by rule instead of listing them.",
 }
 
@@ -66,6 +76,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     envoy_version: Annotated[
         str, typer.Option("--envoy-version", metavar="X.Y.Z", help=_HELP["envoy_version"], show_default=False)
     ] = "",
+    fix: Annotated[bool, typer.Option("--fix", help=_HELP["fix"])] = False,
+    unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help=_HELP["unsafe_fixes"])] = False,
+    diff: Annotated[bool, typer.Option("--diff", help=_HELP["diff"])] = False,
+    baseline_file: Annotated[
+        str, typer.Option("--baseline", metavar="FILE", help=_HELP["baseline"], show_default=False)
+    ] = "",
+    write_baseline: Annotated[bool, typer.Option("--write-baseline", help=_HELP["write_baseline"])] = False,
+    shard: Annotated[str, typer.Option("--shard", metavar="I/N", help=_HELP["shard"], show_default=False)] = "",
     statistics: Annotated[bool, typer.Option("--statistics", help=_HELP["statistics"])] = False,
     root: Root = None,
     allow_outside: AllowOutside = False,
@@ -92,16 +110,40 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     stated = nginx_version(version, binary, ()).number if version or binary else None
     knowledge = _knowledge(routes, stream or ())
-    found = _find(paths, root, allow_outside=allow_outside)
-    for why in found.skipped:
-        shared.note(why)
-    if not found.configs:
-        raise BadUsage(f"there is no config to lint in {', '.join(paths)}")
-    scenes = [_scene(config, stated, knowledge) for config in found.configs]
-    for each in _nowhere(scenes):
-        shared.say(f"{each.said_by}: no location that hands requests to an origin answers {each.path}")
-    report = lint(scenes, options)
-    _print(report, shared, statistics=statistics)
+    part, parts = _shard(shard)
+    if write_baseline and not baseline_file:
+        raise BadUsage("--write-baseline: say where, with --baseline FILE")
+    stdin = decode(sys.stdin.buffer.read()) if "-" in paths else ""
+    told: set[str] = set()
+
+    def look(texts: Mapping[str, str]) -> list[Scene]:
+        search = Search(stdin=stdin, root=root, allow_outside=allow_outside, texts=texts)
+        found = _find(search, paths)
+        scenes = [_scene(config, stated, knowledge) for config in found.configs[part::parts]]
+        # Each thing is told once, however often the configs are read.
+        for text in (*found.skipped, *_nowhere(scenes)):
+            if text not in told:
+                told.add(text)
+                shared.note(text)
+        return scenes
+
+    repairs = fix or unsafe_fixes or diff
+    if repairs:
+        report, texts, count = repair(look, options, unsafe=unsafe_fixes)
+        changed = _put(texts, count, shared, stdin, diff=diff)
+        if diff:
+            return Exit.FOUND if changed else Exit.OK
+    else:
+        report = lint(look({}), options)
+    if baseline_file:
+        report = _against(baseline_file, report, shared, write=write_baseline)
+    text = _render(
+        report, shared.format, color=shared.output == "-" and shared.colors(sys.stdout), statistics=statistics
+    )
+    # Of standard input that is repaired, the text goes to standard output.
+    (sys.stderr if repairs and "-" in paths else sys.stdout).write(text)
+    if shared.format == "github":
+        _summarise(report)
     for problem in report.errors:
         shared.say(str(problem))
     if report.errors:
@@ -109,10 +151,34 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     return Exit.FOUND if fail_on != "never" and report.worst >= Severity(fail_on).rank else Exit.OK
 
 
-def _nowhere(scenes: Sequence[Scene]) -> list[Declared]:
+def _nowhere(scenes: Sequence[Scene]) -> list[str]:
     """What was declared to stream and is in none of the configs."""
+    if not scenes:
+        return []
     first, *others = (scene.unmatched for scene in scenes)
-    return [each for each in first if all(each in other for other in others)]
+    return [
+        f"{each.said_by}: no location that hands requests to an origin answers {each.path}"
+        for each in first
+        if all(each in other for other in others)
+    ]
+
+
+def _put(texts: Mapping[str, str], count: int, shared: Shared, stdin: str, *, diff: bool) -> bool:
+    """The new texts to where they belong, or the difference to standard output; whether there is any."""
+    from proxycfg import outdir  # noqa: PLC0415
+
+    files = {name: text for name, text in texts.items() if name != "<stdin>"}
+    before: dict[str, str | None] = {**outdir.read_existing(Path(), files), "<stdin>": stdin}
+    if diff:
+        text = outdir.diff(before, texts)
+        sys.stdout.write(text)
+        return bool(text)
+    outdir.write(Path(), files)
+    if "<stdin>" in texts:
+        sys.stdout.write(texts["<stdin>"])
+    if count:
+        shared.note(f"{count} fix{'' if count == 1 else 'es'} made in {', '.join(texts)}")
+    return bool(texts)
 
 
 def _words(texts: Iterable[str] | None) -> list[str]:
@@ -155,22 +221,61 @@ def _of_spec(spec: Spec, declared: list[Declared]) -> Knowledge:
     return Knowledge(declared, needs)
 
 
-def _find(paths: Sequence[str], root: Path | None, *, allow_outside: bool) -> Found:
-    text = decode(sys.stdin.buffer.read()) if "-" in paths else ""
+def _find(search: Search, paths: Sequence[str]) -> Found:
     try:
-        return find(paths, stdin=text, root=root, allow_outside=allow_outside)
+        found = search.find(paths)
     except OSError as error:
-        span = Span(str(error.filename or paths[0]), 1, 1, 1, 1)
+        span = Span.whole(str(error.filename or paths[0]))
         raise InvalidInput([Problem(span, f"cannot read: {error.strerror}", "give the path of a config")]) from None
+    if not found.configs:
+        raise BadUsage(f"there is no config to lint in {', '.join(paths)}")
+    return found
 
 
-def _print(report: Report, shared: Shared, *, statistics: bool) -> None:
-    if shared.format == "json":
-        from proxycfg.reports.lint_json import report_to_json  # noqa: PLC0415
-
-        shared.print_json(report_to_json(report))
-    else:
+def _render(report: Report, form: str, *, color: bool, statistics: bool) -> str:
+    if form == "text":
         from proxycfg.reports.lint_text import report_to_text  # noqa: PLC0415
 
-        text = report_to_text(report, color=shared.output == "-" and shared.colors(sys.stdout), statistics=statistics)
-        sys.stdout.write(text)
+        return report_to_text(report, color=color, statistics=statistics)
+    text: str = importlib.import_module(f"proxycfg.reports.lint_{form}").render(report)
+    return text
+
+
+def _summarise(report: Report) -> None:
+    """The job's summary, where GitHub wants one: https://docs.github.com/actions/reference/workflow-commands-for-github-actions."""
+    name = os.environ.get("GITHUB_STEP_SUMMARY")
+    if name:
+        from proxycfg.reports.lint_markdown import render  # noqa: PLC0415
+
+        try:
+            with Path(name).open("a", encoding="utf-8") as stream:
+                stream.write(render(report))
+        except OSError as error:
+            raise BadUsage(f"GITHUB_STEP_SUMMARY: cannot write {name}: {error.strerror}") from None
+
+
+def _against(name: str, report: Report, shared: Shared, *, write: bool) -> Report:
+    """The report without what a baseline knows; or, to write it, that baseline."""
+    from proxycfg import baseline, outdir  # noqa: PLC0415
+    from proxycfg.sourcefile import read_source  # noqa: PLC0415
+
+    if write:
+        outdir.write(Path(name).parent, {Path(name).name: baseline.to_text(report)})
+        shared.note(f"{name}: {len(report.findings)} findings are known from now on")
+        return replace(report, findings=(), known=len(report.findings))
+    known = baseline.read(read_source(name, _BASELINE_BYTES, instead="write one with --write-baseline"))
+    report, gone = known.hide(report)
+    if gone:
+        shared.note(f"{name}: {gone} of the findings that it holds are gone; write it anew with --write-baseline")
+    return report
+
+
+_BASELINE_BYTES = 2**26
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """``i/n`` as the place of this part, from 0, and how many there are; one part if nothing is said."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text or "1/1")
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise BadUsage(f"--shard {text}: write 1/4 for the first of four parts")
+    return int(match[1]) - 1, int(match[2])

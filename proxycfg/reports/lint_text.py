@@ -24,7 +24,7 @@ def report_to_text(report: Report, *, color: bool, statistics: bool = False) -> 
     blocks = ["\n".join(_finding(finding, report, paint)) for finding in report.findings]
     if statistics:
         blocks = ["\n".join(_statistics(report))] if report.findings else []
-    return "\n\n".join([*blocks, _summary(report)]) + "\n"
+    return "\n\n".join([*blocks, summary(report)]) + "\n"
 
 
 def _paint(text: str, code: str) -> str:
@@ -56,7 +56,7 @@ def _finding(finding: Finding, report: Report, paint: _Painter) -> Iterator[str]
 
 
 def _shown(span: Span, report: Report, paint: _Painter, code: str, margin: int, label: str = "") -> Iterator[str]:
-    line = report.lines.get((span.file, span.line), "")
+    line = report.line(span.file, span.line)
     if not line.strip():
         return
     shown, carets = picture(line, span)
@@ -74,7 +74,8 @@ def _statistics(report: Report) -> Iterator[str]:
         yield f"{count:>{width}}  {severity:<7}  {rule}"
 
 
-def _summary(report: Report) -> str:
+def summary(report: Report) -> str:
+    """What was found in how much, in one line."""
     counts = Counter(finding.severity for finding in report.findings)
     parts = [_many(counts[severity], f"{severity}") for severity in _COLORS if counts[severity]]
     looked = f"{_many(len(report.files), 'file')}, {_many(report.routes, 'route')}"

@@ -15,20 +15,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from proxycfg.finding import Category, Severity
+from proxycfg.finding import Category, Fix, Severity
 from proxycfg.note import Note
 from proxycfg.rule import Complaint, review
+from proxycfg.source import Edit
 
 
 @review(category=Category.OPERATIONS, severity=Severity.WARNING)
 def unused_ignore(unused: Sequence[tuple[Note, str]]) -> Iterator[Complaint]:
     """Each note, and each rule in it, that silenced nothing."""
+    names = Counter(note.span for note, _ in unused)
     for note, name in unused:
+        # With others in it that are of use, it is for a person to edit.
+        whole = names[note.span] == len(note.ignored)
+        fix = Fix("remove the note", safe=True, edits=(Edit(note.removal, ""),)) if whole else None
         yield Complaint(
             severity=Severity.WARNING,
             message=f"this note ignores {name}, which has nothing to say on line {note.line}",
             why="What it silenced is gone or has moved; it will hide the next finding there.",
             span=note.span,
+            fix=fix,
         )

@@ -142,13 +142,21 @@ class _Joiner:
         # Relative to the folder of the main file, not of the including one.
         path = posixpath.normpath(posixpath.join(self.prefix, name))
         if not re.search(r"[*?\[]", name):
-            return self.file(path, directive)
+            return self.file(self.placed(path), directive)
         try:
             names = self.lookup.glob(path)
         except Unreadable as error:
             self.lack(directive, f"cannot look for {path}: {error}", "allow it to be read (--root, --allow-outside)")
             return []
         return [found for each in names for found in self.file(each, directive)]
+
+    def placed(self, path: str) -> str:
+        """The name by which a file is really found: a lookup may have it elsewhere than the config says."""
+        try:
+            return next(iter(self.lookup.glob(path)), path)
+        except Unreadable:
+            # To be told when it is read.
+            return path
 
     def complain(self, directive: Directive, message: str, instead: str) -> None:
         word = directive.words[1]

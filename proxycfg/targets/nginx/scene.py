@@ -114,7 +114,7 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHIN
         notes=tuple(notes),
         problems=(*config.problems, *problems),
         unmatched=tuple(each for how in readers.values() for each in how.signs.unmatched),
-        line_of=lambda file, line: config.files[file].text.line(line),
+        texts={name: tree.text.text for name, tree in config.files.items()},
         fix=fix,
     )
 
@@ -164,11 +164,15 @@ def _notes_of(tree: Tree) -> Iterable[Note | Problem]:
     for word in tree.comments():
         span = text.span(word.start, word.end)
         line = span.line
-        if not text.line(line)[: span.column - 1].strip():
+        lead = text.line(line)[: span.column - 1]
+        if lead.strip():
+            removal = text.span(word.start - len(lead) + len(lead.rstrip()), word.end)
+        else:
+            removal = text.span(word.start - len(lead), min(word.end + 1, len(text.text)))
             # Alone on its line it speaks of the next, as do other comments between.
             line += 1
             while text.has_line(line) and text.line(line).lstrip().startswith("#"):
                 line += 1
-        note = read_note(word.value, span, line)
+        note = read_note(word.value, span, line, removal)
         if note is not None:
             yield note
