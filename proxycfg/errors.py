@@ -40,8 +40,8 @@ class Problem:
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, object]:
-        """An element of ``errors`` in every JSON format (contract section 3), where a file's first line stands for the whole of it."""
-        place = {"line": max(1, self.span.line), "column": max(1, self.span.column)}
+        """An element of ``errors`` in every JSON format (contract section 3)."""
+        place = {"line": self.span.line, "column": self.span.column}
         return {"file": self.span.file, **place, "message": self.message, "instead": self.instead}
 
 

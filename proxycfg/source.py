@@ -15,10 +15,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A stretch of a file: lines and columns start at 1, the end is just past the last character.
-
-    Line 0 stands for the file itself, where no place in it is meant.
-    """
+    """A stretch of a file: lines and columns start at 1, the end is just past the last character."""
 
     file: str
     line: int
@@ -28,12 +25,12 @@ class Span:
 
     def __str__(self) -> str:
         """The form that editors and terminals turn into a link."""
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{self.file}:{self.line}:{self.column}"
 
     @classmethod
     def whole(cls, file: str) -> Span:
-        """The file itself, such as one that is not there."""
-        return cls(file, 0, 0, 0, 0)
+        """The file itself, such as one that is not there: its first character stands for it, for every message has a place."""
+        return cls(file, 1, 1, 1, 1)
 
     def to_json(self) -> dict[str, object]:
         """The ``location`` object of every JSON format (contract section 3)."""

@@ -148,13 +148,13 @@ def test_config_names_a_file(cli: Cli) -> None:  # noqa: F811
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("nowhere.toml", None, "nowhere.toml: cannot read: No such file or directory"),
-        ("pyproject.toml", "[project]\n", "pyproject.toml: there are no settings here"),
+        ("nowhere.toml", None, "nowhere.toml:1:1: cannot read: No such file or directory"),
+        ("pyproject.toml", "[project]\n", "pyproject.toml:1:1: there are no settings here"),
         ("x.toml", "a = \n", "x.toml:1:5: this is not TOML"), ("x.yaml", "- a\n", "x.yaml:1:1: the settings must be a table"),
         ("x.yaml", "a: [\n", "x.yaml:1:5: not valid YAML: the bracket that opens here is never closed"),
         ("pyproject.toml", "tool.proxycfg = 1\n", "pyproject.toml:1:17: the settings must be a table"),
         ("x.toml", "generate = 1\n", "x.toml:1:12: `generate` must be a table of settings"),
-        ("x.toml", "#" * (MAX_BYTES + 1), "x.toml: larger than 1 MiB"),
+        ("x.toml", "#" * (MAX_BYTES + 1), "x.toml:1:1: larger than 1 MiB"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_settings_is_refused(cli: Cli, name: str, text: str | None, said: str) -> None:  # noqa: F811

@@ -330,12 +330,12 @@ def test_no_program_is_run_because_a_file_says_so(cli: Cli) -> None:
         (["nginx.conf", "--protocol", "sze"], "--protocol sze: not known; write one of "),
         (["nginx.conf", "--format", "xml"], "--format xml: not known; write one of text, json"),
         (["nginx.conf", "--header", "x"], "--header 'x': write `Name: value`"),
-        (["nowhere.conf"], "nowhere.conf: cannot read: No such file or directory"),
-        (["empty"], "empty: no config in this folder: looked for nginx.conf, conf/nginx.conf, *.conf, conf.d/*.conf"),
+        (["nowhere.conf"], "nowhere.conf:1:1: cannot read: No such file or directory"),
+        (["empty"], "empty:1:1: no config in this folder: looked for nginx.conf, conf/nginx.conf, *.conf, conf.d/*.conf"),
         (["binary"], "binary:2:2: a NUL byte: this is no text"),
-        (["text"], "text: this is no config of nginx"),
+        (["text"], "text:1:1: this is no config of nginx"),
         (["template"], "template:2:17: this is a template of a config"),
-        (["pipe"], "pipe: cannot read: not a plain file"),
+        (["pipe"], "pipe:1:1: cannot read: not a plain file"),
         ([], "Missing argument"),
     ],
 )  # fmt: skip
@@ -359,7 +359,7 @@ def test_what_is_wrong_is_a_part_of_the_json(cli: Cli) -> None:
 
     assert code == Exit.USAGE
     assert json.loads(out)["errors"][0]["message"] == "cannot read: No such file or directory"
-    assert err.startswith("nowhere.conf: cannot read")
+    assert err.startswith("nowhere.conf:1:1: cannot read")
 
 
 @pytest.mark.parametrize(

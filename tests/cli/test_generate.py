@@ -396,15 +396,15 @@ def test_a_run_that_fails_half_way_leaves_nothing(
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("nowhere.yaml", "nowhere.yaml: cannot read: No such file or directory"),
-        (".", ".: cannot read: Is a directory"),
-        ("routes.yaml/x", "routes.yaml/x: cannot read: Not a directory"),
-        ("", "'': cannot read: No such file or directory"),
-        ("x" * 300, "x: cannot read: File name too long"), ("a\x00b", "a?b: cannot read: embedded null byte"),
+        ("nowhere.yaml", "nowhere.yaml:1:1: cannot read: No such file or directory"),
+        (".", ".:1:1: cannot read: Is a directory"),
+        ("routes.yaml/x", "routes.yaml/x:1:1: cannot read: Not a directory"),
+        ("", "'':1:1: cannot read: No such file or directory"),
+        ("x" * 300, "x:1:1: cannot read: File name too long"), ("a\x00b", "a?b:1:1: cannot read: embedded null byte"),
     ],
 )  # fmt: skip
 def test_a_spec_that_cannot_be_read_is_named(cli: Cli, path: str, said: str) -> None:
-    """Itself, since no line of it is meant; with a way on."""
+    """In the form of every message, its first character standing for the whole; with a way on."""
     code, out, err = cli("generate", path)
 
     assert (Exit.USAGE, "") == (code, out)
@@ -417,7 +417,7 @@ def test_a_spec_that_may_not_be_read_is_named(cli: Cli) -> None:
     """By the system's reason."""
     Path("routes.yaml").chmod(0)
 
-    assert "routes.yaml: cannot read: Permission denied" in cli("generate", "routes.yaml")[2]
+    assert "routes.yaml:1:1: cannot read: Permission denied" in cli("generate", "routes.yaml")[2]
 
 
 def test_a_spec_that_is_too_large_is_refused_unread(cli: Cli) -> None:
@@ -426,7 +426,7 @@ def test_a_spec_that_is_too_large_is_refused_unread(cli: Cli) -> None:
         stream.truncate(65 * 2**20)
     code, out, err = cli("generate", "routes.yaml")
 
-    assert (Exit.USAGE, "", "routes.yaml: larger than 64 MiB\n  = split the spec\n") == (code, out, err)
+    assert (Exit.USAGE, "", "routes.yaml:1:1: larger than 64 MiB\n  = split the spec\n") == (code, out, err)
 
 
 def test_a_spec_at_the_limit_is_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -460,7 +460,7 @@ def test_a_closed_standard_input_is_said(cli: Cli, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.stdin", None)
     code, _, err = cli("generate", "-")
 
-    assert (Exit.USAGE, "<stdin>: cannot read: standard input is closed") == (code, err.splitlines()[0])
+    assert (Exit.USAGE, "<stdin>:1:1: cannot read: standard input is closed") == (code, err.splitlines()[0])
 
 
 def test_several_problems_are_counted(cli: Cli) -> None:
