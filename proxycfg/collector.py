@@ -20,4 +20,8 @@ def held_off() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            if not gc.get_freeze_count():
+                # What was built counts as old from now on: otherwise the next allocation would walk all of it once.
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

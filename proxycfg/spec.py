@@ -153,6 +153,24 @@ class Route(Terms):
         """The place of the path, or of what stands in for it."""
         return self.span_of({"prefix": "path"}.get(self.kind, self.kind))
 
+    @property
+    def browser_cors(self) -> bool:
+        """Whether CORS headers say who may call the route; they do not cover WebSocket."""
+        return bool(self.cors) and self.protocol.name != "websocket"
+
+    @property
+    def allowed_methods(self) -> tuple[str, ...]:
+        """The methods let through, or none where all are: HEAD comes with GET, and OPTIONS with CORS."""
+        if not self.methods:
+            return ()
+        implied = [*(["HEAD"] if "GET" in self.methods else []), *(["OPTIONS"] if self.browser_cors else [])]
+        return tuple(dict.fromkeys([*self.methods, *implied]))
+
+    @property
+    def preflight_methods(self) -> tuple[str, ...]:
+        """What a browser that asks first is told: what passes, or what clients of the protocol send where all does."""
+        return self.allowed_methods or tuple(dict.fromkeys([*self.protocol.methods, "OPTIONS"]))
+
     @cached_property
     def title(self) -> str:
         """How messages name the route."""

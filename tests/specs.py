@@ -13,6 +13,19 @@ REGEX_EDGES = (
     "/(" + "[^/]" * 17 + "){100}", "/([^/]){900}", "/((([^/]))){450}", "/(a?){900}",
 )  # fmt: skip
 """Regular expressions just within what is let through: both engines must take them."""
+UNCLEAR = (
+    "/ws/..;/x",
+    "/ws/..;x=1/x",
+    "/ws/.;/x",
+    "/ws/%2e%2E%3B/x",
+    "/ws/..%3b/x",
+    "/ws/%252e%252e/x",
+    "/ws%252Fx",
+    "/ws%255cx",
+)
+"""Targets that nginx and Envoy take for plain paths, and some origins do not."""
+CLEAR = ("/ws/a;b=1/x", "/ws/...;/x", "/ws/a..;/x", "/ws/%25", "/ws/%252", "/ws/x?to=/..;/%252e")
+"""Targets that look a little like them."""
 ROUTES = "routes: [{path: /events, protocol: sse, upstream: api}]\n"
 
 

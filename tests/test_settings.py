@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxycfg import yamldoc
 from proxycfg.cli import BY_HAND, load
 from proxycfg.commands import COMMANDS, Exit
-from proxycfg.settings import MAX_BYTES, discover
+from proxycfg.errors import InvalidInput, Problem
+from proxycfg.settings import MAX_BYTES, Kind, Option, Settings, discover
+from proxycfg.source import Source
 from tests.cli.conftest import Cli, cli  # noqa: F401 - a fixture
 
 
@@ -180,6 +187,36 @@ def test_help_needs_no_settings(cli: Cli) -> None:  # noqa: F811
     _toml("nope = 1\n")
 
     assert (Exit.OK, "") == cli("generate", "--help")[::2]
+
+
+_NAMES = st.sampled_from(
+    ["generate", "lint", "quiet", "target", "out", "fail-on", "force", "tool", "", "a b", "0"]
+) | st.text(max_size=4)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(_NAMES, _VALUES, max_size=4))
+def test_whatever_a_file_holds_is_taken_or_told(data: dict[str, Any]) -> None:
+    """Options come out as what they are; nothing else gets through, and every problem has a place in the file."""
+    kinds: dict[str, Kind] = {"quiet": "switch", "target": "texts", "out": "text", "fail-on": "text"}
+    types: dict[str, type] = {"switch": bool, "texts": list, "text": str}
+    known = {name: Option(name, kind, path=name == "out") for name, kind in kinds.items()}
+    problems: tuple[Problem, ...] = ()
+    found: dict[str, Any] = {}
+    try:
+        settings = Settings(yamldoc.parse(Source("a/x.yaml", json.dumps(data))), ())
+        found = settings.of("generate", known, by_hand={"force"})
+    except InvalidInput as error:
+        problems = error.problems
+
+    assert all(problem.span.line >= 1 and str(problem).startswith("a/x.yaml:") for problem in problems)
+    assert all(isinstance(value, types[kinds[name]]) for name, value in found.items())
+    assert problems or data.keys() <= {*kinds, *COMMANDS}
+    assert all(settings.span_of("generate", name) for name in found)
 
 
 # ---- discovery ----

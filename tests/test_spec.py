@@ -172,3 +172,20 @@ def test_specs_of_the_same_file_are_equal() -> None:
     text = UPSTREAMS + "routes: [{path: /a, upstream: api}]\n"
 
     assert load(text).routes == load(text).routes
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed", "preflight"),
+    [
+        ("protocol: sse", (), ("GET", "POST", "OPTIONS")),
+        ("protocol: sse, methods: [GET]", ("GET", "HEAD"), ("GET", "HEAD")),
+        ("protocol: sse, methods: [GET], cors: {origins: ['*']}", ("GET", "HEAD", "OPTIONS"), ("GET", "HEAD", "OPTIONS")),
+        ("protocol: websocket, methods: [GET], cors: {origins: ['*']}", ("GET", "HEAD"), ("GET", "HEAD")),
+        ("protocol: http, methods: [OPTIONS, POST], cors: {origins: ['*']}", ("OPTIONS", "POST"), ("OPTIONS", "POST")),
+    ],
+)  # fmt: skip
+def test_a_route_says_which_methods_pass(options: str, allowed: tuple[str, ...], preflight: tuple[str, ...]) -> None:
+    """One list for every target, for requests and for browsers that ask first."""
+    (route,) = load(f"upstreams: {{a: 'http://10.0.0.1'}}\nroutes: [{{path: /x, upstream: a, {options}}}]\n").routes
+
+    assert (route.allowed_methods, route.preflight_methods) == (allowed, preflight)

@@ -21,6 +21,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
@@ -94,6 +95,9 @@ class Command(TyperCommand):
             shared.detail(f"settings from {shared.settings.file}")
         if shared.output == "-":
             return self._told(ctx)
+        if Path(shared.output).is_dir():
+            # Before the command does anything that it cannot report then.
+            raise BadUsage(f"--output {shared.output}: is a folder, where a file should be written")
         invalid: InvalidInput | None = None
         code = None
         with contextlib.redirect_stdout(io.StringIO()) as result:

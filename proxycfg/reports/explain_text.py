@@ -164,9 +164,24 @@ class _Printer:
             yield from self.wrapped(
                 f"taken for {route.protocol}:", f"{explained.because} ({route.confidence})", "dim", "  "
             )
+        if self.need:
+            yield from self.verdict(explained)
         yield ""
         yield from self.properties(explained, route)
         yield from self.after(explained)
+
+    def verdict(self, explained: Explained) -> Iterable[str]:
+        """All verdicts in one line."""
+        answers = [explained.verdicts.get(name, Answer.YES) for name in properties() if _need(name, self.need) != "-"]
+        short, perhaps = answers.count(Answer.NO), answers.count(Answer.MAYBE)
+        how = "red" if short else "yellow" if perhaps else "green"
+        said = [f"{count} {word}" for count, word in ((short, "fall short"), (perhaps, "may")) if count]
+        summary = (
+            f"of {len(answers)} properties {', '.join(said)}"
+            if said
+            else f"all {len(answers)} properties are fit for it"
+        )
+        yield f"  {self.style.paint(f'{self.explanation.protocol}:', how)} {summary}"
 
     def step(self, sign: str, step: Passed) -> Iterable[str]:
         place = _place(step.span) if step.span else ""
@@ -205,7 +220,7 @@ class _Printer:
         yield self.style.paint(f"  {heads}{'' if below else '  decided by'}".rstrip(), "dim")
         for name in names:
             answer = verdicts.get(name, Answer.YES)
-            judged = name in need.wants
+            judged = _need(name, need) != "-"
             mark = (_MARKS[answer] if self.need else "!" if answer is not Answer.YES else "") if judged else ""
             line = f"  {_cells([mark, name, values[name], *([needs[name]] if needs else [])], widths)}"
             how = _VERDICTS[answer] if mark else ""
@@ -321,6 +336,8 @@ def _need(name: str, need: Need | None) -> str:
     if want is None:
         return "-"
     accepted, unit = want.accepted, properties()[name].unit
+    if (accepted.low, accepted.high) == (False, True):
+        return "-"
     if isinstance(accepted.low, frozenset) and not accepted.exact:
         return f"{_plain(accepted.low, unit)} at least"
     if isinstance(accepted.low, (int, float)) and not isinstance(accepted.low, bool) and not accepted.exact:

@@ -290,6 +290,22 @@ def test_the_version(cli: Cli, head: str, options: list[str], version: str, said
     assert (found["target_version"], found["target_version_from"], found["assumed"]) == (version, said_by, [])
 
 
+@pytest.mark.parametrize("minor", range(18, 32))
+def test_defaults_are_those_of_the_version(cli: Cli, minor: int) -> None:
+    """What nginx speaks to origins changed in 1.29.7, and with it what reaches them and what flows."""
+    (route,) = told(cli, "nginx.conf", "--path", "/events", "--nginx-version", f"1.{minor}")["routes"]
+    (old,) = told(cli, "nginx.conf", "--path", "/events", "--nginx-version", f"1.{minor}.6")["routes"]
+
+    def found(of: Any) -> tuple[Any, ...]:
+        names = ("upstream_http_version", "upstream_connection_header")
+        return (*(of["behavior"][name]["value"] for name in names), of["behavior"][names[0]]["origin"]["text"])
+
+    before, after = ("1.0", "close"), ("1.1", None)
+    assert found(route)[:2] == (after if minor >= 29 else before)
+    assert found(old)[:2] == (after if minor >= 30 else before)
+    assert found(old)[2] == f"proxy_http_version {found(old)[0]} (default of 1.{minor}.6)"
+
+
 def test_a_version_that_is_not_known_becomes_the_nearest(cli: Cli) -> None:
     """Told, as it is no more than a guess."""
     Path("nginx.conf").write_text(f"# nginx 1.10\n{MAIN}")

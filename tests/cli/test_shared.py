@@ -14,7 +14,7 @@ from proxycfg.cli import load
 from proxycfg.cli.shared import Shared
 from proxycfg.commands import COMMANDS, Exit
 from proxycfg.starter import starter
-from tests.cli.conftest import Cli, spec
+from tests.cli.conftest import Cli, files, spec
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -104,6 +104,14 @@ def test_a_result_that_cannot_be_written_is_bad_usage(cli: Cli) -> None:
 
     assert (Exit.USAGE, "") == (code, out)
     assert "routes.yaml: is a file, where a folder is needed" in err
+
+
+def test_a_folder_cannot_take_the_result(cli: Cli) -> None:
+    """Said before anything is done."""
+    code, out, err = cli("generate", "routes.yaml", "--output", ".")
+
+    assert (Exit.USAGE, "", "--output .: is a folder, where a file should be written\n") == (code, out, err)
+    assert [] == files()
 
 
 @pytest.mark.parametrize("option", [[], ["--output", "errors.json"]])

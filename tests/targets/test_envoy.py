@@ -18,6 +18,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from proxycfg import reasons
 from proxycfg.behavior import FOREVER, Between, exactly
 from proxycfg.errors import InvalidInput
 from proxycfg.need import need_of, shortfalls
@@ -28,7 +29,7 @@ from proxycfg.template import environment
 from proxycfg.yamldoc import parse
 from tests.clients.tls import make_authority
 from tests.engines.ports import free_ports
-from tests.specs import REGEX_EDGES
+from tests.specs import CLEAR, REGEX_EDGES, UNCLEAR
 from tests.targets import envoy_lab as lab
 from tests.work import calls
 
@@ -535,7 +536,7 @@ def test_a_string_stays_the_value_it_is(strings: dict[str, str]) -> None:
 
     assert _shape(found) == _shape(twin)
     manager = lab.managers(found)[0]
-    (host,) = manager["route_config"]["virtual_hosts"]
+    host, _any_other = manager["route_config"]["virtual_hosts"]
     by_name = lab.routes(found)
     first = next(route for route in by_name.values() if route["route"]["cluster"] == "a")
     assert host["domains"] == [strings["HOST"]]
@@ -609,7 +610,7 @@ def test_envoy_reads_hostile_strings_as_they_are(tmp_path: Path) -> None:
 
     (listener,) = (config["listener"] for config in dumped["configs"])
     chain = listener["filter_chains"][0]
-    (route,) = chain["filters"][0]["typed_config"]["route_config"]["virtual_hosts"][0]["routes"]
+    _refusal, route = chain["filters"][0]["typed_config"]["route_config"]["virtual_hosts"][0]["routes"]
     assert [each["header"]["value"].replace("%%", "%") for each in route["request_headers_to_add"]] == values
     context = chain["transport_socket"]["typed_config"]["common_tls_context"]
     assert context["tls_certificates"][0]["certificate_chain"]["filename"] == str(odd["cert"])
@@ -718,6 +719,24 @@ class TestLive:
         assert re.split(", ?", got["x-forwarded-for"]) == ["6.6.6.6", "8.8.8.8", "10.1.2.3", "127.0.0.2"]
         assert got["x-real-ip"] == "8.8.8.8"
         assert got["x-forwarded-proto"] == "https"
+        assert got["x-forwarded-host"] == "localhost"
+        told = [("X-Forwarded-Host", "public.example"), ("X-Request-ID", "from-the-edge")]
+        got = _got(live[0].ask("/plain", told, peer="127.0.0.2"))
+        assert (got["x-forwarded-host"], got["x-request-id"]) == ("public.example", "from-the-edge")
+
+    def test_a_path_that_means_two_things_is_refused(self, live: tuple[lab.Running, list[str]]) -> None:
+        """Whatever route it would have been for; what only looks so is served."""
+        for target in UNCLEAR:
+            status, _, told = live[0].ask(target.replace("/ws", "/plain"))
+            if target.split("/x")[0] in ("/ws/..;", "/ws/..;x=1", "/ws/.;"):
+                # To Envoy they are dot segments, gone before a route is chosen.
+                assert (status, told.get("path")) == ((200, "/plain/x") if target == "/ws/.;/x" else (404, None))
+            else:
+                assert (status, told["error"]["reason"]) == (400, reasons.UNCLEAR_PATH), target
+        for target in CLEAR:
+            path = target.replace("/ws", "/plain")
+            status, _, told = live[0].ask(path)
+            assert (status, told["path"]) == (200, path)
 
     @pytest.mark.parametrize("peer", ["127.0.0.1", "127.0.0.2"])
     @pytest.mark.parametrize("name", ["x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-stream-duration-ms"])
@@ -762,7 +781,7 @@ class TestLive:
         status, headers, told = envoy.ask("/api", method="DELETE")
 
         assert (status, headers["allow"]) == (405, "GET, POST, HEAD")
-        assert told["error"]["status"] == 405
+        assert (told["error"]["status"], told["error"]["reason"]) == (405, reasons.METHOD)
         assert [envoy.ask("/api", method=method)[0] for method in ("HEAD", "POST")] == [200, 200]
         found = [
             envoy.ask("/plain", host=host)[0]
@@ -770,6 +789,7 @@ class TestLive:
         ]
         assert found == [200, 200, 200, 404, 404]
         assert envoy.ask("/none")[2]["error"]["reason"] == "NoRouteFound"
+        assert envoy.ask("/plain", host="other")[2]["error"]["reason"] == reasons.UNKNOWN_HOST
 
     def test_bodies_are_limited(self, live: tuple[lab.Running, list[str]]) -> None:
         """To the byte."""

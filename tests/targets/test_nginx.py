@@ -19,6 +19,7 @@ from proxycfg.spec import Route, Spec
 from proxycfg.target import Output
 from proxycfg.targets.nginx import facts, quote
 from proxycfg.targets.nginx.aim import offered
+from proxycfg.targets.nginx.maps import CREDENTIALS
 from tests.clients.tls import make_authority
 from tests.targets import nginx_engine
 from tests.targets.nginx_specs import (
@@ -432,7 +433,7 @@ def test_a_private_answer_is_not_shared() -> None:
         "auth-query-poll": ("$proxycfg_private_access_token",),
     }
     header = option("auth-header").config.map("$proxycfg_private_x_api_key")
-    assert header.args[0] == "$http_authorization$http_cookie$http_x_api_key"
+    assert header.args[0] == "".join(f"$http_{name.lower().replace('-', '_')}" for name in CREDENTIALS)
 
 
 def test_what_a_query_holds_reaches_no_log() -> None:

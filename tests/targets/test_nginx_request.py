@@ -36,7 +36,8 @@ def end_of(found: Journey) -> str:
         handler = found.level.handler()
         assert handler
         return handler.directive.args[0].partition("://")[2]
-    word = found.answer.split()[0].strip(",")
+    # No file is there.
+    word = "500" if "(500 if" in found.answer else found.answer.split()[0].strip(",")
     return word if word.isdigit() else "file"
 
 
@@ -258,7 +259,7 @@ def told(inside: str, target: str = "/", **headers: str) -> Journey:
 @pytest.mark.parametrize(
     ("inside", "assumed"),
     [
-        ("location / { try_files $uri @a; } location @a { proxy_pass http://a; }", ["no file exists, so try_files goes to its last argument"]),
+        ("location / { try_files $uri @a; } location @a { proxy_pass http://a; }", ["no file exists but what try_files ends with, so it goes there"]),
         ("location / { if ($remote_addr = 10.0.0.1) { return 403; } proxy_pass http://a; }",
          ["`if ($remote_addr = 10.0.0.1)` hangs on something that the request does not say: taken as false"]),
         ("location / { allow 10.0.0.0/8; deny all; proxy_pass http://a; }", ["`allow 10.0.0.0/8` and its kind admit the client"]),
@@ -271,6 +272,13 @@ def test_what_the_request_does_not_say_is_assumed_aloud(inside: str, assumed: li
     found = told(inside)
 
     assert (found.proxied, found.assumed) == (True, assumed)
+
+
+def test_the_page_of_an_application_is_taken_to_be_there() -> None:
+    """Every path that is no file leads to it."""
+    found = told("location / { try_files $uri /index.html; }", "/users/7")
+
+    assert found.answer == "the file /index.html (500 if it is not there)"
 
 
 def test_side_trips_are_told() -> None:

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from proxycfg import reasons
 from proxycfg.origin import Exchange, Origin
 from proxycfg.targets.nginx import facts
+from proxycfg.targets.nginx.maps import CREDENTIALS
 from tests.clients.grpc_calls import Stub
 from tests.clients.http import Answer, Client, Transport
 from tests.clients.tls import Authority, make_authority
 from tests.clients.websocket import Refused, open_socket
 from tests.engines import free_port
+from tests.specs import CLEAR, UNCLEAR
 from tests.targets import nginx_engine
 from tests.targets.nginx_engine import Nginx
 from tests.targets.nginx_specs import spec_of, text_of, written
@@ -247,7 +250,8 @@ def test_a_stripped_path_keeps_its_encoding_and_its_query(stage: Stage, target: 
 
 
 @pytest.mark.parametrize(
-    "target", ["/a/../ws", "/ws/./x", "/ws/%2E%2e/x", "/ws%2Fx", "/strip/a%2fb", "/ws%5Cx", "/ws\\..\\x", "/ws/.."]
+    "target",
+    ["/a/../ws", "/ws/./x", "/ws/%2E%2e/x", "/ws%2Fx", "/strip/a%2fb", "/ws%5Cx", "/ws\\..\\x", "/ws/..", *UNCLEAR],
 )
 def test_a_path_that_means_two_things_is_refused(stage: Stage, target: str) -> None:
     """Locations are chosen by what it means, and the origin would get it as it stands."""
@@ -256,11 +260,17 @@ def test_a_path_that_means_two_things_is_refused(stage: Stage, target: str) -> N
     assert (answer.status, answer.header("content-type")) == (400, "application/json")
 
 
+@pytest.mark.parametrize("target", CLEAR)
+def test_a_path_that_only_looks_so_is_served(stage: Stage, target: str) -> None:
+    """Semicolons, dots and percent signs have their uses."""
+    assert stage.seen(target)["target"] == target
+
+
 # ---- headers ----
 
 LIES = (
     ("X-Forwarded-For", "9.9.9.9"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil.example"),
-    ("X-Forwarded-Port", "1"), ("X-Real-IP", "9.9.9.9"), ("Forwarded", "for=9.9.9.9"),
+    ("X-Forwarded-Port", "1"), ("X-Real-IP", "9.9.9.9"), ("Forwarded", "for=9.9.9.9"), ("X-Request-ID", "mine"),
 )  # fmt: skip
 
 
@@ -271,6 +281,7 @@ def test_forwarded_headers_of_strangers_are_replaced(stage: Stage) -> None:
 
     assert (seen["x-forwarded-for"], seen["x-real-ip"], seen["x-forwarded-proto"]) == ("127.0.0.1", "127.0.0.1", "http")
     assert (seen["host"], seen["x-forwarded-host"]) == (host, host)
+    assert len(seen["x-request-id"]) == 32
     assert not {"forwarded", "x-forwarded-port", "accept-encoding", "connection"} & (seen.keys() - {"accept-encoding"})
 
 
@@ -284,6 +295,10 @@ def test_forwarded_headers_of_trusted_proxies_go_on(stages: Stages, version: str
     told = ("x-forwarded-proto", "x-forwarded-host", "x-forwarded-port")
     assert tuple(seen[name] for name in told) == ("https", "evil.example", "1")
     assert "forwarded" not in seen
+    assert stage.seen("/ws", ("X-Request-ID", "from-the-edge:1"))["x-request-id"] == "from-the-edge:1"
+    named = json.loads(stage.get("/nope", ("X-Request-ID", "from-the-edge:2")).body)["error"]["request_id"]
+    assert named == "from-the-edge:2"
+    assert len(stage.seen("/ws", ("X-Request-ID", 'a"b'))["x-request-id"]) == 32
     plain = stage.seen("/ws", ("X-Forwarded-Proto", "gopher"))
     assert (plain["x-forwarded-proto"], plain["x-forwarded-for"]) == ("http", "127.0.0.1")
 
@@ -352,7 +367,9 @@ def test_nginx_answers_with_json_and_the_status_it_means(stage: Stage, name: str
     assert head.startswith(b"HTTP/1.1 %d " % status), data[:300]
     assert b"Content-Type: application/json" in head
     assert b"Cache-Control: no-store" in head
-    assert json.loads(body)["error"]["status"] == status
+    told = json.loads(body)["error"]
+    assert told["status"] == status
+    assert told["reason"] == (reasons.UNKNOWN_HOST if name == "unknown host" else reasons.BY_STATUS.get(status, "-"))
     assert (b"\r\nAllow: GET, HEAD\r\n" in head) == (name == "method")
 
 
@@ -443,7 +460,7 @@ def test_a_preflight_is_answered_here(stage: Stage) -> None:
 
     assert (answer.status, answer.body) == (204, b"")
     assert _cors(answer) == {
-        "allow-origin": ["https://app.example"], "allow-credentials": ["true"], "allow-methods": ["GET, OPTIONS"],
+        "allow-origin": ["https://app.example"], "allow-credentials": ["true"], "allow-methods": ["GET, HEAD, OPTIONS"],
         "allow-headers": ["authorization,x-y"], "max-age": ["600"],
     }  # fmt: skip
     assert len(stage.arrivals("/cors-get")) == before
@@ -617,10 +634,12 @@ def test_answers_that_must_not_be_shared_are_not_and_nobody_waits_long(stage: St
 
 
 def test_credentials_keep_a_request_out_of_the_cache(stage: Stage) -> None:
-    """Authorization, cookies, and the argument that `auth` names; even a credential of 0."""
+    """Authorization, cookies, the usual headers for keys and tokens, and the argument that `auth` names; even a credential of 0."""
     target = f"/poll/{time.monotonic_ns()}"
     assert _burst(stage, target, "json", ("Authorization", "0"), count=3)[0] == 3
     assert _burst(stage, target, "json", ("Cookie", "a=b"), count=3)[0] == 3
+    for name in CREDENTIALS:
+        assert _burst(stage, target, "json", (name, "k"), count=2)[0] == 2, name
     key = f"/poll-key/{time.monotonic_ns()}"
     for query in ("access-token=0", "a=b&Access-Token=x"):
         before = len(stage.arrivals(key))

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING
 
+from proxycfg import reasons
 from proxycfg.behavior import FOREVER
 from proxycfg.spec import is_address
 from proxycfg.target import Output
@@ -242,6 +243,8 @@ def _context(spec: Spec, version: str, aims: Mapping[str, Behavior]) -> Mapping[
             )
             for hosts, routes in spec.servers
         ),
+        "any_host": any("*" in hosts for hosts, _ in spec.servers),
+        "reasons": {name: getattr(reasons, name) for name in reasons.__all__},
         "clusters": tuple(_cluster(upstream, spec) for upstream in spec.used_upstreams),
     }
 
@@ -297,14 +300,13 @@ def _filters(entries: Iterable[RouteEntry]) -> Filters:
 
 
 def _route(route: Route, aim: Behavior) -> RouteEntry:
-    methods = _methods(route)
-    browser = bool(route.cors) and route.protocol.name != "websocket"
+    methods = route.allowed_methods
     set_request, remove_request = _headers(route.rewrites.request)
     set_response, remove_response = _headers(route.rewrites.response)
     if not aim.accept_encoding_forwarded.high:
         # The origin must not compress its own stream.
         remove_request = _also(remove_request, ("accept-encoding",), set_request)
-    if browser:
+    if route.browser_cors:
         remove_response = _also(remove_response, facts.CORS_HEADERS, set_response)
     limit = aim.request_body_limit.low
     return RouteEntry(
@@ -313,7 +315,7 @@ def _route(route: Route, aim: Behavior) -> RouteEntry:
         match=_match(route),
         methods="|".join(methods),
         allow=", ".join(methods),
-        origins=() if browser or "*" in route.cors else route.cors,
+        origins=() if route.browser_cors or "*" in route.cors else route.cors,
         cluster=route.upstream.name,
         idle=aim.upstream_idle_timeout.low,
         max_duration=0 if aim.total_timeout.low == FOREVER else aim.total_timeout.low,
@@ -326,7 +328,7 @@ def _route(route: Route, aim: Behavior) -> RouteEntry:
         remove_request=remove_request,
         set_response=set_response,
         remove_response=remove_response,
-        cors=_cors(route) if browser else None,
+        cors=_cors(route) if route.browser_cors else None,
         rate=None if route.rate is None else _rate(route.rate, route.burst),
         body_limit=None if limit == FOREVER else BodyLimit(int(limit)),
         connect_bridge=route.protocol.name == "connect" and route.upstream.speaks_grpc,
@@ -353,14 +355,6 @@ def _match(route: Route) -> Match:
 
 def _encoded_pattern(path: str, *, done: bool = False) -> str:
     return quote.either_case(quote.pattern(path if done else quote.path(path)))
-
-
-def _methods(route: Route) -> tuple[str, ...]:
-    """The methods let through, where the route names any: HEAD comes with GET, and OPTIONS with CORS."""
-    if not route.methods:
-        return ()
-    extra = [*(["HEAD"] if "GET" in route.methods else []), *(["OPTIONS"] if route.cors else [])]
-    return tuple(dict.fromkeys([*route.methods, *extra]))
 
 
 def _headers(rewrites: Mapping[str, str | None]) -> tuple[tuple[Header, ...], tuple[str, ...]]:
@@ -393,7 +387,7 @@ def _cors(route: Route) -> CorsPolicy:
     mine = [route.auth.name.lower()] if route.auth and route.auth.by == "header" else []
     return CorsPolicy(
         origins=route.cors,
-        methods=", ".join(_methods(route) or dict.fromkeys([*route.protocol.methods, "OPTIONS"])),
+        methods=", ".join(route.preflight_methods),
         headers=", ".join(sorted({*facts.ALLOWED_HEADERS, *mine})),
         expose=", ".join(facts.EXPOSED_HEADERS),
         credentials="*" not in route.cors,

@@ -145,12 +145,10 @@ class AccessLogs:
             levels = [self.http.level, *(server.level for server in self.http.servers)]
             levels += [location.level for server in self.http.servers for location in server.locations.all()]
             self._programmed = frozenset(
-                directive.args[0].removeprefix("$")
+                child.args[0].removeprefix("$")
                 for level in levels
-                for name, directives in level.own.items()
-                if name.startswith(_NOT_OURS)
-                for directive in directives
-                if directive.args
+                for child in level.children
+                if child.name.startswith(_NOT_OURS) and child.args
             )
         return self._programmed
 

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from proxycfg.collector import held_off
 from proxycfg.errors import Problem, Unreadable
 from proxycfg.source import Source
-from proxycfg.targets.nginx.syntax import Directive, Text, Tree, parse
+from proxycfg.targets.nginx.syntax import Directive, Lines, Text, Tree, parse
 
 MAX_FILES = 20_000
 """Files of one configuration."""
@@ -106,12 +107,13 @@ class _Joiner:
         self.problems: list[Problem] = []
         self.missing: list[Problem] = []
         self.open: list[str] = []
+        self.seen: Lines = {}
         self.blocks: dict[int, list[Directive]] = {}
         self.joined: dict[str, list[Directive]] = {}
 
     def tree(self, path: str, text: str) -> Tree:
         if path not in self.files:
-            self.files[path] = parse(path, text, is_directive=self.is_directive)
+            self.files[path] = parse(path, text, is_directive=self.is_directive, seen=self.seen)
             self.problems += self.files[path].problems
         return self.files[path]
 
@@ -251,6 +253,7 @@ _SAID = {
 }
 
 
+@held_off()
 def load(
     main: Source, lookup: Lookup, *, is_directive: _IsDirective = lambda _name: False, prefix: str | None = None
 ) -> Config:

@@ -255,6 +255,8 @@ def _words(directive: Directive) -> str:
 
 def _why_not(location: Location, winner: Location, path: str) -> str:
     matched = _matched(location, path)
+    if matched and winner.name == f"{path}/":
+        return f"matches, but the path with a slash is {_words(winner.directive)}, which hands requests on"
     if matched and (winner.kind == "named" or not _matched(winner, path)):
         return "matches the path that was asked for, which was changed on the way"
     if matched:

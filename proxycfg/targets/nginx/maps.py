@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from proxycfg import reasons
 from proxycfg.targets.nginx import facts, quote
-from proxycfg.targets.nginx.names import Names, cors_in_browsers
+from proxycfg.targets.nginx.names import Names
 from proxycfg.template import Quoted
 
 if TYPE_CHECKING:
     from proxycfg.spec import Route, Spec, Upstream
+
+CREDENTIALS = ("Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "Api-Key", "X-Auth-Token")
+"""Headers by which clients say who they are, whether a spec declares them or not."""
 
 EMPTY = Quoted('""')
 
@@ -39,6 +43,7 @@ def maps_of(spec: Spec, version: str, names: Names, upstreams: tuple[Upstream, .
         made.append(_port())
     made.append(_asked())
     made.append(_unclear())
+    made.append(_reason())
     made += _forwarded(spec, version)
     if any(route.protocol.name == "websocket" for route in spec.routes):
         made += _upgrade()
@@ -48,6 +53,14 @@ def maps_of(spec: Spec, version: str, names: Names, upstreams: tuple[Upstream, .
     made += _credentials(names)
     made += _cors(spec, names, alone=alone)
     return tuple(made)
+
+
+REQUEST_ID = Quoted("$proxycfg_request_id")
+
+
+def request_id(spec: Spec) -> Quoted:
+    """The name of a request in logs, answers and towards origins."""
+    return REQUEST_ID if spec.trusted_proxies else Quoted("$request_id")
 
 
 def asked_host(version: str) -> Quoted:
@@ -92,15 +105,30 @@ def _forwarded(spec: Spec, version: str) -> Iterator[Map]:
         line = Quoted(f'"~^1:{taken}$"'), Quoted(value)
         key = f'"$proxycfg_trusted:$http_x_forwarded_{header}"'
         yield Map("map", key, f"$proxycfg_forwarded_{header}", Quoted(otherwise), (line,), reason)
+    line = Quoted(r'"~^1:(?<proxycfg_id>[A-Za-z0-9._:+=@/-]{1,128})$"'), Quoted("$proxycfg_id")
+    why = "The name that a trusted proxy gave the request, so that one name is in all logs."
+    yield Map("map", '"$proxycfg_trusted:$http_x_request_id"', str(REQUEST_ID), Quoted("$request_id"), (line,), why)
 
 
 def _unclear() -> Map:
     # Looked at anew for the error page, which has a path of its own: it must not be refused in turn.
     page = Quoted(r'"~^/\.proxycfg/error[^|]*\|"')
-    pattern = Quoted(r'"~*\|[^?]*(?:/(?:\.|%2e){1,2}(?:[/?]|\z)|%2f|%5c|\\\\)"')
-    why = "Dot segments, escaped slashes, backslashes: nginx chooses a location by what they mean, and passes them on as they stand."
+    pattern = Quoted(r'"~*\|[^?]*(?:/(?:\.|%2e){1,2}(?:[/?;]|%3b|\z)|%2f|%5c|%25(?:2e|2f|5c)|\\\\)"')
+    why = "Dot segments (to Tomcat `..;` is one), escaped slashes, backslashes: locations are chosen by their meaning, and origins see them as sent."
     lines = ((Quoted("volatile"), Quoted("")), (page, Quoted("0")), (pattern, Quoted("1")))
     return Map("map", '"$uri|$request_uri"', "$proxycfg_unclear", Quoted("0"), lines, why)
+
+
+def _reason() -> Map:
+    lines = tuple((Quoted(str(status)), quote.word(reason)) for status, reason in reasons.BY_STATUS.items())
+    return Map(
+        "map",
+        "$status",
+        "$proxycfg_reason",
+        Quoted("-"),
+        lines,
+        "Why nginx itself answers, for those who read the answer.",
+    )
 
 
 def _upgrade() -> Iterator[Map]:
@@ -165,10 +193,9 @@ def _credentials(names: Names) -> Iterator[Map]:
     why = "A request with credentials is not answered from the shared cache, and its answer is not put there."
     for (kind, name), key in names.credentials.items():
         public = EMPTY
-        subject = "$http_authorization$http_cookie"
-        if kind == "header":
-            subject += _header(name)
-        elif kind == "query":
+        headers = (*CREDENTIALS, *((name,) if kind == "header" else ()))
+        subject = "".join(dict.fromkeys(map(_header, headers)))
+        if kind == "query":
             subject += ":$args"
             public = quote.word(f"~*^:(?!(?:.*&)?{quote.pattern(name)}=.)")
         yield Map("map", f'"{subject}"', f"$proxycfg_private_{key}", Quoted("1"), ((public, EMPTY),), why)
@@ -176,8 +203,8 @@ def _credentials(names: Names) -> Iterator[Map]:
 
 
 def _cors(spec: Spec, names: Names, *, alone: bool) -> Iterator[Map]:
-    browsers = dict.fromkeys(route.cors for route in spec.routes if cors_in_browsers(route))
-    sockets = dict.fromkeys(route.cors for route in spec.routes if route.cors and not cors_in_browsers(route))
+    browsers = dict.fromkeys(route.cors for route in spec.routes if route.browser_cors)
+    sockets = dict.fromkeys(route.cors for route in spec.routes if route.cors and not route.browser_cors)
     if browsers:
         yield Map(
             "map", '"$request_method:$http_origin:$http_access_control_request_method"', "$proxycfg_preflight", Quoted("0"),

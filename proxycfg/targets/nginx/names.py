@@ -52,11 +52,6 @@ def names_of(spec: Spec, *, alone: bool) -> Names:
     )
 
 
-def cors_in_browsers(route: Route) -> bool:
-    """Whether CORS headers say who may call the route; they do not cover WebSocket."""
-    return bool(route.cors) and route.protocol.name != "websocket"
-
-
 def credential(route: Route) -> Credential:
     """What else than Authorization and cookies tells that a request is somebody's own."""
     if route.auth and route.auth.by in ("header", "query") and route.auth.name.lower() != "authorization":

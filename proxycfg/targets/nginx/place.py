@@ -314,16 +314,16 @@ UNTOLD = Evidence("default", "")
 
 # ---- one location ----
 
-OTHERS, LOCATION = 1, 2
-"""What a property can hang on beyond the settings in force: clients and upstreams, which are compared; the very location, which is not."""
+CLIENTS, GROUPS, LOCATION = 1, 2, 4
+"""What a property can ask for beyond the settings in force; the first two are compared, what hangs on the very location never is the same."""
 
 
 class Place:
     """One location as a request may find it: the settings in force, the module that carries it, and who its clients are."""
 
     __slots__ = (
-        "_buffered", "_clients", "_groups", "_headers", "_http_version", "_location", "ever", "force", "found", "handler", "level", "module",
-        "protocol", "reader", "telling", "touched", "version",
+        "_buffered", "_clients", "_groups", "_headers", "_http_version", "_location", "asked", "force", "found", "handler", "level", "module",
+        "protocol", "reader", "telling", "version",
     )  # fmt: skip
 
     def __init__(
@@ -349,28 +349,31 @@ class Place:
         self.handler = found.directive if found else None
         self.module = self.handler.name.removesuffix("_pass") if self.handler else "proxy"
         self.found: dict[str, tuple[Found, int]] = {}
-        self.touched = self.ever = 0
+        self.asked = 0
         self._headers: dict[str, list[tuple[str, Directive]]] | None = None
         self._buffered: Found | None = None
         self._http_version: Found | None = None
-        self._groups: tuple[Group, ...] | None = None
+        self._groups: tuple[tuple[Group, ...], int] | None = None
 
-    # ---- what hangs on more than the settings in force; it leaves its mark in ``touched``, so that all else is shared by those alike ----
+    # ---- what hangs on more than the settings in force; it leaves its mark in ``asked``, so that all else is shared by those alike ----
 
     @property
     def clients(self) -> Clients:
         """Those of the server."""
-        self.touched |= OTHERS
+        self.asked |= CLIENTS
         return self._clients
 
     @property
     def groups(self) -> tuple[Group, ...]:
         """The groups of servers that requests can go to; none where that is not known."""
-        self.touched |= OTHERS
         if self._groups is None:
-            self._groups = self.reader.groups(self._location, self.handler)
+            before, self.asked = self.asked, GROUPS
+            groups = self.reader.groups(self._location, self.handler)
             self._mark()
-        return self._groups
+            self._groups = groups, self.asked
+            self.asked |= before
+        self.asked |= self._groups[1]
+        return self._groups[0]
 
     def values(self, text: str, world: World = PLAIN) -> Values:
         """What a text can come to here."""
@@ -390,7 +393,7 @@ class Place:
     def _mark(self) -> None:
         if self.reader.variables.asked_of_place:
             self.reader.variables.asked_of_place = False
-            self.touched |= LOCATION
+            self.asked |= LOCATION
 
     @property
     def server_level(self) -> Level:

@@ -11,7 +11,7 @@ on an ``if`` block, on a main file that is not at hand.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, wraps
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ from proxycfg.targets.nginx.place import (
     ANY_NUMBER,
     ANY_TEXT,
     BUFFERED_MODULES,
+    CLIENTS,
+    GROUPS,
     LOCATION,
     Found,
     Place,
@@ -35,7 +37,7 @@ from proxycfg.targets.nginx.place import (
 )
 from proxycfg.targets.nginx.scope import Level, level_of
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
-from proxycfg.targets.nginx.shapes import Shape
+from proxycfg.targets.nginx.shapes import Hanging, Shape
 from proxycfg.targets.nginx.syntax import Directive
 from proxycfg.targets.nginx.upstreams import Group, keeps_connections
 from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, World, names_in
@@ -176,13 +178,13 @@ def shared_route(reader: Reader, location: Location, protocol_of: ProtocolOf) ->
     protocol = protocol_of(location)
     clients = reader.sockets.of(location.server)
     handler = location.level.last_handler()
-    hangs_on = protocol, reader.alike(clients), reader.meaning(handler) if handler else None
-    found = shape.found.get(hangs_on)
+    alike, group = reader.alike(clients), reader.meaning(handler) if handler else None
+    found = shape.found.get((protocol, alike, group))
     if found is None:
         places = _stand_ins(reader, location, shape, clients, protocol)
-        found = _in_common(shape, places), all(reader.understands(place) for place in places)
-        if not any(place.ever & LOCATION for place in places):
-            shape.found[hangs_on] = found
+        found = _in_common(shape, places, alike, group), all(reader.understands(place) for place in places)
+        if not any(each.asked & LOCATION for each in shape.known[protocol][1]):
+            shape.found[protocol, alike, group] = found
     behavior, understood = found
 
     def levels() -> list[Level]:
@@ -211,38 +213,53 @@ def _stand_ins(reader: Reader, location: Location, shape: Shape, clients: Client
     return places
 
 
-def _in_common(shape: Shape, places: Sequence[Place]) -> Behavior:
-    """The behavior of a location of that shape: what hangs on its settings alone is worked out for the first one only."""
+def _in_common(shape: Shape, places: Sequence[Place], clients: int, group: Hashable) -> Behavior:
+    """The behavior of a location of that shape: each property is worked out once for all of which it cannot tell one from another.
+
+    A property asks the same of every location of a shape until an answer differs, so that what it has asked for is all that it hangs on.
+
+    :param clients: the number of its server's clients.
+    :param group: what counts of the group that its requests go to.
+    """
     protocol = places[0].protocol
-    known = shape.fixed.get(protocol)
-    if known is not None:
-        values, hanging = known
-        return Behavior(**values, **{name: _value(name, read_property, places)[0] for name, read_property in hanging})
-    values, others = {}, {}
-    hanging = []
-    for name, read_property in PROPERTIES:
-        value, touched = _value(name, read_property, places)
-        if touched:
-            others[name] = value
-            hanging.append((name, read_property))
-        else:
-            values[name] = value
-    shape.fixed[protocol] = values, hanging
-    return Behavior(**values, **others)
+    known = shape.known.get(protocol)
+    if known is None:
+        known = shape.known[protocol] = {}, []
+        for name, read_property in PROPERTIES:
+            value, asked = _value(name, read_property, places)
+            if asked:
+                known[1].append(Hanging(name, read_property, asked))
+            else:
+                known[0][name] = value
+    fixed, hanging = known
+    return Behavior(**fixed, **{each.name: _hanging_value(each, places, clients, group) for each in hanging})
+
+
+def _hanging_value(of: Hanging, places: Sequence[Place], clients: int, group: Hashable) -> Between[Any]:
+    key = clients if of.asked & CLIENTS else None, group if of.asked & GROUPS else None
+    value = of.found.get(key)
+    if value is None:
+        value, asked = _value(of.name, of.read, places)
+        if asked & ~of.asked:
+            of.asked |= asked
+            of.found.clear()
+            key = clients if of.asked & CLIENTS else None, group if of.asked & GROUPS else None
+        if not of.asked & LOCATION:
+            of.found[key] = value
+    return value
 
 
 def _value(name: str, read_property: PropertyReader, places: Sequence[Place]) -> tuple[Between[Any], int]:
-    """A property over all places, and what beyond their settings it hangs on."""
+    """A property over all places, and what beyond their settings it has asked for."""
     found: Between[Any] | None = None
-    touched = 0
+    asked = 0
     for place in places:
-        place.touched = 0
+        place.asked = 0
         value, _ = read_property(place)
         found = value if found is None or found == value else _hull(name, (found, value))
-        touched |= place.touched
-        place.ever |= place.touched
+        asked |= place.asked
     assert found is not None
-    return found, touched
+    return found, asked
 
 
 def _properties(places: Sequence[Place]) -> dict[str, Found]:
@@ -355,11 +372,11 @@ def _remembered(function: Callable[[Place], Found]) -> Callable[[Place], Found]:
     def once(place: Place) -> Found:
         known = place.found.get(name)
         if known is None:
-            before, place.touched = place.touched, 0
-            known = place.found[name] = function(place), place.touched
-            place.touched |= before
+            before, place.asked = place.asked, 0
+            known = place.found[name] = function(place), place.asked
+            place.asked |= before
         else:
-            place.touched |= known[1]
+            place.asked |= known[1]
         return known[0]
 
     return once

@@ -387,8 +387,11 @@ class _Follower:
         tries = level.own.get("try_files")
         if tries and tries[0].args:
             last = tries[0].args[-1]
+            if last == self.uri:
+                # What is gone on to by its name is there to be found, such as the page of an application.
+                raise _Answered(f"the file {last} (500 if it is not there)", 200, final=True)
             self.journey.steps.append(Step(f"try_files goes on to {last}", tries[0]))
-            self.assume("no file exists, so try_files goes to its last argument")
+            self.assume("no file exists but what try_files ends with, so it goes there")
             if last.startswith("="):
                 code = last[1:]
                 raise _Answered(code, int(code) if code.isdigit() else 404)

@@ -112,7 +112,8 @@ class Locations:
         """These and those inside them."""
         for location in self:
             yield location
-            yield from location.inside.all()
+            if location.inside is not _NONE:
+                yield from location.inside.all()
 
 
 @dataclass(slots=True, eq=False)
@@ -192,14 +193,19 @@ def _server(config: Config, directive: Directive, level: Level, index: int) -> S
     return server
 
 
+_NONE = Locations()
+"""Of the many locations without any inside."""
+
+
 def _locations(config: Config, level: Level, server: Server, parent: Location | None) -> Locations:
+    blocks = [child for child in level.children if child.name == "location" and child.block is not None and child.args]
+    if not blocks:
+        return _NONE
     made = Locations()
-    for directive in level.own.get("location", []):
-        if directive.block is None or not directive.args:
-            continue
+    for directive in blocks:
         kind, name = location_match(directive)
         inner = level_of(config, "location", directive, server.level if kind == "named" else level)
-        location = Location(kind, name, directive, inner, server, parent, Locations())
+        location = Location(kind, name, directive, inner, server, parent, _NONE)
         location.inside = _locations(config, inner, server, location)
         if kind == "exact":
             made.exact.setdefault(name, location)

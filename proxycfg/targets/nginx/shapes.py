@@ -7,7 +7,7 @@ takes from elsewhere (a server's clients, an upstream, a variable that a ``set``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from proxycfg.behavior import Behavior, Between
@@ -44,13 +44,23 @@ _PARTS: Mapping[str, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
 """What of a directive's arguments counts, where not all of them do."""
 
 
-Fixed = tuple[Mapping[str, Between[Any]], Sequence[tuple[str, Any]]]
+class Hanging:
+    """A property that hangs on more than the settings: on which of what else, as far as has been seen, and its value by that."""
+
+    __slots__ = ("asked", "found", "name", "read")
+
+    def __init__(self, name: str, read: Callable[[Any], Any], asked: int) -> None:
+        """``read`` works it out; ``asked`` is the sum of what it asked for, see :mod:`~proxycfg.targets.nginx.place`."""
+        self.name = name
+        self.read = read
+        self.asked = asked
+        self.found: dict[Hashable, Between[Any]] = {}
 
 
 class Shape:
     """All levels that say the same; ``level`` is a stand-in for them, with the relevant directives of the first one met."""
 
-    __slots__ = ("ends", "fixed", "found", "level", "owner")
+    __slots__ = ("ends", "found", "known", "level", "owner")
 
     def __init__(self, level: Level, owner: Shapes) -> None:
         """What reading finds is kept here, for one reader and so for one version: another has shapes of its own."""
@@ -58,10 +68,10 @@ class Shape:
         self.owner = owner
         self.ends: list[Level] | None = None
         """The levels whose settings a proxied request can end with; None until somebody has looked."""
-        self.fixed: dict[str | None, Fixed] = {}
-        """By protocol: what hangs on these settings alone, and the properties that do not."""
+        self.known: dict[str | None, tuple[dict[str, Between[Any]], list[Hanging]]] = {}
+        """By protocol: the properties that hang on these settings alone, and the others."""
         self.found: dict[Hashable, tuple[Behavior, bool]] = {}
-        """By all else that it hangs on: the behavior, and whether all of it is understood."""
+        """By all that the others hang on: the behavior, and whether all of it is understood."""
 
 
 class Shapes:

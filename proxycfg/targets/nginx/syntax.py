@@ -12,9 +12,11 @@ of any size prints back the very bytes it came from.
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 from proxycfg.errors import Problem
@@ -35,9 +37,11 @@ class Text:
         self.text = text
 
     @cached_property
-    def _starts(self) -> list[int]:
+    def _starts(self) -> array[int]:
         # Only \n ends a line for nginx; \r is white space.
-        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+        starts = array("Q", accumulate(map((1).__add__, map(len, self.text.split("\n"))), initial=0))
+        starts.pop()
+        return starts
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, from 1."""
@@ -179,11 +183,21 @@ class Tree:
         return "".join([*pieces, text[at:]])
 
 
-# What nearly every line of a config is: a name and bare words, with nothing in them that needs a closer look.
+Line = tuple[str, tuple[str, ...], int, int, str, int]
+"""What stands from some place to the end of a line, if that is one thing: the name and arguments of a directive, where it begins and ends from that
+place, what ends it (``;`` or ``{``; ``}`` for the end of a block, nothing for what does not count), and where to go on."""
+
+Lines = dict[str, Line]
+"""Lines by their text. Most lines of a large configuration are copies of others, which need not be taken apart again, nor kept in memory twice."""
+_REMEMBERED = 4096
+"""So many at a time."""
+
 _NO_LETTER = r"\s\u200b-\u200d\u2060\ufeff;{}\\$"
-_PLAIN = re.compile(
-    r"[ \t\r\n]*([A-Za-z_][\w.-]*)"
+# What nearly every line of a config is: a name and bare words, with nothing in them that needs a closer look; or a }, or a comment.
+_LINE = re.compile(
+    r"[ \t\r]*(?:([A-Za-z_][\w.-]*)"
     rf"""((?:[ \t]+(?:[^{_NO_LETTER}"'#]|\$(?!\{{))(?:[^{_NO_LETTER}]|\$(?!\{{))*)*)[ \t]*([;{{])"""
+    r"|(\}))?[ \t\r]*(?:\#[^\n]*)?\n?"
 )
 # Not \s: of white space nginx knows these four alone, and a no-break space is a letter to it.
 _BARE = re.compile(r"[^ \t\r\n;{\\$]+")
@@ -284,20 +298,24 @@ def _comments(text: str, at: int, stop: int) -> Iterator[Word]:
                 return
 
 
-def parse(name: str, text: str, *, is_directive: Callable[[str], bool] = lambda _: False) -> Tree:
+def parse(
+    name: str, text: str, *, is_directive: Callable[[str], bool] = lambda _: False, seen: Lines | None = None
+) -> Tree:
     """Read a file. Never raises: what is wrong stands in ``problems``, in the order of the file.
 
     :param is_directive: whether a word is the name of a directive; with it a missing ``;`` is found where the next line begins with
         such a name, and told there instead of swallowing the line.
+    :param seen: lines that other files of the same configuration had; it is added to.
     """
-    parser = _Parser(Text(name, text), is_directive)
+    parser = _Parser(Text(name, text), is_directive, {} if seen is None else seen)
     return Tree(parser.text, parser.read(), parser.problems)
 
 
 class _Parser:
-    def __init__(self, text: Text, is_directive: Callable[[str], bool]) -> None:
+    def __init__(self, text: Text, is_directive: Callable[[str], bool], seen: Lines) -> None:
         self.text = text
         self.is_directive = is_directive
+        self.seen = seen
         self.problems: list[Problem] = []
 
     def complain(self, start: int, end: int, message: str, instead: str = "") -> None:
@@ -319,35 +337,26 @@ class _Parser:
                 "save the file without BOM",
             )
             at = 1
-        plain = _PLAIN.match
+        find, seen = text.find, self.seen
         while at < size:
-            match = plain(text, at)
-            if match:
-                name, words, ending = match.groups()
-                directive = Directive(source, name, tuple(words.split()), match.start(1), match.end())
-                at = match.end()
-            else:
-                char = text[at]
-                if char in " \t\r\n":
-                    at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
-                    continue
-                if char == "#":
-                    at = _COMMENT.match(text, at).end()  # type: ignore[union-attr]
-                    continue
-                if char == "}":
-                    if open_blocks:
-                        open_blocks.pop().end = at + 1
-                        current = parents.pop()
-                    else:
-                        self.complain(
-                            at, at + 1, "a } that closes nothing", "remove it, or look for a block that ends too early"
-                        )
-                    at += 1
-                    continue
-                read, ending, at = self.careful(at)
-                if read is None:
-                    continue
-                directive = read
+            rest = text[at : find("\n", at) + 1 or size]
+            name, args, start, end, ending, after = seen.get(rest) or self.line(at, rest)
+            if ending == "}":
+                if open_blocks:
+                    open_blocks.pop().end = at + end
+                    current = parents.pop()
+                else:
+                    self.complain(
+                        at + start,
+                        at + end,
+                        "a } that closes nothing",
+                        "remove it, or look for a block that ends too early",
+                    )
+            if ending in _NO_DIRECTIVE:
+                at += after
+                continue
+            directive = Directive(source, name, args, at + start, at + end)
+            at += end if ending == "{" else after
             current.append(directive)
             if ending != "{":
                 continue
@@ -369,6 +378,34 @@ class _Parser:
             block.end = size
             self.complain(block.start, block.body, f"this block is never closed: {block.source}", "add the missing }")
         return top
+
+    def line(self, at: int, rest: str) -> Line:
+        """What comes next, and is remembered if it ends in its line: ``rest`` is what is left of that."""
+        text = self.text.text
+        match = _LINE.match(text, at)
+        assert match
+        name, words, ending, brace = match.groups()
+        if name:
+            found: Line = name, tuple(words.split()), match.start(1) - at, match.end(3) - at, ending, match.end() - at
+        elif brace:
+            found = "", (), match.start(4) - at, match.end(4) - at, brace, match.end() - at
+        elif match.end() > at:
+            found = "", (), 0, 0, "", match.end() - at
+            if "#" in rest:
+                # Comments are seldom the same.
+                return found
+        else:
+            problems = len(self.problems)
+            read, ending, after = self.careful(at)
+            if read is None:
+                return "", (), 0, 0, "", after - at
+            found = read.name, read.args, read.start - at, read.end - at, ending, after - at
+            if after - at > len(rest) or len(self.problems) > problems:
+                return found
+        if len(self.seen) >= _REMEMBERED:
+            self.seen.clear()
+        self.seen[rest] = found
+        return found
 
     def careful(self, at: int) -> tuple[Directive | None, str, int]:
         """A directive that is not plain: the directive, what ends it, and where to go on."""
@@ -466,6 +503,8 @@ class _Parser:
         directive.end = len(text)
         return len(text)
 
+
+_NO_DIRECTIVE = frozenset({"", "}"})
 
 _LUA = re.compile(
     r"""--\[(=*)\[.*?\]\1\]|\[(=*)\[.*?\]\2\]|--[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}]""",

@@ -15,6 +15,9 @@ from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
 
 _ADDRESS = re.compile(r"^(?:[a-z]+://)?(?P<host>unix:[^:]*|\[[^\]]*\]|[^/:]*)(?::(?P<port>\d+))?", re.IGNORECASE)
 
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII)
+"""What nearly every address is: the rest is left to :mod:`ipaddress`, which takes its time."""
+
 METHODS = ("hash", "ip_hash", "sticky", "least_conn", "least_time", "random")
 """How a group chooses a server; where several are written the last one counts, but ``sticky`` goes with any."""
 
@@ -53,7 +56,7 @@ class Group:
 
 def is_address(host: str) -> bool:
     """Whether a host is an address, or a socket in the file system, and no name."""
-    if host.startswith("unix:"):
+    if host.startswith("unix:") or _IPV4.fullmatch(host):
         return True
     try:
         ipaddress.ip_address(host.strip("[]"))

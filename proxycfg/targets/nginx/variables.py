@@ -187,9 +187,9 @@ class Variables:
             made = self._sets[id(server)] = {}
             for location in (None, *server.locations.all()):
                 level = server.level if location is None else location.level
-                if "set" not in level.own and "if" not in level.own:
-                    continue
                 for directive in level.children:
+                    if directive.name not in {"set", "if"}:
+                        continue
                     inside = self.http.config.block(directive) if directive.name == "if" else [directive]
                     for each in inside:
                         if each.name == "set" and len(each.args) == 2:  # noqa: PLR2004 - `set $variable value`

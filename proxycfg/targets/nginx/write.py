@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from proxycfg import reasons
 from proxycfg.errors import InvalidInput
 from proxycfg.finding import Finding
-from proxycfg.protocols import protocols
 from proxycfg.target import Output
 from proxycfg.targets.nginx import facts, lacks, quote
 from proxycfg.targets.nginx.aim import (
@@ -24,8 +24,8 @@ from proxycfg.targets.nginx.aim import (
     workers,
 )
 from proxycfg.targets.nginx.aim import slots as slots_of
-from proxycfg.targets.nginx.maps import Map, affinity_key, asked_host, maps_of
-from proxycfg.targets.nginx.names import Names, cors_in_browsers, credential, names_of
+from proxycfg.targets.nginx.maps import Map, affinity_key, asked_host, maps_of, request_id
+from proxycfg.targets.nginx.names import Names, credential, names_of
 from proxycfg.template import Quoted, environment
 from proxycfg.units import show_duration
 
@@ -252,6 +252,8 @@ class _Writing:
             "servers": servers,
             "error_codes": Quoted(_ERROR_CODES),
             "allows": any(route.methods for route in spec.routes),
+            "request_id": request_id(spec),
+            "unknown_host": Quoted(reasons.UNKNOWN_HOST),
             "connect_timeout": quote.seconds(facts.CONNECT_TIMEOUT),
             "send_timeout": quote.seconds(facts.SEND_TIMEOUT),
             "body_buffer": quote.size(facts.BODY_BUFFER),
@@ -265,7 +267,9 @@ class _Writing:
         http = {
             **_hash("server_names_hash", hosts, len(hosts)),
             **(_hash("map_hash", keys) if self.alone else {}),
-            **_hash("variables_hash", (), len(maps)),
+            "variables_hash_max_size": max(2048, 1 << (4 * len(maps)).bit_length()),
+            # nginx warns as soon as three names of one length fall into a bucket of 64 bytes (measured: from 25 maps on).
+            "variables_hash_bucket_size": 128,
         }
         most = max(
             (len(route.rewrites.request) + len(route.rewrites.response) for route in self.spec.routes), default=0
@@ -360,8 +364,8 @@ class _Writing:
         if upstream.secure:
             ca = quote.file(upstream.tls.ca or "/etc/ssl/certs/ca-certificates.crt")
             tls = UpstreamTls(upstream.sni, upstream.tls.verify, ca)
-        allowed = _allowed_methods(route)
-        preflight = cors_in_browsers(route)
+        allowed = route.allowed_methods
+        preflight = route.browser_cors
         return Location(
             route=route,
             aim=aim,
@@ -425,7 +429,7 @@ class _Writing:
             "X-Forwarded-Host": Quoted("$proxycfg_forwarded_host") if told else host,
             "X-Forwarded-Port": Quoted("$proxycfg_forwarded_port" if told else '""'),
             "Forwarded": Quoted('""'),
-            "X-Request-ID": Quoted("$request_id"),
+            "X-Request-ID": request_id(self.spec),
         }
         if aim.upgrade.low:
             values |= {"Upgrade": Quoted("$proxycfg_upgrade"), "Connection": Quoted("$proxycfg_connection")}
@@ -442,7 +446,7 @@ class _Writing:
     def hidden_headers(self, route: Route) -> tuple[str, ...]:
         """Response headers of the origin that are replaced or removed."""
         hidden = [name for name, value in route.rewrites.response.items() if lacks.header_kept("response", name, value)]
-        if cors_in_browsers(route):
+        if route.browser_cors:
             hidden += [name for name in _CORS_HEADERS if not names(hidden, name)]
         return tuple(hidden)
 
@@ -464,10 +468,9 @@ class _Writing:
 
     def preflight_headers(self, route: Route) -> tuple[Header, ...]:
         """The answer to a browser that asks first."""
-        methods = ", ".join(dict.fromkeys([*(route.methods or protocols()["http"].methods), "OPTIONS"]))
         return (
             *self.origin_headers(route),
-            Header("Access-Control-Allow-Methods", Quoted(f'"{methods}"')),
+            Header("Access-Control-Allow-Methods", Quoted(f'"{", ".join(route.preflight_methods)}"')),
             Header("Access-Control-Allow-Headers", Quoted("$http_access_control_request_headers")),
             Header("Access-Control-Max-Age", Quoted("600")),
         )
@@ -475,7 +478,7 @@ class _Writing:
     def response_headers(self, route: Route) -> tuple[Header, ...]:
         """What is added to an origin's answer; where the spec sets one of these itself, that is the one."""
         made: list[Header] = []
-        if cors_in_browsers(route):
+        if route.browser_cors:
             made += [
                 *self.origin_headers(route),
                 Header("Access-Control-Expose-Headers", Quoted(f'"{STANDARD_EXPOSED}"')),
@@ -569,14 +572,6 @@ def _matches(route: Route, form: Form) -> tuple[Quoted, ...]:
 def _note(route: Route) -> str:
     beat = f", heartbeat every {show_duration(route.heartbeat)}" if route.heartbeat else ""
     return f"{route.title} ({route.protocol.name}): silence of up to {show_duration(route.idle_timeout)}{beat}"
-
-
-def _allowed_methods(route: Route) -> tuple[str, ...]:
-    """The methods that pass, or none where all do."""
-    if not route.methods:
-        return ()
-    implied = {"HEAD": "GET" in route.methods, "OPTIONS": cors_in_browsers(route)}
-    return tuple(dict.fromkeys([*route.methods, *(name for name, is_so in implied.items() if is_so)]))
 
 
 def _retry_on(route: Route) -> Quoted:
