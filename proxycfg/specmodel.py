@@ -9,6 +9,7 @@ in every config made from it.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import warnings
@@ -178,6 +179,16 @@ def _check_repeats(text: str) -> None:
             )
 
 
+def _address(text: str) -> str:
+    with contextlib.suppress(ValueError):
+        if "%" not in text:
+            return str(ipaddress.ip_address(text))
+    raise Wrong(
+        "must be an IP address",
+        "write 0.0.0.0 for every IPv4 address, :: for those of IPv6 too, or one such as 127.0.0.1",
+    )
+
+
 def _cidr(text: str) -> str:
     if "%" not in text:
         try:
@@ -328,6 +339,7 @@ Token = Annotated[str, *_text(_token, f"^{_TCHARS}$", 128), Field(min_length=1)]
 HeaderValue = Annotated[str, *_text(_no_control, r"^[^\r\n]*$", 4096)]
 FilePath = Annotated[str, *_text(_file, r"^[^\s$]([^$]*[^\s$])?$", 4096), Field(min_length=1)]
 Cidr = Annotated[str, *_text(_cidr, "^[0-9A-Fa-f:.]+(/[0-9.]+)?$")]
+IpAddress = Annotated[str, *_text(_address, "^[0-9A-Fa-f:.]+$")]
 Origin = Annotated[str, *_text(_origin, rf"^(\*|{_HTTP}://[^/?#@*\s]+)$")]
 EngineVersion = Annotated[str, BeforeValidator(_engine_version), Field(json_schema_extra={"pattern": f"^{_VERSION}$"})]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -348,6 +360,11 @@ class Tls(_Model):
 class Listen(_Model):
     """Where clients connect."""
 
+    address: IpAddress = Field(
+        "0.0.0.0",  # noqa: S104 - a proxy is there for others
+        description="IP address to listen on; :: is every address, IPv6 and IPv4, on machines that have IPv6",
+        examples=["::", "127.0.0.1"],
+    )
     port: int = Field(8080, ge=1, le=65535, description="TCP port, and UDP port where HTTP/3 is offered")
     tls: Tls | None = Field(None, description="certificate and key; plain HTTP if left out")
     http: list[

@@ -11,6 +11,7 @@ from proxycfg import remarks
 from proxycfg.generate import generate
 from proxycfg.remarks import Remark
 from proxycfg.reports.json_v1 import finding_to_json
+from proxycfg.rules import rules
 from proxycfg.targets import TARGETS
 from tests.snapshots import CASES, SPECS
 from tests.specs import load
@@ -27,6 +28,11 @@ def test_a_page_says_what_is_wrong_and_more(remark: Remark) -> None:
     assert summary.endswith(".")
     assert blank == ""
     assert len(" ".join(rest)) > 15
+
+
+def test_no_rule_of_lint_has_the_same_name() -> None:
+    """Each has the one page of its name."""
+    assert not {remark.rule for remark in remarks.remarks()} & set(rules())
 
 
 def test_every_kind_is_made_somewhere() -> None:

@@ -17,6 +17,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+import pytest
+
 _FIRST = 20000
 _GUARD = threading.Lock()
 _TAKEN: set[int] = set()
@@ -40,6 +42,15 @@ def free_port() -> int:
 def free_ports(count: int) -> list[int]:
     """As many different free ports as asked for."""
     return [free_port() for _ in range(count)]
+
+
+def need_ipv6() -> None:
+    """Skip the test where this machine has no IPv6, not even a loopback address."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            pass
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
 
 
 def _last() -> int:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from proxycfg.cli import run
 from proxycfg.starter import starter
+from proxycfg.targets import TARGETS
 from proxycfg.yamldoc import lines_of
 from tests.snapshots import SPECS
 
@@ -109,10 +110,10 @@ def _bytes(chance: random.Random, text: str) -> bytes:
     return bytes(data)
 
 
-def _run(spec: Path, out: Path) -> tuple[int, str, str]:
+def _run(spec: Path, out: Path, targets: tuple[str, ...]) -> tuple[int, str, str]:
     stdout, stderr = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-        code = run(["generate", str(spec), "--target", "nginx", "--out", str(out)])
+        code = run(["generate", str(spec), *(f"--target={target}" for target in targets), "--out", str(out)])
     return code, stdout.getvalue(), stderr.getvalue()
 
 
@@ -141,17 +142,22 @@ def test_a_broken_spec_is_refused_with_a_place_and_leaves_no_trace(tmp_path: Pat
     out.mkdir()
     (out / "mine.txt").write_text("mine\n")
     spec.write_text(_good()[1])
-    assert _run(spec, out)[0] in {0, 1}
+    assert _run(spec, out, TARGETS)[0] in {0, 1}
     refused: set[bytes] = set()
 
     @settings(max_examples=350, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(st.sampled_from([_tokens, _lines, _types, _bytes]), st.sampled_from(_good()), st.integers(0, 2**64))
-    def law(mutation: Mutation, good: str, seed: int) -> None:
+    @given(
+        st.sampled_from([_tokens, _lines, _types, _bytes]),
+        st.sampled_from(_good()),
+        st.integers(0, 2**64),
+        st.sampled_from([*((target,) for target in TARGETS), TARGETS]),
+    )
+    def law(mutation: Mutation, good: str, seed: int, targets: tuple[str, ...]) -> None:
         data = mutation(random.Random(seed), good)
         spec.write_bytes(data)
         before = _tree(out)
         start = time.process_time()
-        code, stdout, stderr = _run(spec, out)
+        code, stdout, stderr = _run(spec, out, targets)
 
         assert time.process_time() - start < 10
         assert code in {0, 1, 2}

@@ -133,8 +133,19 @@ class Running:
             return json.loads(connection.getresponse().read())
 
 
+def seen_from(port: int) -> set[str]:
+    """Of the loopback addresses, those at which a proxy answers, as its origin sees the clients there."""
+    seen = set()
+    for address in ("127.0.0.1", "::1"):
+        connection = http.client.HTTPConnection(address, port, 5)
+        with contextlib.closing(connection), contextlib.suppress(ConnectionRefusedError):
+            connection.request("GET", "/x")
+            seen.add(dict(json.loads(connection.getresponse().read())["headers"])["x-forwarded-for"])
+    return seen
+
+
 @contextlib.contextmanager
-def running(text: str, port: int, admin: int) -> Iterator[Running]:
+def running(text: str, port: int, admin: int, at: str = "127.0.0.1") -> Iterator[Running]:
     """Start Envoy on a config, with another admin port, and with all of the admin interface."""
     text = text.replace(f"port_value: {facts.ADMIN[1]}", f"port_value: {admin}")
     text = re.sub(r"(?m)^  allow_paths:\n(  - .*\n)+", "", text)
@@ -145,16 +156,16 @@ def running(text: str, port: int, admin: int) -> Iterator[Running]:
         command += ["--file-flush-interval-msec", "50"]
         with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
             try:
-                _await(port, process, log)
+                _await(at, port, process, log)
                 yield Running(port, admin, log)
             finally:
                 process.kill()
 
 
-def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await(at: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + 15
     while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((at, port), 1):
             return
         time.sleep(0.02)
     pytest.fail(log.read_text()[-3000:])

@@ -97,7 +97,9 @@ class Nginx:
 
 
 @contextlib.contextmanager
-def running(version: str, text: str, folder: Path, port: int, *mounts: Path, user: int = 0) -> Iterator[Nginx]:
+def running(
+    version: str, text: str, folder: Path, port: int, *mounts: Path, user: int = 0, at: str = "127.0.0.1"
+) -> Iterator[Nginx]:
     """An nginx on host networking, for as long as the block lasts. A site file gets a main file around it by the caller."""
     folder.mkdir(exist_ok=True)
     config = folder / "nginx.conf"
@@ -111,18 +113,18 @@ def running(version: str, text: str, folder: Path, port: int, *mounts: Path, use
         subprocess.Popen([*command, *program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
     ):
         try:
-            _await(port, process)
+            _await(at, port, process)
             yield Nginx(version, port, name, config)
         finally:
             subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
             process.wait(10)
 
 
-def _await(port: int, process: subprocess.Popen[str]) -> None:
+def _await(at: str, port: int, process: subprocess.Popen[str]) -> None:
     end = time.monotonic() + 20
     while True:
         with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection((at, port), 1).close()
             return
         if process.poll() is not None or time.monotonic() > end:
             process.kill()

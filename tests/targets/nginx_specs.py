@@ -114,6 +114,11 @@ OPTIONS = {
     + "".join(f"  - {{regex: '{regex}', upstream: a}}\n" for regex in REGEX_EDGES),
     "unicode-paths": _one("path: /café/漢字 with space/$dollar/quote'\\"),
     "signs-in-paths": _one('path: "/a;b{c}d\\"e\'f(g)[h]*+.|^$\\\\"'),
+    "both-families": _one("path: /x", more="listen: {address: '::'}\n"),
+    "one-address": _one("path: /x}\n  - {upstream: a, path: /y, hosts: [b.example]", more="listen: {address: 127.0.0.1}\nhosts: [a.example]\n"),
+    "both-families-http3": _one(
+        "path: /x", more="listen: {address: '::', tls: {certificate: CERT, key: KEY}, http: ['1.1', '2', '3']}\n"
+    ),
     "precedence": _one("path: /a}\n  - {upstream: a, path: /a/b}\n  - {upstream: a, exact: /a}\n  - {upstream: a, regex: /a.*"),
     "hosts": _one("path: /x", more="hosts: [a.example, b.example]\n"),
     "wildcard": _one("path: /x", more='hosts: ["*.a.example"]\n'),

@@ -28,7 +28,7 @@ from proxycfg.targets.envoy import TARGET, facts, quote
 from proxycfg.template import environment
 from proxycfg.yamldoc import parse
 from tests.clients.tls import make_authority
-from tests.engines.ports import free_ports
+from tests.engines.ports import free_ports, need_ipv6
 from tests.specs import CLEAR, REGEX_EDGES, UNCLEAR
 from tests.targets import envoy_lab as lab
 from tests.work import calls
@@ -100,6 +100,8 @@ SPECS: dict[str, str] = {
     "hosts": "hosts: [a.example, '*.b.example', '::1', 10.0.0.1]\n" + ONE,
     "hosts-apart": "hosts: [a.example, b.example]\nupstreams: {a: http://127.0.0.1:1}\n"
     "routes: [{path: /x, upstream: a}, {path: /y, upstream: a, hosts: [b.example]}]",
+    "both-families": "listen: {address: '::'}\n" + ONE,
+    "one-address": "listen: {address: 127.0.0.1}\n" + ONE,
     "http1": 'listen: {http: ["1.1"]}\n' + ONE,
     "http2": 'listen: {http: ["2"]}\n' + ONE,
     "tls": f"listen: {{port: 443, {SECURE}}}\n" + ONE,
@@ -908,3 +910,17 @@ class _Held:
     def close(self) -> None:
         """Hang up."""
         self.socket.close()
+
+    def test_both_families_are_served_and_told_apart(self) -> None:
+        """`::` means IPv4 too, whose clients keep their own addresses; one address means that one alone."""
+        lab.binary()
+        need_ipv6()
+        port, admin, origin = free_ports(3)
+        with lab.origin(origin):
+            for address, peers in (("::", {"127.0.0.1", "::1"}), ("::1", {"::1"}), ("127.0.0.1", {"127.0.0.1"})):
+                spec = (
+                    f"listen: {{address: '{address}', port: {port}}}\nupstreams: {{a: 'http://127.0.0.1:{origin}'}}\n"
+                )
+                text = lab.written(spec + "routes: [{path: /, upstream: a}]\n").files["envoy.yaml"]
+                with lab.running(text, port, admin, at=min(peers)):
+                    assert lab.seen_from(port) == peers

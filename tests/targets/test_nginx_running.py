@@ -22,8 +22,9 @@ from tests.clients.http import Answer, Client, Transport
 from tests.clients.tls import Authority, make_authority
 from tests.clients.websocket import Refused, open_socket
 from tests.engines import free_port
+from tests.engines.ports import need_ipv6
 from tests.specs import CLEAR, UNCLEAR
-from tests.targets import nginx_engine
+from tests.targets import envoy_lab, nginx_engine
 from tests.targets.nginx_engine import Nginx
 from tests.targets.nginx_specs import spec_of, text_of, written
 
@@ -820,3 +821,21 @@ def test_a_worker_that_is_not_root_serves_as_well(
         assert stage.get("/ws").status == 200
         assert stage.get(f"/poll/{time.monotonic_ns()}").status == 200
         assert "setrlimit" in nginx.read("/var/log/nginx/error.log")
+
+
+# ---- addresses ----
+
+
+def test_both_families_are_served_and_told_apart(version: str, tmp_path: Path) -> None:
+    """`::` means IPv4 too, whose clients keep their own addresses; one address means that one alone."""
+    need_ipv6()
+    port, origin_port = free_port(), free_port()
+    spec = "listen: {{address: '{address}', port: {port}}}\ntargets: {{nginx: {{version: '{version}'}}}}\n"
+    spec += "upstreams: {{a: 'http://127.0.0.1:{origin}'}}\nroutes: [{{path: /, upstream: a}}]\n"
+    with envoy_lab.origin(origin_port):
+        for address, peers in (("::", {"127.0.0.1", "::1"}), ("::1", {"::1"}), ("127.0.0.1", {"127.0.0.1"})):
+            text = text_of(
+                written(spec_of(spec.format(address=address, port=port, version=version, origin=origin_port)))
+            )
+            with nginx_engine.running(version, text, tmp_path / f"on-{len(peers)}", port, at=min(peers)):
+                assert envoy_lab.seen_from(port) == peers

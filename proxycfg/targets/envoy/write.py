@@ -223,6 +223,7 @@ def _context(spec: Spec, version: str, aims: Mapping[str, Behavior]) -> Mapping[
         "facts": facts,
         "admin_address": facts.ADMIN[0],
         "admin_port": facts.ADMIN[1],
+        "address": spec.listen.address,
         "port": spec.listen.port,
         "http2": "2" in spec.listen.http,
         "tls": spec.listen.tls,

@@ -77,10 +77,18 @@ def slots(spec: Spec) -> int:
     return for_streams + idle_connections(spec) + facts.SPARE_SLOTS
 
 
+def listen_on(spec: Spec) -> tuple[str, ...]:
+    """The arguments of ``listen``. Two sockets for both families: on one, IPv4 clients would have addresses such as ``::ffff:192.0.2.7``."""
+    address, port = spec.listen.address, spec.listen.port
+    if address in ("0.0.0.0", "::"):  # noqa: S104 - what the spec says
+        return (str(port), f"[::]:{port}") if ":" in address else (str(port),)
+    return (f"[{address}]:{port}" if ":" in address else f"{address}:{port}",)
+
+
 def max_streams(route: Route, spec: Spec, listens: frozenset[str], slots: int) -> Between[float]:
     """Concurrent streams of the route that the config can hold; with a worker for each core, that is at least what one holds."""
     processes, _ = workers(spec)
-    held = (processes or 1) * facts.streams_held(slots, 2 if "3" in listens else 1)
+    held = (processes or 1) * facts.streams_held(slots, len(listen_on(spec)) * (2 if "3" in listens else 1))
     most = route.upstream.max_connections * len(route.upstream.servers) if route.upstream.max_connections else FOREVER
     return Between(min(held, most), most if processes is None else min(held, most))
 

@@ -16,6 +16,7 @@ from proxycfg.target import Output
 from proxycfg.targets.nginx import facts, lacks, quote
 from proxycfg.targets.nginx.aim import (
     aim_of,
+    listen_on,
     module_of,
     names,
     offered,
@@ -229,7 +230,7 @@ class _Writing:
             "files": 2 * slots,
             "shutdown": quote.seconds(min(max(facts.SHUTDOWN_TIMEOUT, longest), 24 * 3600)),
             "streams": spec.streams,
-            "port": spec.listen.port,
+            "listen_on": tuple(map(Quoted, listen_on(spec))),
             "tls": spec.listen.tls,
             "http2": "2" in self.listens,
             "http2_directive": facts.has(version, "http2_directive"),
