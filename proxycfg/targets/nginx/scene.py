@@ -8,6 +8,7 @@ from functools import cached_property
 
 from proxycfg.behavior import differences
 from proxycfg.errors import Problem
+from proxycfg.finding import Confidence
 from proxycfg.need import Need, need_of
 from proxycfg.note import Note, read_note
 from proxycfg.protocols import protocols
@@ -19,7 +20,7 @@ from proxycfg.streams import MARK, Declared, Stream
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.fixes import fix
-from proxycfg.targets.nginx.place import Reader
+from proxycfg.targets.nginx.place import Reader, seconds
 from proxycfg.targets.nginx.read import Proxied, proxied_locations, shared_route
 from proxycfg.targets.nginx.servers import Http, read_http
 from proxycfg.targets.nginx.signs import Signs
@@ -53,6 +54,15 @@ class NginxTree:
     def views(self) -> tuple[View, ...]:
         """Each stream, for idioms that look at what is in force where it flows."""
         return tuple(views_of(self.cases, self.version, whole=self.config.context == "main"))
+
+    @cached_property
+    def surest(self) -> Case | None:
+        """The stream that is most surely one, for what concerns all of them."""
+        return min(self.cases, key=lambda case: list(Confidence).index(case.stream.confidence), default=None)
+
+    def seconds(self, line: Directive) -> float | None:
+        """A directive's argument as a duration; None if it is none."""
+        return seconds(line.args[0]) if line.args else None
 
     def walk(self, *names: str) -> Iterator[Directive]:
         """Every directive of these names, file by file."""

@@ -121,12 +121,32 @@ class View:
     def is_foreign(self) -> bool:
         """Whether requests go to another site: by TLS, or to a name of the public kind."""
         target = self.target
+        return self.is_public or (
+            target is not None
+            and target["host"] not in self.proxied.http.upstreams
+            and target["scheme"] in {"https", "grpcs"}
+        )
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the ``*_pass`` names a host of the public kind."""
+        target = self.target
         if target is None or target["host"] in self.proxied.http.upstreams:
             return False
-        host = target["host"]
-        labels = host.split(".")
-        public = len(labels) > 1 and labels[-1].isalpha() and labels[-1] not in _PRIVATE
-        return target["scheme"] in {"https", "grpcs"} or public
+        labels = target["host"].lower().split(".")
+        return len(labels) > 1 and labels[-1].isalpha() and labels[-1] not in _PRIVATE
+
+    def is_per_client(self, kind: str, zone: str) -> bool:
+        """Whether a zone of limits has a key that tells clients apart."""
+        for line in self.proxied.http.level.own.get(kind, ()):
+            if any(word.startswith(f"zone={zone}:") for word in line.args):
+                return self.upstreams.is_per_client(line.args[0])
+        return False
+
+    def reads(self, *names: str) -> bool:
+        """Whether the location decides by one of these variables: in a condition, a variable that it sets, or a header."""
+        lines = [*self.own("if"), *self.own("set"), *self.lines("proxy_set_header"), *self.own("auth_request_set")]
+        return any(self.speaks_of(word, *names) for line in lines for word in line.args)
 
     @property
     def looked_up(self) -> list[str]:
@@ -171,6 +191,13 @@ class View:
     def add(self, lines: Sequence[Directive]) -> Fix | None:
         """These lines, repeated in the location."""
         return lines_in(self.proxied, [line.source for line in lines])
+
+    def append(self, line: Directive, words: str) -> Fix | None:
+        """More words at the end of a directive; None if it is not the location's own."""
+        if not self.is_own(line):
+            return None
+        at = line.words[-1].end
+        return Fix(f"write `{line.source} {words};`", safe=False, edits=(Edit(line.text.span(at, at), f" {words}"),))
 
     def caret(self) -> Fix | None:
         """``^~`` before the location's prefix; it keeps regular expressions out for all that is below, so it is not safe."""

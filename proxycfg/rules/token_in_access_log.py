@@ -1,0 +1,75 @@
+"""Credentials stand in the access log.
+
+**What it sees.** A stream whose credential comes in the query, by a spec, or because its location or a map reads `$arg_token` or the like, and a
+log format with the query: `combined`, the default, has it.
+
+**Why it hurts.** An EventSource and a WebSocket of a browser cannot set headers, so tokens go into the query, and every log line, and all who read
+it, have them.
+
+**Instead.**
+
+```nginx
+log_format streams '$remote_addr [$time_local] "$request_method $uri" $status $body_bytes_sent';
+access_log /var/log/nginx/streams.log streams;
+```
+
+**When it is fine.** If a token works once, and at once.
+
+**Measured.** Generated configs keep the query of such routes out of every log: `tests/containers/`.
+
+**Sources.** <https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from proxycfg.finding import Category, Severity
+from proxycfg.rule import Complaint, idiom
+
+if TYPE_CHECKING:
+    from proxycfg.targets.nginx.scene import NginxTree
+
+
+_TOKENS = (
+    "token",
+    "access_token",
+    "auth",
+    "auth_token",
+    "jwt",
+    "api_key",
+    "apikey",
+    "key",
+    "ticket",
+    "session",
+    "sid",
+    "authorization",
+)
+_READS = tuple(f"arg_{name}" for name in _TOKENS)
+
+
+@idiom(
+    "access_log",
+    "log_format",
+    "map",
+    "if",
+    "auth_request",
+    "set",
+    category=Category.TOKEN_IN_LOGS,
+    severity=Severity.WARNING,
+)
+def token_in_access_log(tree: NginxTree) -> Iterator[Complaint]:
+    """Queries with credentials, and logs that keep them."""
+    for view in tree.views:
+        asked = view.case.shortfalls.get("query_logged")
+        if asked is None and not (view.case.value("query_logged").low and view.reads(*_READS)):
+            continue
+        why = view.case.route.reading.evidence["query_logged"]
+        yield Complaint(
+            severity=Severity.WARNING,
+            message=f"the credential in the query of {view.case.title} is logged: {why.text}",
+            why="All who read logs have it. Give the route a log_format with $uri, or `access_log off;`.",
+            span=why.span or view.case.route.span,
+            case=view.case,
+        )
