@@ -101,7 +101,7 @@ class Sockets:
                 continue
             two = shared.http2
             if self.new and two is None and _is_on(server, "http2") and (shared.ssl or _is_on(shared.default, "http2")):
-                two = server.level.in_force["http2"][0]
+                two = _lines(server, "http2")[0]
             # Before 1.25.1 a cleartext port speaks one of them; a TLS port lets the client choose.
             if two is None or shared.ssl or self.new:
                 versions.add("1.1")
@@ -116,8 +116,14 @@ class Sockets:
 
 
 def _first(server: Server, name: str, otherwise: str) -> str:
-    found = server.level.in_force.get(name)
+    found = _lines(server, name)
     return found[0].args[0].lower() if found and found[0].args else otherwise
+
+
+def _lines(server: Server, name: str) -> list[Directive]:
+    """What is in force at the server's level; not through ``in_force``, which is kept for each of thousands of servers."""
+    above = server.level.above
+    return server.level.lines(name) or (above.in_force.get(name, []) if above is not None else [])
 
 
 def _is_on(server: Server, name: str) -> bool:

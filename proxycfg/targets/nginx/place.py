@@ -91,7 +91,8 @@ class Workers(NamedTuple):
 
     streams: Between[float]
     processes: Between[float]
-    evidence: Evidence
+    decided_by: Directive | Evidence
+    """Evidence where nothing is said."""
 
 
 class Reader:
@@ -256,22 +257,19 @@ class Reader:
             )
         events = [line for block in main.own.get("events", []) for line in self.http.config.block(block)]
         connections = next((line for line in events if line.name == "worker_connections" and line.args), None)
-        text, evidence = (
-            (connections.args[0], self.evidence(connections, own=False))
-            if connections
-            else self.silence("worker_connections")
-        )
+        decided_by: Directive | Evidence
+        text, decided_by = (connections.args[0], connections) if connections else self.silence("worker_connections")
         processes = self._processes(main)
         if not text.isdigit():
-            return Workers(ANY_NUMBER, processes, evidence)
+            return Workers(ANY_NUMBER, processes, decided_by)
         least = most = int(text)
         files = main.own.get("worker_rlimit_nofile", [])
         if files and files[0].args and files[0].args[0].isdigit() and int(files[0].args[0]) < most:
-            most, evidence = int(files[0].args[0]), self.evidence(files[0], own=False)
+            most, decided_by = int(files[0].args[0]), files[0]
             least = most - _OWN_FILES
         listeners = self.sockets.count + self._other_sockets(main)
         low, high = facts.streams_held(least, listeners), facts.streams_held(most, listeners)
-        return Workers(Between(low * processes.low, high * processes.high if high else 0.0), processes, evidence)
+        return Workers(Between(low * processes.low, high * processes.high if high else 0.0), processes, decided_by)
 
     def _processes(self, main: Level) -> Between[float]:
         stated = main.own.get("worker_processes", [])

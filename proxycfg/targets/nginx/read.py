@@ -93,7 +93,7 @@ def proxied_locations(https: Iterable[Http]) -> Iterator[Proxied]:
 def _open_locations(http: Http) -> Iterator[Location]:
     """Every location that requests get to: below a server's ``return`` only the named ones."""
     for server in http.servers:
-        closed = "return" in server.level.own
+        closed = bool(server.level.lines("return"))
         for location in server.locations.all():
             if not closed or location.kind == "named":
                 yield location
@@ -147,7 +147,7 @@ def _reading(
     clients = reader.sockets.of(location.server, listener)
     return Reading(
         _behavior(reader, location, levels, clients, protocol),
-        _Told(lambda: _evidence(reader, location, levels, clients, protocol)),
+        _Told(reader, location, clients, protocol, levels),
     )
 
 
@@ -156,13 +156,6 @@ def _behavior(
 ) -> Behavior:
     places = [Place(reader, location, level, clients, protocol, telling=False) for level in levels]
     return Behavior(**{name: value for name, (value, _) in _properties(places).items()})
-
-
-def _evidence(
-    reader: Reader, location: Location, levels: Sequence[Level], clients: Clients, protocol: str | None
-) -> dict[str, Evidence]:
-    places = [Place(reader, location, level, clients, protocol, telling=True) for level in levels]
-    return {name: why for name, (_, why) in _properties(places).items()}
 
 
 # ---- many routes, most of them alike ----
@@ -187,17 +180,14 @@ def shared_route(reader: Reader, location: Location, protocol_of: ProtocolOf) ->
             shape.found[protocol, alike, group] = found
     behavior, understood = found
 
-    def levels() -> list[Level]:
-        return _proxying(location.level, reader.http)
-
     return ReadRoute(
         host=host_of(location.server),
         path=location.name,
         kind=location.kind,
         span=location.directive.span,
-        reading=Reading(behavior, _Told(lambda: _evidence(reader, location, levels(), clients, protocol))),
+        reading=Reading(behavior, _Told(reader, location, clients, protocol)),
         protocol=protocol,
-        not_understood=() if understood else reader.not_understood(location, levels()),
+        not_understood=() if understood else reader.not_understood(location, _proxying(location.level, reader.http)),
     )
 
 
@@ -316,16 +306,34 @@ def _proxying(level: Level, http: Http) -> list[Level]:
 class _Told(Mapping[str, Evidence]):
     """Evidence that is put together when somebody asks for it: of thousands of routes, few are ever explained."""
 
-    __slots__ = ("_tell", "_told")
+    __slots__ = ("_clients", "_levels", "_location", "_protocol", "_reader", "_told")
 
-    def __init__(self, tell: Callable[[], dict[str, Evidence]]) -> None:
-        self._tell = tell
+    def __init__(
+        self,
+        reader: Reader,
+        location: Location,
+        clients: Clients,
+        protocol: str | None,
+        levels: Sequence[Level] | None = None,
+    ) -> None:
+        """``levels`` are those that its requests can end with, if somebody has them already."""
+        self._reader = reader
+        self._location = location
+        self._clients = clients
+        self._protocol = protocol
+        self._levels = levels
         self._told: dict[str, Evidence] | None = None
 
     @property
     def _all(self) -> dict[str, Evidence]:
         if self._told is None:
-            self._told = self._tell()
+            location, levels = self._location, self._levels
+            if levels is None:
+                levels = _proxying(location.level, self._reader.http)
+            places = [
+                Place(self._reader, location, level, self._clients, self._protocol, telling=True) for level in levels
+            ]
+            self._told = {name: why for name, (_, why) in _properties(places).items()}
         return self._told
 
     def __getitem__(self, name: str) -> Evidence:
@@ -1018,7 +1026,8 @@ def abort_propagates(place: Place) -> Found:
 def max_streams(place: Place) -> Found:
     """The smallest of the workers' slots, of ``limit_conn`` with a key that all clients share, and of ``max_conns``."""
     workers = place.reader.workers
-    low, high, why = workers.streams.low, workers.streams.high, workers.evidence
+    low, high, said = workers.streams.low, workers.streams.high, workers.decided_by
+    why = place.around(said) if isinstance(said, Directive) else said
     for cap, decided_by in (*_limits(place), *_connections(place, workers)):
         if cap.low < low or cap.high < high:
             why = decided_by

@@ -67,6 +67,10 @@ class Level:
             self._own = own
         return self._own
 
+    def lines(self, name: str) -> list[Directive]:
+        """The directives of that name in this block, for who asks of many levels one thing each: ``own`` is kept."""
+        return [child for child in self.children if child.name == name]
+
     @property
     def in_force(self) -> dict[str, list[Directive]]:
         """Every directive that counts here, by name: for each the list of the nearest level that has any of it.

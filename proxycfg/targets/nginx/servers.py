@@ -182,11 +182,9 @@ def _http(config: Config, level: Level) -> Http:
 
 
 def _server(config: Config, directive: Directive, level: Level, index: int) -> Server:
-    listens = tuple(parse_listen(each) for each in level.own.get("listen", []) if each.args) or (_ANY,)
+    listens = tuple(parse_listen(each) for each in level.lines("listen") if each.args) or (_ANY,)
     names = tuple(
-        name.lower() if not name.startswith("~") else name
-        for each in level.own.get("server_name", [])
-        for name in each.args
+        name.lower() if not name.startswith("~") else name for each in level.lines("server_name") for name in each.args
     )
     server = Server(directive, level, listens, names or ("",), index)
     server.locations = _locations(config, level, server, None)

@@ -84,17 +84,28 @@ class Directive:
     ``start`` is its first character, ``end`` just past its ``;`` or ``}``; ``body`` is just past the ``{``, or -1.
     """
 
-    __slots__ = ("args", "block", "body", "end", "name", "start", "text")
+    __slots__ = ("_length", "args", "name", "start", "text")
+
+    block: list[Directive] | None = None
+    body: int = -1
 
     def __init__(self, text: Text, name: str, args: tuple[str, ...], start: int, end: int) -> None:
-        """A plain directive; the parser fills in the block."""
+        """A plain directive; the parser fills in the block of another."""
         self.text = text
         self.name = name
         self.args = args
         self.start = start
-        self.end = end
-        self.body = -1
-        self.block: list[Directive] | None = None
+        self._length = end - start
+
+    @property
+    def end(self) -> int:
+        """Just past its ``;`` or ``}``."""
+        return self.start + self._length
+
+    @end.setter
+    def end(self, end: int) -> None:
+        # The difference is a small number nearly always, which Python has only once.
+        self._length = end - self.start
 
     @property
     def span(self) -> Span:
@@ -137,6 +148,20 @@ class Directive:
 
     def __repr__(self) -> str:
         return f"<{' '.join((self.name, *self.args))}{' {…}' if self.block is not None else ';'}>"
+
+
+class Block(Directive):
+    """A directive with others in it."""
+
+    __slots__ = ("block", "body")
+
+    def __init__(
+        self, text: Text, name: str, args: tuple[str, ...], start: int, body: int, block: list[Directive]
+    ) -> None:
+        """Still open."""
+        super().__init__(text, name, args, start, body)
+        self.body = body
+        self.block = block
 
 
 class Tree:
@@ -326,7 +351,7 @@ class _Parser:
         size = len(text)
         top: list[Directive] = []
         current = top
-        open_blocks: list[Directive] = []
+        open_blocks: list[Block] = []
         parents: list[list[Directive]] = []
         at = 0
         if text.startswith("\ufeff"):
@@ -355,25 +380,26 @@ class _Parser:
             if ending in _NO_DIRECTIVE:
                 at += after
                 continue
-            directive = Directive(source, name, args, at + start, at + end)
-            at += end if ending == "{" else after
-            current.append(directive)
-            if ending != "{":
+            if ending == ";":
+                current.append(Directive(source, name, args, at + start, at + end))
+                at += after
                 continue
-            directive.body = at
-            directive.block = []
-            if directive.name.endswith("_by_lua_block"):
-                at = self.lua(directive, at)
+            inside: list[Directive] = []
+            block = Block(source, name, args, at + start, at + end, inside)
+            current.append(block)
+            at += end
+            if name.endswith("_by_lua_block"):
+                at = self.lua(block, at)
                 continue
             if len(open_blocks) >= MAX_DEPTH:
                 self.complain(
-                    directive.start, directive.end, "blocks in blocks beyond all measure", f"keep to {MAX_DEPTH} levels"
+                    block.start, block.end, "blocks in blocks beyond all measure", f"keep to {MAX_DEPTH} levels"
                 )
-                directive.end = size
+                block.end = size
                 break
-            open_blocks.append(directive)
+            open_blocks.append(block)
             parents.append(current)
-            current = directive.block
+            current = inside
         for block in reversed(open_blocks):
             block.end = size
             self.complain(block.start, block.body, f"this block is never closed: {block.source}", "add the missing }")
@@ -484,7 +510,7 @@ class _Parser:
     def made(self, words: list[Word], end: int) -> Directive:
         return Directive(self.text, words[0].value, tuple(word.value for word in words[1:]), words[0].start, end)
 
-    def lua(self, directive: Directive, at: int) -> int:
+    def lua(self, block: Block, at: int) -> int:
         """Skip Lua up to the brace that closes it: strings, long brackets and comments of Lua count, as in OpenResty's lexer."""
         text = self.text.text
         depth = 1
@@ -495,12 +521,10 @@ class _Parser:
             elif piece == "}":
                 depth -= 1
                 if depth == 0:
-                    directive.end = match.end()
+                    block.end = match.end()
                     return match.end()
-        self.complain(
-            directive.start, directive.body, f"this block is never closed: {directive.source}", "add the missing }"
-        )
-        directive.end = len(text)
+        self.complain(block.start, block.body, f"this block is never closed: {block.source}", "add the missing }")
+        block.end = len(text)
         return len(text)
 
 

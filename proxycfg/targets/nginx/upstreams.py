@@ -126,14 +126,13 @@ class Upstreams:
         return all(value == "" or value.startswith(("/", "?", "$")) for value in made.values())
 
     def _of(self, level: Level) -> Group:
-        own = level.own
-        servers = [line for line in own.get("server", []) if line.args and "down" not in line.args]
+        servers = [line for line in level.lines("server") if line.args and "down" not in line.args]
         low = sum(1.0 for _ in servers)
         several = any(not is_address(_host(line.args[0])) or {"resolve"} & set(line.args) for line in servers)
         limits = [_parameter(line, "max_conns") for line in servers]
         limited = bool(limits) and all(limits)
         affinity, chosen_by = self._affinity(level)
-        keepalive = own.get("keepalive")
+        keepalive = level.lines("keepalive")
         return Group(
             directive=level.directive,
             servers=Between(low, FOREVER if several else low),
@@ -141,13 +140,13 @@ class Upstreams:
             chosen_by=chosen_by,
             most=float(sum(limits)) if limited else FOREVER,
             limited_by=next((line for line in servers if _parameter(line, "max_conns")), None) if limited else None,
-            shared="zone" in own,
+            shared=bool(level.lines("zone")),
             pooled=_number(keepalive[0]) if keepalive else None,
             local=not keepalive or "local" in keepalive[0].args,
         )
 
     def _affinity(self, level: Level) -> tuple[Between[str], Directive | None]:
-        if sticky := level.own.get("sticky"):
+        if sticky := level.lines("sticky"):
             line = sticky[-1]
             kind = line.args[0] if line.args else "cookie"
             said = self.kind_of(" ".join(line.args[1:])) if kind == "route" else "cookie"
