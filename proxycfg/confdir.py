@@ -37,6 +37,7 @@ class OnDisk:
     allow_outside: bool = False
     assumed: list[str] = field(default_factory=list)
     _total: int = 0
+    _folders: dict[str, str] = field(default_factory=dict, repr=False)
 
     def read(self, path: str) -> str:
         """The text of a file below the root; bytes that are not UTF-8 come as Latin-1, one character a byte."""
@@ -61,8 +62,7 @@ class OnDisk:
 
     def _place(self, path: str, *, must_exist: bool = True) -> Path:
         place = Path(path)
-        elsewhere = os.path.realpath(self.root) != HOME
-        if elsewhere and not self.allow_outside and path.startswith(HOME + "/") and not self._inside(place):
+        if self._elsewhere(path) and not self._inside(place):
             moved = self.root / path.removeprefix(HOME + "/")
             if not must_exist or moved.exists() or path.removeprefix(HOME + "/") in STANDARD:
                 self._assume(f"{HOME} is taken to be {self.root}")
@@ -71,11 +71,25 @@ class OnDisk:
             raise Unreadable(f"it is outside of {self.root}")
         return place
 
+    def _elsewhere(self, path: str) -> bool:
+        """Whether a path is one of a distribution's while the configuration stands somewhere else."""
+        return path.startswith(HOME + "/") and not self.allow_outside and self._real(os.fspath(self.root)) != HOME
+
     def _inside(self, place: Path) -> bool:
         # The folder is resolved, not the mask's last part, which may hold wildcards.
-        real = Path(os.path.realpath(place))
-        root = Path(os.path.realpath(self.root))
-        return real == root or root in real.parents
+        real, root = self._real(os.fspath(place)), self._real(os.fspath(self.root))
+        return real == root or real.startswith(root.rstrip("/") + "/")
+
+    def _real(self, path: str) -> str:
+        """Where a path leads; folders are followed once, of a thousand files in one each takes a single look."""
+        folder, name = os.path.split(path)
+        if name in {"", ".", ".."}:
+            return os.path.realpath(path)
+        found = self._folders.get(folder)
+        if found is None:
+            found = self._folders[folder] = os.path.realpath(folder)
+        path = os.path.join(found, name)
+        return os.path.realpath(path) if os.path.islink(path) else path
 
     def _assume(self, sentence: str) -> None:
         if sentence not in self.assumed:

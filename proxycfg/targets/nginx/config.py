@@ -96,6 +96,9 @@ class Config:
         self._blocks[id(directive)] = [*self.block(directive), *more]
 
 
+_MASK = re.compile(r"[*?\[]")
+
+
 class _Joiner:
     """Puts the contents of included files where their ``include`` stands."""
 
@@ -110,6 +113,7 @@ class _Joiner:
         self.seen: Lines = {}
         self.blocks: dict[int, list[Directive]] = {}
         self.joined: dict[str, list[Directive]] = {}
+        self.named: dict[str, list[str]] = {}
 
     def tree(self, path: str, text: str) -> Tree:
         if path not in self.files:
@@ -141,15 +145,23 @@ class _Joiner:
 
     def included(self, directive: Directive) -> list[Directive]:
         name = directive.args[0]
-        # Relative to the folder of the main file, not of the including one.
-        path = posixpath.normpath(posixpath.join(self.prefix, name))
-        if not re.search(r"[*?\[]", name):
-            return self.file(self.placed(path), directive)
-        try:
-            names = self.lookup.glob(path)
-        except Unreadable as error:
-            self.lack(directive, f"cannot look for {path}: {error}", "allow it to be read (--root, --allow-outside)")
-            return []
+        names = self.named.get(name)
+        if names is None:
+            # Relative to the folder of the main file, not of the including one.
+            path = posixpath.normpath(posixpath.join(self.prefix, name))
+            if _MASK.search(name):
+                try:
+                    names = self.lookup.glob(path)
+                except Unreadable as error:
+                    self.lack(
+                        directive, f"cannot look for {path}: {error}", "allow it to be read (--root, --allow-outside)"
+                    )
+                    return []
+            else:
+                names = [self.placed(path)]
+            self.named[name] = names
+        if len(names) == 1:
+            return self.file(names[0], directive)
         return [found for each in names for found in self.file(each, directive)]
 
     def placed(self, path: str) -> str:
