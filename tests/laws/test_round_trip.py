@@ -18,13 +18,17 @@ from hypothesis import strategies as st
 
 from proxycfg.behavior import Answer, differences, properties
 from proxycfg.errors import InvalidInput
+from proxycfg.finding import Severity
+from proxycfg.lint import Options, lint
 from proxycfg.reading import ReadRoute
+from proxycfg.rules import rules
 from proxycfg.source import Source
 from proxycfg.spec import Route, Spec
 from proxycfg.specfile import load as load_spec
 from proxycfg.targets.nginx import TARGET, quote
 from proxycfg.targets.nginx.config import Config, load_texts
 from proxycfg.targets.nginx.read import read
+from proxycfg.targets.nginx.scene import scene_of
 from tests.laws.reformatter import Reformatter
 from tests.targets.nginx_specs import LISTENERS, OPTIONS, every_route, only_grpc, whole
 
@@ -81,6 +85,10 @@ def routes_read(spec: Spec, config: Config, version: str) -> Iterator[tuple[Rout
     assert next(found, None) is None
 
 
+TOLD_BY_GENERATE = {"grpc-web-to-grpc-pass": "grpc-web-not-translated", "grpc-without-http-2": "grpc-without-http2"}
+"""What the linter finds in a generated config, and as what ``generate`` has said it when it wrote that."""
+
+
 def assert_read_as_meant(text: str, version: str, layout: str) -> int:
     """Write a spec for a version and layout, and read every route of it back; how many there were."""
     spec = load_spec(Source("routes.yaml", text))
@@ -90,6 +98,11 @@ def assert_read_as_meant(text: str, version: str, layout: str) -> int:
     output = TARGET.write(spec)
     config = load_texts(output.files)
     assert not config.problems
+    report = lint([scene_of(config, version)], Options(rules=list(rules().values()), known=rules()))
+    assert not report.errors
+    told = {finding.rule for finding in output.findings}
+    for finding in report.findings:
+        assert finding.severity is Severity.INFO or TOLD_BY_GENERATE.get(finding.rule) in told, finding
     count = 0
     for route, read_route in routes_read(spec, config, version):
         count += 1

@@ -87,6 +87,8 @@ class Location:
     aim: Behavior
     module: str
     matches: tuple[Quoted, ...]
+    declaration: str
+    """What `proxycfg lint` and `explain` read, instead of guessing."""
     note: str
     pass_to: Quoted
     read_timeout: Quoted
@@ -372,6 +374,7 @@ class _Writing:
             aim=aim,
             module=module,
             matches=_matches(route, form),
+            declaration=_declaration(route),
             note=_note(route),
             pass_to=self.pass_to(route, module),
             read_timeout=quote.seconds(aim.upstream_idle_timeout.low),
@@ -568,6 +571,11 @@ def _matches(route: Route, form: Form) -> tuple[Quoted, ...]:
         rf"^(?:{quote.without_names(route.path)})\z" if route.kind == "regex" else rf"^{quote.pattern(path)}(?:/|\z)"
     )
     return (Quoted(f"~ {quote.word(whole)}"),)
+
+
+def _declaration(route: Route) -> str:
+    beat = f" heartbeat={show_duration(route.heartbeat)}" if route.heartbeat else ""
+    return f"proxycfg: protocol={route.protocol.name}{beat}"
 
 
 def _note(route: Route) -> str:
