@@ -215,6 +215,7 @@ CASES = (
             + "location /chain { rewrite ^/chain/(.*)$ /c/$1; rewrite ^/c/(.*)$ /other/$1; proxy_pass http://chain; }"
             + "location /same { rewrite ^/same$ /same; proxy_pass http://same; }"
             + "location /loop { rewrite ^/loop(.*)$ /loop$1x last; proxy_pass http://loop; }"
+            + "location /nogroup { rewrite ^/nogroup /vi$1a last; }"
             + "location /redirect { rewrite ^ /via redirect; }"
             + "location /permanent { rewrite ^ /via permanent; }"
             + "location /absolute { rewrite ^ http://b.example/ ; }"
@@ -235,6 +236,7 @@ CASES = (
         ("/chain/1", "other"),
         ("/same", "500"),
         ("/loop", "500"),
+        ("/nogroup", "via"),
         ("/redirect", "302"),
         ("/permanent", "301"),
         ("/absolute", "302"),
@@ -266,6 +268,7 @@ CASES = (
             + "location /m { if ($request_method = POST) { proxy_pass http://post; } proxy_pass http://get; }"
             + "location /u { if ($http_upgrade = websocket) { proxy_pass http://ws; } proxy_pass http://plain; }"
             + "location /two { if ($arg_a) { proxy_pass http://first; } if ($arg_b) { proxy_pass http://second; } proxy_pass http://none; }"
+            + "location /lost { if ($arg_a) { proxy_pass http://first; } if ($arg_b) { set $x 1; } }"
             + "location /w { if ($arg_a) { rewrite ^ /m last; } proxy_pass http://stay; }"
             + "location /nf { if (!-f $request_filename) { rewrite ^ /m last; } }"
             + "location /f { if (-f $request_filename) { return 403; } proxy_pass http://nofile; }"
@@ -282,6 +285,7 @@ CASES = (
         Asked("/u", "plain"),
         Asked("/u", "ws", headers=WEBSOCKET),
         ("/two", "none"), ("/two?a=1", "first"), ("/two?b=1", "second"), ("/two?a=1&b=1", "second"), ("/two?a=0", "none"),
+        ("/lost?a=1", "first"), ("/lost?b=1", "file"), ("/lost?a=1&b=1", "500"),
         ("/w", "stay"), ("/w?a=1", "get"), ("/nf", "get"), ("/f", "nofile"), ("/ne", "empty"), ("/ne?a=1", "403"),
         ("/re", "notx"), ("/re?a=xy", "x"),
         Asked("/re", "403", headers=(("User-Agent", "a foo  bar/12"),)),

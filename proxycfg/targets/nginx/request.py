@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from proxycfg.targets.nginx.clients import Socket, Sockets
 from proxycfg.targets.nginx.config import Config
-from proxycfg.targets.nginx.scope import Level, level_of
+from proxycfg.targets.nginx.scope import Found, Level, level_of
 from proxycfg.targets.nginx.servers import (
     Choice,
     Http,
@@ -215,6 +215,8 @@ class _Follower:
         self.jumps = MAX_JUMPS + 1
         self.internal = False
         self.error_page_taken = False
+        self.handler: Found | None = None
+        """What hands the request on, of the location or a block in it: nginx keeps it even where a later block has none."""
 
     # ---- from the socket to the server ----
 
@@ -323,6 +325,7 @@ class _Follower:
             journey.location, journey.level = None, server.level
             raise _Answered("a file, or 404 (no location matches)", 404)
         journey.location, journey.level = location, location.level
+        self.handler = location.level.handler()
         journey.steps.append(Step(f"location {' '.join(location.directive.args)}", location.directive))
         internal = location.level.first("internal")
         if internal and not self.internal:
@@ -398,6 +401,9 @@ class _Follower:
             if last.startswith("@"):
                 raise _Jump(name=last)
             raise _Jump(uri=self.expand(last) or "/", server_rewrites=True)
+        if level.handler() is None and self.handler is not None:
+            # It runs with the settings of a block that does not say where to.
+            raise _Answered(f"500 (`{self.handler.directive.source}` is of a block that a later `if` replaces)", 500)
         if level.handler() is None:
             for name in _CONTENT:
                 if found := level.own.get(name):
@@ -455,6 +461,7 @@ class _Follower:
                 self.journey.steps.append(Step(child.source, child))
                 if level.kind != "server":
                     active = self.journey.level = inner
+                    self.handler = inner.handler() or self.handler
                 directives = inner.children
             done = ""
             for directive in directives:
@@ -567,8 +574,8 @@ class _Follower:
 
     def variable(self, name: str, depth: int) -> str | None:
         request = self.request
-        if name in self.captures:
-            return self.captures[name]
+        if name.isdigit():
+            return self.captures.get(name, "")
         if name in self.variables:
             return self.variables[name]
         listen, server = self.journey.listen, self.journey.server
