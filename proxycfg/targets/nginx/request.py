@@ -564,7 +564,7 @@ class _Follower:
             return text
         out: list[str] = []
         at = 0
-        for match in re.finditer(r"\$(?:\{(\w+)\}|(\w+))", text):
+        for match in _VARIABLE.finditer(text):
             value = self.variable(match[1] or match[2], depth)
             if value is None:
                 return None
@@ -634,6 +634,8 @@ class _Follower:
         return default
 
 
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([1-9]|[A-Za-z_]\w*))")
+"""A group of a pattern has one digit: ``$12`` is ``$1`` and a 2."""
 _REDIRECTS = frozenset({"301", "302", "303", "307", "308"})
 _SPECIAL, _BAD = 300, 400
 """From the one on, what ``return`` answers is looked up among the error pages; from the other on, only if it brings no text."""
