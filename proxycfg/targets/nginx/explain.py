@@ -16,7 +16,7 @@ from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.place import Reader
 from proxycfg.targets.nginx.read import read, read_route
 from proxycfg.targets.nginx.request import Arrival, Journey, Malformed, Request, arrivals, follow, normalise, request_of
-from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, by_name, compile_pattern, read_http
+from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, by_name, read_http, search
 from proxycfg.targets.nginx.signs import Signs
 from proxycfg.targets.nginx.syntax import Directive
 
@@ -191,8 +191,10 @@ _SHOWN = 3
 def _name_for(server: Server) -> str:
     """A host that a server answers for; for one without a name that one could write in a URL, any."""
     for name in server.names:
-        if name and name[0] not in "~_":
-            return name.replace("*.", "www.", 1).removesuffix(".*").lstrip(".") if "*" in name else name.lstrip(".")
+        written = name.replace("*.", "www.", 1).removesuffix(".*").lstrip(".") if "*" in name else name.lstrip(".")
+        # Templates have placeholders here, which no URL can hold.
+        if re.fullmatch(r"[^\W_][\w.-]*", written):
+            return written
     return "localhost"
 
 
@@ -268,8 +270,7 @@ def _why_not(location: Location, winner: Location, path: str) -> str:
 
 def _matched(location: Location, path: str) -> bool:
     if location.kind in {"regex", "regex-i"}:
-        pattern = compile_pattern(location.name, ignore_case=location.kind == "regex-i")
-        return pattern is not None and pattern.search(path) is not None
+        return search(location.name, path, ignore_case=location.kind == "regex-i")
     if location.kind == "exact":
         return path == location.name
     return location.kind != "named" and path.startswith(location.name)

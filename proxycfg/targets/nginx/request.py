@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from proxycfg.targets.nginx import pcre
 from proxycfg.targets.nginx.clients import Socket, Sockets
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.scope import Found, Level, level_of
@@ -26,7 +27,6 @@ from proxycfg.targets.nginx.servers import (
     Server,
     by_name,
     choose_location,
-    compile_pattern,
 )
 from proxycfg.targets.nginx.syntax import Directive
 
@@ -227,8 +227,7 @@ class _Follower:
             return journey
         journey.server, journey.listen = arrival.server, arrival.listen
         for name in arrival.server.names:
-            pattern = compile_pattern(name[1:], ignore_case=True) if name.startswith("~") else None
-            if pattern is not None and (match := pattern.search(self.request.host.lower())):
+            if name.startswith("~") and (match := self.matched(name[1:], self.request.host.lower(), ignore_case=True)):
                 self.capture(match)
         try:
             merge = arrival.server.level.first("merge_slashes")
@@ -320,6 +319,8 @@ class _Follower:
             choice = Choice(location)
         else:
             choice = choose_location(server, self.uri)
+            for other, reason in choice.undecided:
+                self.assume(f"`{other.directive.source}` may match {self.uri} or not ({reason}): taken not to match")
         location = choice.location
         if location is None:
             journey.location, journey.level = None, server.level
@@ -496,10 +497,7 @@ class _Follower:
         return ""
 
     def rewrite(self, directive: Directive) -> str:
-        pattern = compile_pattern(directive.args[0], ignore_case=False)
-        match = pattern.search(self.uri) if pattern else None
-        if pattern is None:
-            self.assume(f"`{directive.source}` cannot be read here: taken not to match")
+        match = self.matched(directive.args[0], self.uri, ignore_case=False)
         if not match:
             return ""
         self.capture(match)
@@ -523,10 +521,17 @@ class _Follower:
         self.uri = path
         return {"last": "last", "break": "stay"}.get(flag, "rewritten")
 
-    def capture(self, match: re.Match[str]) -> None:
-        self.captures = {str(index): value or "" for index, value in enumerate(match.groups(), 1)}
-        for name, value in match.groupdict().items():
-            self.variables[name] = value or ""
+    def matched(self, pattern: str, text: str, *, ignore_case: bool) -> pcre.Match | None:
+        """A match, if there is one; where nobody knows, that is told."""
+        try:
+            return pcre.find(pattern, text, ignore_case=ignore_case)
+        except pcre.Undecided as reason:
+            self.assume(f"`{pattern}` may match {text} or not ({reason}): taken not to match")
+            return None
+
+    def capture(self, match: pcre.Match) -> None:
+        self.captures = dict(match.numbered)
+        self.variables.update(match.named)
 
     def condition(self, directive: Directive) -> bool | None:
         """Whether an ``if`` holds; None where the request does not say."""
@@ -548,10 +553,10 @@ class _Follower:
         if operator in {"=", "!="}:
             expected = self.expand(right)
             return None if expected is None else (left == expected) == (operator == "=")
-        pattern = compile_pattern(right, ignore_case="*" in operator)
-        if pattern is None:
+        try:
+            match = pcre.find(right, left, ignore_case="*" in operator)
+        except pcre.Undecided:
             return None
-        match = pattern.search(left)
         if match and not operator.startswith("!"):
             self.capture(match)
         return bool(match) != operator.startswith("!")
@@ -625,10 +630,11 @@ class _Follower:
             return self.expand(mask.args[0], depth)
         for line in regexes:
             ignore_case = line.name.startswith("~*")
-            pattern = compile_pattern(line.name[2 if ignore_case else 1 :], ignore_case=ignore_case)
-            if pattern is None:
+            try:
+                match = pcre.find(line.name[2 if ignore_case else 1 :], key, ignore_case=ignore_case)
+            except pcre.Undecided:
                 return None
-            if match := pattern.search(key):
+            if match:
                 self.capture(match)
                 return self.expand(line.args[0], depth)
         return default

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from proxycfg.targets.nginx import pcre
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.scope import HANDLERS, Level, level_of
 from proxycfg.targets.nginx.syntax import Directive
@@ -272,19 +273,23 @@ class Choice:
 
     ``location`` is None where only the server's own settings hold; ``redirect`` says that nginx answers with a redirect to the same
     path with a slash.
+
+    :param undecided: the locations that would have won if their regular expressions match, which nobody knows; and why not.
     """
 
     location: Location | None
     redirect: bool = False
+    undecided: tuple[tuple[Location, str], ...] = ()
 
 
 def choose_location(server: Server, path: str) -> Choice:
     """The location for a decoded, normalised path."""
-    _, found, redirect = _find(server.locations, path)
-    return Choice(found, redirect)
+    undecided: list[tuple[Location, str]] = []
+    _, found, redirect = _find(server.locations, path, undecided)
+    return Choice(found, redirect, tuple(undecided))
 
 
-def _find(level: Locations, path: str) -> tuple[bool, Location | None, bool]:
+def _find(level: Locations, path: str, undecided: list[tuple[Location, str]]) -> tuple[bool, Location | None, bool]:
     """Search one level: (final, location, redirect). Final: no regular expression of an outer level is tried any more."""
     if (exact := level.exact.get(path)) is not None:
         return True, exact, False
@@ -298,15 +303,20 @@ def _find(level: Locations, path: str) -> tuple[bool, Location | None, bool]:
                 return True, slashed, True
     result = chosen
     if chosen is not None:
-        final, inner, redirect = _find(chosen.inside, path)
+        final, inner, redirect = _find(chosen.inside, path, undecided)
         if final:
             return True, inner, redirect
         result = inner or chosen
     if chosen is None or chosen.kind != "no-regex":
         for location in level.regexes:
-            if search(location.name, path, ignore_case=location.kind == "regex-i"):
+            try:
+                matched = pcre.find(location.name, path, ignore_case=location.kind == "regex-i")
+            except pcre.Undecided as reason:
+                undecided.append((location, str(reason)))
+                continue
+            if matched:
                 # Inside of one, no path is redirected for its slash.
-                _, inner, _ = _find(location.inside, path)
+                _, inner, _ = _find(location.inside, path, undecided)
                 return True, inner or location, False
     return False, result, False
 
@@ -317,37 +327,8 @@ def _redirects(location: Location) -> bool:
 
 
 def search(pattern: str, text: str, *, ignore_case: bool) -> bool:
-    """Whether a PCRE pattern matches somewhere in the text; False where Python cannot read the pattern."""
-    compiled = compile_pattern(pattern, ignore_case=ignore_case)
-    return bool(compiled and compiled.search(text))
-
-
-_compiled: dict[tuple[str, bool], re.Pattern[str] | None] = {}
-
-
-def compile_pattern(pattern: str, *, ignore_case: bool) -> re.Pattern[str] | None:
-    """A PCRE pattern as Python reads it; None if it cannot."""
-    key = (pattern, ignore_case)
-    if key not in _compiled:
-        try:
-            _compiled[key] = re.compile(_python_names(pattern), re.IGNORECASE if ignore_case else 0)
-        except (re.error, RecursionError, OverflowError):
-            _compiled[key] = None
-    return _compiled[key]
-
-
-_TRANSLATED = {r"\z": r"\Z", r"\Z": r"(?=\n?\Z)", r"\h": r"[ \t]", r"\R": r"(?:\r\n|[\n\r])", r"\A": r"\A"}
-"""What PCRE writes otherwise than Python, and means the same."""
-
-
-def _python_names(pattern: str) -> str:
-    """The pattern in Python's spelling."""
-    parts = re.split(r"(\\.|\(\?<[A-Za-z_]\w*>)", pattern, flags=re.DOTALL)
-    return "".join(
-        _TRANSLATED.get(part, part)
-        if part.startswith("\\")
-        else part.replace("(?<", "(?P<", 1)
-        if part.startswith("(?<")
-        else part
-        for part in parts
-    )
+    """Whether a regular expression matches somewhere in the text; False where that is not decided."""
+    try:
+        return pcre.find(pattern, text, ignore_case=ignore_case) is not None
+    except pcre.Undecided:
+        return False

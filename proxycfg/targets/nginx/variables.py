@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from proxycfg.targets.nginx.servers import Http, Location, Server, compile_pattern
+from proxycfg.targets.nginx import pcre
+from proxycfg.targets.nginx.servers import Http, Location, Server
 from proxycfg.targets.nginx.syntax import Directive
 
 Values = frozenset[str] | None
@@ -94,12 +95,12 @@ class Map(NamedTuple):
                 return max(fitting, key=lambda entry: len(entry.key)).value, {}
         for entry in self.patterns:
             ignore_case = entry.key.startswith("~*")
-            pattern = compile_pattern(entry.key[2 if ignore_case else 1 :], ignore_case=ignore_case)
-            if pattern is None:
+            try:
+                match = pcre.find(entry.key[2 if ignore_case else 1 :], key, ignore_case=ignore_case)
+            except pcre.Undecided:
                 return None
-            if match := pattern.search(key):
-                captured = {str(number): value or "" for number, value in enumerate(match.groups(), 1)}
-                return entry.value, captured | {name: value or "" for name, value in match.groupdict().items()}
+            if match:
+                return entry.value, {**match.numbered, **match.named}
         return self.default, {}
 
 
