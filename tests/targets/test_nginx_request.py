@@ -263,7 +263,7 @@ def told(inside: str, target: str = "/", **headers: str) -> Journey:
         ("location / { if ($remote_addr = 10.0.0.1) { return 403; } proxy_pass http://a; }",
          ["`if ($remote_addr = 10.0.0.1)` hangs on something that the request does not say: taken as false"]),
         ("location / { allow 10.0.0.0/8; deny all; proxy_pass http://a; }", ["`allow 10.0.0.0/8` and its kind admit the client"]),
-        ("location / { rewrite (?<x>a)(?P>x) /b; proxy_pass http://a; }", ["`rewrite (?<x>a)(?P>x) /b` cannot be read here: taken not to match"]),
+        ("location / { rewrite (?<x>a)(?P>x) /b; proxy_pass http://a; }", ["`rewrite (?<x>a)(?P>x) /b` may match / or not (it has recursion or conditions, which are not followed here): taken not to match"]),
         ("location / { proxy_pass http://a; }", []),
     ],
 )  # fmt: skip
@@ -290,3 +290,11 @@ def test_side_trips_are_told() -> None:
     assert [step.what for step in found.steps] == [
         "location /", "auth_request asks first: /auth (location = /auth)", "mirror sends a copy: /copy (location /)",
     ]  # fmt: skip
+
+
+def test_a_location_that_may_match_is_told() -> None:
+    """A pattern that takes too many steps ends in an answer all the same, and in a sentence about it."""
+    found = told("location ~ ^/(a+)+$ { return 404; } location / { proxy_pass http://a; }", f"/{'a' * 40}!")
+
+    assert found.proxied
+    assert "it takes more than 50000 steps to decide): taken not to match" in found.assumed[0]

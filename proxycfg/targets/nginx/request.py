@@ -227,7 +227,9 @@ class _Follower:
             return journey
         journey.server, journey.listen = arrival.server, arrival.listen
         for name in arrival.server.names:
-            if name.startswith("~") and (match := self.matched(name[1:], self.request.host.lower(), ignore_case=True)):
+            if name.startswith("~") and (
+                match := self.matched(f"server_name {name}", name[1:], self.request.host.lower(), ignore_case=True)
+            ):
                 self.capture(match)
         try:
             merge = arrival.server.level.first("merge_slashes")
@@ -497,7 +499,7 @@ class _Follower:
         return ""
 
     def rewrite(self, directive: Directive) -> str:
-        match = self.matched(directive.args[0], self.uri, ignore_case=False)
+        match = self.matched(directive.source, directive.args[0], self.uri)
         if not match:
             return ""
         self.capture(match)
@@ -521,12 +523,12 @@ class _Follower:
         self.uri = path
         return {"last": "last", "break": "stay"}.get(flag, "rewritten")
 
-    def matched(self, pattern: str, text: str, *, ignore_case: bool) -> pcre.Match | None:
-        """A match, if there is one; where nobody knows, that is told."""
+    def matched(self, source: str, pattern: str, text: str, *, ignore_case: bool = False) -> pcre.Match | None:
+        """A match, if there is one; where nobody knows, that is told of the directive."""
         try:
             return pcre.find(pattern, text, ignore_case=ignore_case)
         except pcre.Undecided as reason:
-            self.assume(f"`{pattern}` may match {text} or not ({reason}): taken not to match")
+            self.assume(f"`{source}` may match {text} or not ({reason}): taken not to match")
             return None
 
     def capture(self, match: pcre.Match) -> None:
