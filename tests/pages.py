@@ -57,6 +57,17 @@ def _rules_page() -> str:
         f"| [`{rule.name}`]({rule.name}.md) | {rule.category.value} | {rule.severity.value} | {rule.summary} |"
         for rule in rules().values()
     ]
+    lines += [
+        "",
+        "And what `proxycfg generate` says about a spec:",
+        "",
+        "| finding | category | severity | what it says |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| [`{remark.rule}`]({remark.rule}.md) | {remark.category.value} | {remark.severity.value} | {remark.page.splitlines()[0]} |"
+        for remark in remarks()
+    ]
     return "\n".join([*lines, ""])
 
 

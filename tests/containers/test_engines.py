@@ -186,16 +186,17 @@ def test_a_proxy_that_cannot_start_says_why(engine: str, start_proxy: StartProxy
         start_proxy(engine, config, hosts=HOSTS, ready_port=free_port())
 
 
+@pytest.mark.parametrize("deadline", [0, 1])
 @pytest.mark.parametrize("engine", ALL)
 def test_a_proxy_that_listens_elsewhere_fails_at_the_deadline(
-    engine: str, start_proxy: StartProxy, tmp_path: Path
+    engine: str, deadline: int, start_proxy: StartProxy, tmp_path: Path
 ) -> None:
-    """And does not stay behind."""
+    """And does not stay behind, not even if it is given up before it has begun."""
     port = free_port()
     config = config_for(engine, tmp_path, port, 81)
 
     with pytest.raises(ProxyFailed, match="does not listen"):
-        start_proxy(engine, config, hosts=HOSTS, ready_port=free_port(), deadline=1)
+        start_proxy(engine, config, hosts=HOSTS, ready_port=free_port(), deadline=deadline)
 
     with pytest.raises(ConnectionRefusedError):
         get(port)

@@ -24,7 +24,8 @@ _RUN = "/tmp/proxycfg"
 _WRITABLE = ("/tmp", "/run", "/var/log/nginx", "/var/cache/nginx", "/var/lib/nginx")
 _LIVES_AT_MOST = 3 * 3600
 _START = 'mkdir -p "$0" && cd "$0" && echo $$ >"$1" && { [ -z "$2" ] || exec >>"$2" 2>&1; } && shift 2 && exec "$@"'
-_SIGNAL = 'pid=$(cat "$0") && kill -s "$1" -- "$2$pid"'
+# On a busy machine the order to end can overtake the order to start: it waits for the process id, or it would be lost.
+_SIGNAL = 'until [ -s "$0" ]; do sleep 0.02; done; pid=$(cat "$0") && kill -s "$1" -- "$2$pid"'
 _CHILDREN = """\
 pid=$(cat "$0")
 for child in $(cat "/proc/$pid/task/$pid/children"); do

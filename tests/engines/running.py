@@ -282,8 +282,9 @@ class Runner(ABC):
         for name in (signal, "KILL"):
             if process.popen.poll() is not None:
                 return
-            self.signal(process, name)
+            # An engine that does not listen even to this must not hide why it was to be ended.
             with contextlib.suppress(subprocess.TimeoutExpired):
+                self.signal(process, name)
                 process.popen.wait(_STOPS_WITHIN)
         if process.popen.poll() is None:
             process.popen.kill()
