@@ -275,7 +275,7 @@ APPLICATIONS: tuple[Application, ...] = (
                 "https://www.odoo.com/documentation/18.0/administration/on_premise/deploy.html"),
     # Brokers of messages.
     Application("Centrifugo", ("centrifugo",), (),
-                (("/connection/websocket", "websocket"), ("/connection/sse", "sse"), ("/connection/http_stream", "ndjson")),
+                (("/connection/websocket", "websocket"),),
                 "https://centrifugal.dev/docs/server/load_balancing", 25.0),
     Application("Mercure", ("mercure",), (), (("/.well-known/mercure", "sse"),), "https://mercure.rocks/docs/hub/nginx", 40.0),
     Application("Soketi", ("soketi",), (), (("/app/x", "websocket"),),

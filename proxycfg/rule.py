@@ -33,6 +33,7 @@ class Case:
     :param route: as the config has it.
     :param stream: what flows through it, how surely, and what says so.
     :param older: where the version is not known, the route as the oldest version in wide use reads it.
+    :param partial: whether some of what stands there is not at hand, such as a file that cannot be included: then silence tells nothing.
     :param subject: the target's own idea of the route, for its fixes and idioms.
     """
 
@@ -40,6 +41,7 @@ class Case:
     need: Need
     stream: Stream
     older: ReadRoute | None = None
+    partial: bool = False
     subject: Any = field(default=None, repr=False, compare=False)
 
     @property
@@ -70,6 +72,9 @@ class Case:
             for name, answer in _short_of(self.need, self.older).items():
                 if name not in found:
                     found[name] = Shortfall(self, name, answer, only_older=True)
+        if self.partial:
+            # What is written there stands; what is not may stand in the part that is missing.
+            return {name: short for name, short in found.items() if short.evidence.kind == "config"}
         return found
 
 

@@ -32,7 +32,7 @@ def added_headers_dropped(tree: NginxTree) -> Iterator[Complaint]:
     """Headers that are added further out, in vain."""
     for view in tree.views:
         inherit = view.line("add_header_inherit")
-        if inherit is not None and inherit.args[0] != "on":
+        if (inherit is not None and inherit.args[0] != "on") or view.is_foreign or view.case.protocol == "ndjson":
             continue
         dropped = [
             line

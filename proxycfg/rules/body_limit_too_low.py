@@ -28,8 +28,6 @@ from proxycfg.rule import Case, Complaint, route_rule
 from proxycfg.units import show_size
 
 _RPC = frozenset({"grpc", "connect", "grpc-web"})
-_CHOSEN = 64 * 2**20
-"""Bytes: who allows this much has chosen a limit, and not forgotten one."""
 _LONG = 300.0
 """Seconds: who sets such a read timeout has streams."""
 
@@ -43,8 +41,6 @@ _LONG = 300.0
 def body_limit_too_low(case: Case) -> Iterator[Complaint]:
     """A total for what may go on for days."""
     short = case.shortfalls["request_body_limit"]
-    if short.value.low >= _CHOSEN:
-        return
     rpc = case.protocol in _RPC
     prompts = case.route.path.rstrip("/$").endswith(
         ("completions", "/messages", "/responses", "/api/chat", "/api/generate")

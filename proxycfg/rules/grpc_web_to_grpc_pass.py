@@ -3,7 +3,7 @@
 **What it sees.** A route that is declared to carry gRPC-Web, or Connect, with a `grpc_pass`.
 
 **Why it hurts.** gRPC-Web has its trailers in the body. nginx passes both as they are, and a plain gRPC server refuses the content type, or the
-browser finds no status. Servers of Connect mostly speak gRPC on the same port, so that one is only worth knowing.
+browser finds no status.
 
 **Instead.** A `proxy_pass` to a server that speaks gRPC-Web or Connect itself, or to Envoy, which translates.
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
 
 
-@idiom("grpc_pass", category=Category.PROTOCOL_MISMATCH, severity=Severity.WARNING)
+@idiom("grpc_pass", category=Category.PROTOCOL_MISMATCH, severity=Severity.ERROR)
 def grpc_web_to_grpc_pass(tree: NginxTree) -> Iterator[Complaint]:
     """Protocols for browsers that go to a gRPC server as they are."""
     for view in tree.views:
         if view.case.protocol in {"grpc-web", "connect"} and view.handler is not None and view.module == "grpc":
             yield Complaint(
-                severity=Severity.WARNING if view.case.protocol == "grpc-web" else Severity.INFO,
+                severity=Severity.ERROR,
                 message=f"nothing translates {view.case.title} for a gRPC server: {view.handler.source}",
                 why="nginx does not. Hand it to a server that speaks it, by proxy_pass, or to Envoy.",
                 span=view.handler.span,

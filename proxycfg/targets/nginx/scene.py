@@ -52,8 +52,9 @@ class NginxTree:
 
     @cached_property
     def views(self) -> tuple[View, ...]:
-        """Each stream, for idioms that look at what is in force where it flows."""
-        return tuple(views_of(self.cases, self.version, whole=self.config.context == "main"))
+        """Each stream whose location is all at hand, for idioms that look at what is in force where it flows."""
+        whole = [case for case in self.cases if not case.partial]
+        return tuple(views_of(whole, self.version, whole=self.config.context == "main"))
 
     @cached_property
     def surest(self) -> Case | None:
@@ -143,7 +144,35 @@ def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge)
     protocol = protocols()[stream.protocol]
     terms = replace(ordinary(protocol), idle_timeout=protocol.silence(stream.heartbeat))
     need = knowledge.needs.get(stream.span) if stream.span else None
-    return Case(route=newest, need=need or need_of(terms), stream=stream, older=older, subject=proxied)
+    return Case(
+        route=newest,
+        need=need or need_of(terms),
+        stream=stream,
+        older=older,
+        partial=_is_partial(proxied),
+        subject=proxied,
+    )
+
+
+def _is_partial(proxied: Proxied) -> bool:
+    """Whether a file is missing that the location itself includes, or a snippet that it includes.
+
+    One that is missing further out counts little: servers include certificates and the like, locations what is to be sent to the origin.
+    """
+    location, missing = proxied.location, proxied.http.config.missing
+    if not missing:
+        return False
+    own, place = location.directive.text.name, location.directive.whole
+    inside = [other.directive.whole for other in location.inside]
+    snippets = {child.text.name for child in location.level.children} - {own}
+
+    def concerns(span: Span) -> bool:
+        if span.file != own:
+            return span.file in snippets
+        nested = any(other.line <= span.line <= other.end_line for other in inside)
+        return place.line <= span.line <= place.end_line and not nested
+
+    return any(concerns(problem.span) for problem in missing)
 
 
 def _route(reader: Reader, proxied: Proxied, stream: Stream) -> ReadRoute:

@@ -320,8 +320,11 @@ class Signs:
     def _add(
         self, server: Server, application: Application, places: list[Location], known: dict[int, list[Stream]]
     ) -> None:
-        """Follow the application's paths, from the root, or from below the one prefix that all of it is at."""
-        stem = places[0].name.rstrip("/") if len(places) == 1 and places[0].kind in {"prefix", "no-regex"} else ""
+        """Follow the application's paths from the root; or from below the one prefix that all of it is at, if none of them ends there."""
+        stem = ""
+        ends = [self._ends(server, path) for path, _ in application.streams]
+        if len(places) == 1 and places[0].kind in {"prefix", "no-regex"} and not any(end is places[0] for end in ends):
+            stem = places[0].name.rstrip("/")
         for path, protocol in application.streams:
             ended = self._ends(server, stem + path)
             if ended is not None and any(ended is place for place in places):
