@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,6 +113,8 @@ def nginx_version(stated: str, binary: str, sources: Sequence[Source]) -> Versio
             raise BadUsage(f"--nginx-version: {error}") from None
     if not binary:
         return versions.find(sources)
+    import subprocess  # noqa: PLC0415 - dear, and nearly never needed
+
     try:
         # The user names the program, and asks for it to be run.
         done = subprocess.run([binary, "-v"], capture_output=True, text=True, errors="replace", timeout=10, check=False)  # noqa: S603

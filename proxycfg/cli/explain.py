@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -150,5 +149,9 @@ def _print(shared: Shared, explanation: Explanation, *, tables: bool) -> None:
     from proxycfg.reports.explain_text import explanation_to_text  # noqa: PLC0415
 
     # What goes into a file or a pipe is searched, not looked at: there a line stays whole.
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = None
+    if sys.stdout.isatty():
+        import shutil  # noqa: PLC0415 - dear, and a pipe does without
+
+        width = shutil.get_terminal_size().columns
     sys.stdout.write(explanation_to_text(explanation, tables=tables, width=width, color=shared.colors(sys.stdout)))

@@ -503,3 +503,34 @@ def test_another_name_of_a_protocol_is_understood(cli: Cli) -> None:
         "--protocol ws: not known; did you mean websocket? write one of"
         in cli("explain", "nginx.conf", "--protocol", "ws")[2]
     )
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "listen 99999;",
+        "listen [;",
+        "server_name a=b:1m //x;",
+        "server_name ~(;",
+        "server_name *.;",
+        'listen 80 ssl http2; server_name "";',
+        "listen unix:/x;",
+    ],
+)
+def test_odd_listeners_and_names_are_asked_all_the_same(cli: Cli, inside: str) -> None:
+    """What nobody could write into a URL must not keep a path from being followed."""
+    Path("nginx.conf").write_text(f"http {{ server {{ {inside} location / {{ proxy_pass http://a; }} }} }}")
+
+    assert ends(cli, "nginx.conf", "--path", "/x y") == ["/"]
+    assert cli("explain", "nginx.conf", "--full")[0] == Exit.OK
+
+
+@pytest.mark.parametrize("cut", range(0, len(MAIN), 9))
+def test_a_config_that_ends_early_is_answered_or_refused(cli: Cli, cut: int) -> None:
+    """With a place, and never with a traceback."""
+    Path("nginx.conf").write_text(MAIN[:cut])
+    code, out, err = cli("explain", "nginx.conf", "--path", "/events")
+
+    assert code in {Exit.OK, Exit.USAGE}
+    assert (code == Exit.USAGE) == err.startswith("nginx.conf:")
+    assert out or err

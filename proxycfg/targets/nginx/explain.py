@@ -146,7 +146,9 @@ class _Explainer:
             port = arrival.listen.port
             name = host or _name_for(arrival.server)
             url = f"{scheme}://{name}{'' if port in {usual, 0} else f':{port}'}{path}"
-            ended.append(self._explained(url, self._request(url), arrival))
+            method, headers = self._sent(self.protocol or "")
+            request = Request(scheme, name, port or usual, path.replace(" ", "%20"), method, headers)
+            ended.append(self._explained(url, request, arrival))
         if not ended:
             return Explained(path, None, "there is no server")
         best, best_server = next((each for each in ended if each[0].route), ended[0])
@@ -164,8 +166,13 @@ class _Explainer:
         protocol = self.protocol or (
             "websocket" if scheme in {"ws", "wss"} else "grpc" if scheme.startswith("grpc") else ""
         )
+        method, headers = self._sent(protocol)
+        return request_of(url, method=method, headers=headers)
+
+    def _sent(self, protocol: str) -> tuple[str, dict[str, str]]:
+        """The method and the headers of a client of the protocol, or those that were asked for."""
         method = self.asked.method or ("POST" if protocol in _POSTED else "GET")
-        return request_of(url, method=method, headers={**_HEADERS.get(protocol, {}), **self.asked.headers})
+        return method, {**_HEADERS.get(protocol, {}), **self.asked.headers}
 
     def _explained(self, url: str, request: Request, arrival: Arrival | None) -> tuple[Explained, Server | None]:
         journey = follow(self.config, self.http, request, self.sockets, arrival=arrival)
