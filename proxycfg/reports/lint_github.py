@@ -6,7 +6,7 @@ https://docs.github.com/actions/reference/workflow-commands-for-github-actions. 
 
 from __future__ import annotations
 
-from proxycfg.errors import Problem
+from proxycfg.errors import Problem, printable
 from proxycfg.finding import Finding, Severity
 from proxycfg.report import Report
 
@@ -34,6 +34,8 @@ def _finding(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
+    # A log is shown at a terminal, too.
+    text = "\n".join(printable(line) for line in text.split("\n"))
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

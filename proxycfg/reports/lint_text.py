@@ -46,13 +46,13 @@ def _finding(finding: Finding, report: Report, paint: _Painter) -> Iterator[str]
     yield from _shown(finding.span, report, paint, code, margin)
     for place in finding.related[:_MOST_RELATED]:
         name = "" if place.span.file == finding.span.file else f"{place.span.file}:"
-        yield from _shown(place.span, report, paint, "34", margin, f"{name}{place.message}")
+        yield from _shown(place.span, report, paint, "34", margin, printable(f"{name}{place.message}"))
     if (more := len(finding.related) - _MOST_RELATED) > 0:
         yield f"{' ' * margin} = … and {more} more places"
-    yield f"{' ' * margin} {paint('=', '34')} {finding.why}"
+    yield f"{' ' * margin} {paint('=', '34')} {printable(finding.why)}"
     if finding.fix is not None:
         how = "" if finding.fix.safe else " (with --unsafe-fixes: it touches more than this route)"
-        yield f"{' ' * margin} {paint('=', '34')} {paint('fix', '32')}: {finding.fix.title}{how}"
+        yield f"{' ' * margin} {paint('=', '34')} {paint('fix', '32')}: {printable(finding.fix.title)}{how}"
 
 
 def _shown(span: Span, report: Report, paint: _Painter, code: str, margin: int, label: str = "") -> Iterator[str]:
