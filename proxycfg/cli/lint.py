@@ -6,8 +6,9 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,12 +32,13 @@ from proxycfg.targets.nginx.scene import Knowledge, scene_of
 
 if TYPE_CHECKING:
     from proxycfg.need import Need
-    from proxycfg.rule import Scene
+    from proxycfg.rule import Rule, Scene
     from proxycfg.spec import Spec
     from proxycfg.targets.nginx.config import Config
 
 EXAMPLE = "proxycfg lint /etc/nginx --fail-on error"
 FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
+SETTINGS = ("per-path-ignores",)
 NOTHING: dict[str, object] = {"files": 0, "routes": 0, "findings": []}
 
 _HELP = {
@@ -107,6 +109,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         known=tuple(known),
         least=Confidence(min_confidence),
         notes=not no_ignores,
+        leaves_out=_left_out(shared, known),
     )
     stated = nginx_version(version, binary, ()).number if version or binary else None
     knowledge = _knowledge(routes, stream or ())
@@ -179,6 +182,33 @@ def _put(texts: Mapping[str, str], count: int, shared: Shared, stdin: str, *, di
     if count:
         shared.note(f"{count} fix{'' if count == 1 else 'es'} made in {', '.join(texts)}")
     return bool(texts)
+
+
+def _left_out(shared: Shared, known: Mapping[str, Rule]) -> Callable[[str, Rule], bool]:
+    """What the settings leave out by path: ``per-path-ignores``, a table of masks, each with the rules or categories to leave out."""
+    found = shared.settings.extra("lint", SETTINGS[0]) if shared.settings else None  # noqa: S610 - no Django here
+    if not shared.settings or not found:
+        return lambda _file, _rule: False
+    table, path = found
+    document, problems = shared.settings.document, []
+    masks: list[tuple[str, set[str]]] = []
+    for mask, value in table.items() if isinstance(table, dict) else [("", None)]:
+        names = [value] if isinstance(value, str) else value
+        span = document.span_of((*path, mask) if mask else path)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            instead = f'write {SETTINGS[0]} = {{"legacy/**" = ["sse-response-buffered"]}}'
+            problems.append(document.problem(span, f"`{SETTINGS[0]}` must be a table of masks and rules", instead))
+            continue
+        try:
+            masks.append((mask, {rule.name for rule in choose(known, names, ())}))
+        except BadUsage as error:
+            problems.append(document.problem(span, str(error).partition(" ")[2]))
+    if problems:
+        raise InvalidInput(problems)
+    folder = Path(shared.settings.file).parent
+    return lambda file, rule: any(
+        rule.name in names and fnmatchcase(os.path.relpath(file, folder), mask) for mask, names in masks
+    )
 
 
 def _words(texts: Iterable[str] | None) -> list[str]:

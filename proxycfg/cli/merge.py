@@ -8,19 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from proxycfg.cli.shared import Shared
 from proxycfg.commands import Exit
 from proxycfg.errors import InvalidInput, Problem
 from proxycfg.source import Span
 from proxycfg.sourcefile import read_source
 
 EXAMPLE = "proxycfg merge part-1.json part-2.json --output whole.json"
-FORMATS = ("json", "sarif")
+FORMATS = ("json",)
 _BYTES = 2**28
 
 
 def command(
-    ctx: typer.Context,
+    ctx: typer.Context,  # noqa: ARG001 - every command has it
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="What lint wrote, all JSON or all SARIF.", show_default=False)
     ],
@@ -29,7 +28,6 @@ def command(
 
     The result is of the kind that the files are. Its exit code says whether merging succeeded, not whether there are findings.
     """
-    _: Shared = ctx.obj
     parts = [_read(name) for name in files]
     kinds = {"runs" in part for part in parts}
     if len(kinds) > 1:

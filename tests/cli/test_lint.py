@@ -205,3 +205,183 @@ def test_rules_are_listed_and_explained(cli: Cli) -> None:
     assert set(rules()) == {each["rule"] for each in json.loads(cli("rules", "--format", "json")[1])["rules"]}
     code, _, err = cli("rules", "sse-response-bufered")
     assert (Exit.USAGE, True) == (code, "did you mean `sse-response-buffered`?" in err)
+
+
+# ---- repairing ----
+
+
+def test_fix_repairs_files_where_they_stand(cli: Cli) -> None:
+    """The included file, its comments and its line ends; then nothing is left, and a second run changes nothing."""
+    main = conf("nginx.conf", "include sites/*;")
+    Path("sites").mkdir()
+    site = Path("sites/chat")
+    site.write_bytes(
+        b"location /events {\r\n\t# proxycfg: protocol=sse heartbeat=15s\r\n\tproxy_pass http://127.0.0.1:1; # here\r\n}\r\n"
+    )
+    before = Path(main).read_bytes()
+    code, out, err = cli("lint", main, "--fix")
+
+    assert (Exit.OK, "nothing found in 2 files, 1 route\n") == (code, out)
+    assert err == "2 fixes made in sites/chat\n"
+    assert before == Path(main).read_bytes()
+    fixed = site.read_bytes()
+    assert fixed == (
+        b"location /events {\r\n\t# proxycfg: protocol=sse heartbeat=15s\r\n\tproxy_pass http://127.0.0.1:1; # here\r\n"
+        b"\tproxy_buffering off;\r\n\tproxy_http_version 1.1;\r\n}\r\n"
+    )
+    assert (Exit.OK, out, "") == cli("lint", main, "--fix")
+    assert fixed == site.read_bytes()
+
+
+def test_diff_shows_and_changes_nothing(cli: Cli) -> None:
+    """Exit 1 if anything would change."""
+    name = conf("nginx.conf", DECLARED)
+    before = Path(name).read_bytes()
+    code, out, _ = cli("lint", name, "--diff")
+
+    assert code == Exit.FOUND
+    assert "+" in {line[:1] for line in out.splitlines()}
+    assert "+++ b/nginx.conf" in out
+    assert before == Path(name).read_bytes()
+    assert (Exit.OK, "", "") == cli("lint", conf("clean.conf", CLEAN), "--diff")
+
+
+def test_standard_input_is_repaired_to_standard_output(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the report beside it, on standard error."""
+    stdin(monkeypatch, DECLARED.encode())
+    code, out, err = cli("lint", "-", "--fix")
+
+    assert code == Exit.OK
+    assert "proxy_buffering off;" in out
+    assert "nothing found" in err
+
+
+def test_a_fix_that_touches_more_waits_for_permission(cli: Cli) -> None:
+    """A location that holds others hands its settings down to them."""
+    inside = "location /events {\n# proxycfg: protocol=sse heartbeat=15s\nproxy_pass http://a;\nlocation /events/old { proxy_pass http://b; }\n}"
+    name = conf("nginx.conf", inside)
+    only = ("--select", "sse-response-buffered")
+    safe = cli("lint", name, "--fix", *only)
+
+    assert safe[0] == Exit.FOUND
+    assert "--unsafe-fixes" in safe[1]
+    assert Exit.OK == cli("lint", name, "--unsafe-fixes", *only, "--min-confidence", "explicit")[0]
+
+
+# ---- what is known already ----
+
+
+def test_a_baseline_holds_what_is_known(cli: Cli) -> None:
+    """Through edits above it; a new finding still shows, and one that is gone is told."""
+    name = conf("nginx.conf", EVENTS % "# proxycfg: protocol=sse\n")
+    assert Exit.OK == cli("lint", name, "--baseline", "known.json", "--write-baseline")[0]
+    known = json_of(cli, name, "--baseline", "known.json")
+
+    assert ([], 3) == (known["findings"], known["known"])
+    Path(name).write_text("# a remark\n\n" + Path(name).read_text())
+    assert [] == found_by(cli, name, "--baseline", "known.json")
+    Path(name).write_text(Path(name).read_text().replace("listen", "gzip on; gzip_types *; listen"))
+    assert ["stream-compressed"] == found_by(cli, name, "--baseline", "known.json")
+    assert (
+        "3 of the findings that it holds are gone" in cli("lint", conf("nginx.conf", ""), "--baseline", "known.json")[2]
+    )
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"version": 2, "findings": []}', '{"version": 1, "findings": [3]}'])
+def test_a_baseline_that_is_none_is_bad_usage(cli: Cli, text: str | None) -> None:
+    """Missing, or something else."""
+    if text is not None:
+        Path("known.json").write_text(text)
+    code, out, err = cli("lint", conf("nginx.conf", CLEAN), "--baseline", "known.json")
+
+    assert (Exit.USAGE, "") == (code, out)
+    assert err.startswith("known.json:1:1: ")
+    assert Exit.USAGE == cli("lint", conf("nginx.conf", CLEAN), "--write-baseline")[0]
+
+
+# ---- many files ----
+
+
+@pytest.mark.parametrize("form", ["json", "sarif"])
+def test_shards_make_up_the_whole(cli: Cli, form: str) -> None:
+    """Merged, they say what one run says."""
+    for number in range(5):
+        conf(f"all/{number}.conf", DECLARED.replace("/events", f"/events/{number}"))
+    for part in range(1, 4):
+        cli("lint", "all", "--shard", f"{part}/3", "--format", form, "--output", f"{part}.json")
+    whole = json.loads(cli("lint", "all", "--format", form)[1])
+    merged = json.loads(cli("merge", "1.json", "2.json", "3.json")[1])
+
+    if form == "json":
+        assert whole == merged
+    else:
+        assert whole["runs"][0]["results"] == merged["runs"][0]["results"]
+        assert whole["runs"][0]["tool"] == merged["runs"][0]["tool"]
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "a/b", "1/0"])
+def test_a_shard_that_is_none_is_bad_usage(cli: Cli, shard: str) -> None:
+    """Told with what to write."""
+    code, _, err = cli("lint", conf("nginx.conf", CLEAN), "--shard", shard)
+
+    assert (Exit.USAGE, True) == (code, "write 1/4" in err)
+
+
+@pytest.mark.parametrize("text", ["", "3", "{}", '{"runs": 3}', '{"runs": []}', '{"findings": 1}'])
+def test_what_is_no_result_is_not_merged(cli: Cli, text: str) -> None:
+    """Told by name."""
+    Path("part.json").write_text(text)
+    code, out, err = cli("merge", "part.json", "part.json")
+
+    assert (Exit.USAGE, ["part.json"]) == (code, [each["file"] for each in json.loads(out)["errors"]])
+    assert err.startswith("part.json:1:1: ")
+
+
+def test_json_and_sarif_are_not_merged(cli: Cli) -> None:
+    """They are two things."""
+    name = conf("nginx.conf", CLEAN)
+    for form in ("json", "sarif"):
+        cli("lint", name, "--format", form, "--output", form)
+
+    assert Exit.USAGE == cli("merge", "json", "sarif")[0]
+
+
+# ---- in CI ----
+
+
+def test_github_gets_a_summary_where_it_wants_one(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind what other steps have written there."""
+    Path("summary.md").write_text("# Before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    out = cli("lint", conf("nginx.conf", DECLARED), "--format", "github")[1]
+
+    assert out.startswith("::error file=nginx.conf,line=5,")
+    summary = Path("summary.md").read_text()
+    assert summary.startswith("# Before\n## proxycfg lint\n")
+    assert "`sse-response-buffered`" in summary
+
+
+def test_settings_leave_rules_out_by_path(cli: Cli) -> None:
+    """Masks are relative to the file with the settings; a rule that does not exist is told by its place."""
+    conf("legacy/nginx.conf", DECLARED)
+    conf("new/nginx.conf", DECLARED)
+    Path(".proxycfg.toml").write_text('[lint.per-path-ignores]\n"legacy/*" = ["response-buffering"]\n')
+    files = {finding["location"]["file"] for finding in json_of(cli, "legacy", "new", "--fail-on", "error")["findings"]
+             if finding["rule"] == "sse-response-buffered"}  # fmt: skip
+
+    assert {"new/nginx.conf"} == files
+    Path(".proxycfg.toml").write_text('[lint.per-path-ignores]\n"legacy/*" = ["respons-buffering"]\n')
+    code, _, err = cli("lint", "new")
+    assert code == Exit.USAGE
+    assert err.startswith(".proxycfg.toml:2:")
+    Path(".proxycfg.toml").write_text('[lint]\nper-path-ignores = ["x"]\n')
+    assert Exit.USAGE == cli("lint", "new")[0]
+
+
+def test_statistics_count_by_rule(cli: Cli) -> None:
+    """The most frequent first."""
+    conf("a.conf", DECLARED)
+    conf("b.conf", DECLARED)
+    lines = cli("lint", "a.conf", "b.conf", "--statistics")[1].splitlines()
+
+    assert "2  error    sse-response-buffered" in lines
