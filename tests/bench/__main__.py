@@ -18,7 +18,7 @@ from typing import Any
 from tests.bench.processes import MeasurementFailed
 from tests.bench.report import Part
 
-PARTS = ("generate", "start-up", "latency", "load")
+PARTS = ("generate", "read", "start-up", "latency", "load")
 
 
 def main(arguments: list[str] | None = None) -> int:

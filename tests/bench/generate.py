@@ -43,8 +43,8 @@ def measure(folder: Path, *, quick: bool) -> Part:
         for size, costs in found.items():
             cost = costs[target]
             smaller = found[size // 10][target] if size // 10 in found and size // 10 >= TELLING else None
-            time = _exponent(smaller.net_cpu, cost.net_cpu, 10) if smaller else None
-            memory = _exponent(smaller.net_peak, cost.net_peak, 10) if smaller else None
+            time = exponent(smaller.net_cpu, cost.net_cpu, 10) if smaller else None
+            memory = exponent(smaller.net_peak, cost.net_peak, 10) if smaller else None
             ratio = cost.net_cpu / costs["yaml"].net_cpu if size > TELLING else None
             whole = cost.whole
             cells = [f"{whole.wall:.2f} s", f"{whole.cpu:.2f} s", f"{whole.peak / MEBIBYTE:.0f} MiB"]
@@ -69,11 +69,11 @@ def _shapes(bench: Bench, part: Part, sizes: Sequence[int]) -> None:
     for name, spec in specs.SHAPES.items():
         small, large = _costs(bench, spec, sizes[0], rounds=3), _costs(bench, spec, sizes[1], rounds=2)
         for target in TARGETS:
-            exponent = _exponent(small[target].net_cpu, large[target].net_cpu, sizes[1] / sizes[0])
+            growth = exponent(small[target].net_cpu, large[target].net_cpu, sizes[1] / sizes[0])
             seconds = [small[target].whole.cpu, large[target].whole.cpu]
-            rows.append([f"{target}, {name}", *(f"{each:.2f} s" for each in seconds), f"{exponent:.2f}"])
-            part.data[f"{target}, {name}"] = {"cpu": seconds, "time_exponent": exponent}
-            part.bounds.append(Bound(f"exponent of time, {target}, {name}", exponent, EXPONENT))
+            rows.append([f"{target}, {name}", *(f"{each:.2f} s" for each in seconds), f"{growth:.2f}"])
+            part.data[f"{target}, {name}"] = {"cpu": seconds, "time_exponent": growth}
+            part.bounds.append(Bound(f"exponent of time, {target}, {name}", growth, EXPONENT))
     part.table(["target, shape (processor)", *(f"{size:,}" for size in sizes), "time ~ n^"], rows)
 
 
@@ -113,5 +113,6 @@ def _command(path: Path, target: str, out: Path) -> list[str]:
     ]
 
 
-def _exponent(small: float, large: float, step: float) -> float:
+def exponent(small: float, large: float, step: float) -> float:
+    """The slope in a log-log plot between two sizes, ``step`` times apart."""
     return math.log(large / small, step) if small > 0 and large > 0 else math.nan

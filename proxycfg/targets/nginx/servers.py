@@ -110,11 +110,13 @@ class Locations:
         yield from self.named.values()
 
     def all(self) -> Iterator[Location]:
-        """These and those inside them."""
-        for location in self:
+        """These and those inside them, each before what it holds."""
+        todo = [*self][::-1]
+        while todo:
+            location = todo.pop()
             yield location
             if location.inside is not _NONE:
-                yield from location.inside.all()
+                todo += [*location.inside][::-1]
 
 
 @dataclass(slots=True, eq=False)
