@@ -11,7 +11,6 @@ from proxycfg.need import Need, need_of, shortfalls
 from proxycfg.protocols import protocols
 from proxycfg.reading import ReadRoute
 from proxycfg.source import Span
-from proxycfg.spec import ordinary
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +119,8 @@ class Explanation:
 
 def ordinary_need(protocol: str) -> Need:
     """What an ordinary route of a protocol asks: no settings but the defaults of the spec."""
+    from proxycfg.spec import ordinary  # noqa: PLC0415 - most runs name no protocol
+
     return need_of(ordinary(protocols()[protocol]))
 
 

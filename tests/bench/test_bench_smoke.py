@@ -14,10 +14,13 @@ from tests.bench.report import Bound, Part
 
 
 def test_the_quick_benchmark_tells_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The two parts that need no engine print a table and write the same as JSON, with the bounds that they were held to."""
+    """The three parts that need no engine print a table and write the same as JSON, with the bounds that they were held to."""
     figures = tmp_path / "figures.json"
 
-    assert main(["--quick", "--only", "generate", "--only", "start-up", "--json", str(figures)]) in {0, 1}
+    assert main(["--quick", "--only", "generate", "--only", "read", "--only", "start-up", "--json", str(figures)]) in {
+        0,
+        1,
+    }
 
     parts = json.loads(figures.read_text())["parts"]
     assert {"nginx 10", "nginx 1000", "envoy 10", "envoy 1000"} <= set(parts["generate"]["figures"])
@@ -25,6 +28,7 @@ def test_the_quick_benchmark_tells_every_figure(tmp_path: Path, capsys: pytest.C
         "proxycfg --version",
         "proxycfg --help",
     ]
+    assert {"sites 100", "sites 1000"} == set(parts["read"]["figures"])
     assert "proxycfg --version" in capsys.readouterr().out
 
 
