@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxycfg.source import Span
-from proxycfg.targets.nginx.syntax import Directive, Tree, parse
+from proxycfg.targets.nginx.syntax import Directive, Tree, number, parse
 
 FIXTURES = sorted(Path(__file__).parent.parent.parent.glob("fixtures/**/*.conf"))
 
@@ -158,3 +158,12 @@ def _placed(directive: Directive, text: str) -> bool:
     return 0 <= directive.start <= directive.end <= len(text) and (
         not words or words[0].value == directive.name or directive.name == ""
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("0", 0), ("080", 80), ("9" * 5000, None), ("²", None), ("٣", None), ("-1", None), ("", None), ("1k", None)],
+)
+def test_a_number_is_what_nginx_takes_for_one(word: str, expected: int | None) -> None:
+    """Not what Python's ``isdigit`` and ``int`` do."""
+    assert number(word) == expected

@@ -22,7 +22,7 @@ from proxycfg.targets.nginx.clients import Clients, Sockets
 from proxycfg.targets.nginx.scope import Level
 from proxycfg.targets.nginx.servers import Http, Location
 from proxycfg.targets.nginx.shapes import Shapes
-from proxycfg.targets.nginx.syntax import Directive
+from proxycfg.targets.nginx.syntax import Directive, number
 from proxycfg.targets.nginx.understood import not_understood
 from proxycfg.targets.nginx.upstreams import Group, Upstreams
 from proxycfg.targets.nginx.variables import PLAIN, Values, Variables, World
@@ -32,7 +32,7 @@ Found = tuple[Between[Any], Evidence]
 
 # ---- numbers as nginx writes them ----
 
-_TIME = re.compile(r"(\d+)(ms|[smhdwMy])?")
+_TIME = re.compile(r"([0-9]{1,18})(ms|[smhdwMy])?")
 _UNITS = {
     "ms": 0.001,
     "s": 1.0,
@@ -52,16 +52,16 @@ def seconds(text: str) -> float | None:
     """A duration such as ``60``, ``1500ms`` or ``1h 30m``; None if it is none."""
     words = text.replace(" ", "")
     parts = [(match[1], match[2] or "") for match in _TIME.finditer(words)]
-    if not parts or "".join(number + unit for number, unit in parts) != words:
+    if not parts or "".join(digits + unit for digits, unit in parts) != words:
         return None
-    millis = sum(round(int(number) * _UNITS[unit] * 1000) for number, unit in parts)
+    millis = sum(round(int(digits) * _UNITS[unit] * 1000) for digits, unit in parts)
     return millis / 1000
 
 
 @lru_cache(4096)
 def size(text: str) -> int | None:
     """A size such as ``512``, ``8k`` or ``1g``; None if it is none."""
-    match = re.fullmatch(r"(\d+)([kKmMgG]?)", text)
+    match = re.fullmatch(r"([0-9]{1,18})([kKmMgG]?)", text)
     return int(match[1]) * _SIZES[match[2].lower()] if match else None
 
 
@@ -260,12 +260,13 @@ class Reader:
         decided_by: Directive | Evidence
         text, decided_by = (connections.args[0], connections) if connections else self.silence("worker_connections")
         processes = self._processes(main)
-        if not text.isdigit():
+        least = most = number(text)
+        if least is None or most is None:
             return Workers(ANY_NUMBER, processes, decided_by)
-        least = most = int(text)
         files = main.own.get("worker_rlimit_nofile", [])
-        if files and files[0].args and files[0].args[0].isdigit() and int(files[0].args[0]) < most:
-            most, decided_by = int(files[0].args[0]), files[0]
+        allowed = number(files[0].args[0]) if files and files[0].args else None
+        if allowed is not None and allowed < most:
+            most, decided_by = allowed, files[0]
             least = most - _OWN_FILES
         listeners = self.sockets.count + self._other_sockets(main)
         low, high = facts.streams_held(least, listeners), facts.streams_held(most, listeners)
@@ -275,7 +276,7 @@ class Reader:
         stated = main.own.get("worker_processes", [])
         text = stated[0].args[0] if stated and stated[0].args else "1"
         # As many as there are cores, which only the machine knows.
-        return exactly(float(text)) if text.isdigit() and int(text) > 0 else Between(1.0, FOREVER)
+        return exactly(float(count)) if (count := number(text)) else Between(1.0, FOREVER)
 
     def _other_sockets(self, main: Level) -> int:
         found: set[tuple[str, ...]] = set()

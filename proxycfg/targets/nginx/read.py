@@ -38,7 +38,7 @@ from proxycfg.targets.nginx.place import (
 from proxycfg.targets.nginx.scope import Level, level_of
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
 from proxycfg.targets.nginx.shapes import Hanging, Shape
-from proxycfg.targets.nginx.syntax import Directive
+from proxycfg.targets.nginx.syntax import Directive, number
 from proxycfg.targets.nginx.upstreams import Group, keeps_connections
 from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, World, names_in
 
@@ -895,7 +895,7 @@ def error_interception(place: Place) -> Found:
     if not on.high:
         return on, why
     pages = place.lines("error_page")
-    if any(word.isdigit() and int(word) >= _FIRST_ERROR for page in pages for word in page.args[:-1]):
+    if any((number(word) or 0) >= _FIRST_ERROR for page in pages for word in page.args[:-1]):
         return on, why
     return NO, place.why(pages[0]) if pages else place.default("error_page: none")
 
@@ -1040,9 +1040,10 @@ def _limits(place: Place) -> Iterable[tuple[Between[float], Evidence]]:
         return
     for line in place.lines("limit_conn"):
         zone = place.reader.zone(line.args[0]) if line.args else None
-        if len(line.args) < 2 or not line.args[1].isdigit() or zone is None or not zone.args:  # noqa: PLR2004 - zone and number
+        most = number(line.args[1]) if len(line.args) > 1 else None
+        if most is None or zone is None or not zone.args:
             continue
-        key, most = zone.args[0], float(line.args[1])
+        key = zone.args[0]
         if place.reader.upstreams.is_per_client(key):
             continue
         values = place.values(key, _SERVER)
@@ -1050,7 +1051,7 @@ def _limits(place: Place) -> Iterable[tuple[Between[float], Evidence]]:
             # Requests with an empty key are not counted.
             continue
         shared = values is not None and len(values) == 1
-        yield Between(most, most if shared else FOREVER), place.why(line)
+        yield Between(float(most), float(most) if shared else FOREVER), place.why(line)
 
 
 _SERVER: World = {

@@ -28,7 +28,7 @@ from proxycfg.targets.nginx.servers import (
     by_name,
     choose_location,
 )
-from proxycfg.targets.nginx.syntax import Directive
+from proxycfg.targets.nginx.syntax import Directive, number
 
 MAX_JUMPS = 10
 """Internal redirects of one request; nginx answers 500 beyond it."""
@@ -400,7 +400,7 @@ class _Follower:
             self.assume("no file exists but what try_files ends with, so it goes there")
             if last.startswith("="):
                 code = last[1:]
-                raise _Answered(code, int(code) if code.isdigit() else 404)
+                raise _Answered(code, number(code) or 404)
             if last.startswith("@"):
                 raise _Jump(name=last)
             raise _Jump(uri=self.expand(last) or "/", server_rewrites=True)
@@ -484,8 +484,8 @@ class _Follower:
         args = directive.args
         if directive.name == "return" and args:
             self.journey.steps.append(Step(directive.source, directive))
-            if args[0].isdigit():
-                code = int(args[0])
+            code = number(args[0])
+            if code is not None:
                 texts = len(args) > 1 and code >= _BAD
                 said = [self.expand(text) or text for text in args[1:2]]
                 raise _Answered(" ".join([args[0], *said]), code, final=code < _SPECIAL or texts)

@@ -46,11 +46,11 @@ def parse_listen(directive: Directive) -> Listen:
     address, port = "*", 80
     if spec.startswith("unix:"):
         address, port = spec, 0
-    elif spec.isdigit():
-        port = int(spec)
-    elif match := re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::(\d+))?", spec):
+    elif re.fullmatch("[0-9]{1,5}", spec):
+        port = _port(spec)
+    elif match := re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?", spec):
         address = "*" if match[1] in {"*", "0.0.0.0"} else _canonical(match[1])  # noqa: S104 - what nginx calls every address
-        port = int(match[2]) if match[2] else 80
+        port = _port(match[2]) if match[2] else 80
     options = {word.split("=")[0] for word in words[1:]}
     return Listen(
         address,
@@ -61,6 +61,12 @@ def parse_listen(directive: Directive) -> Listen:
         bool(options & {"default_server", "default"}),
         directive,
     )
+
+
+def _port(digits: str) -> int:
+    """A port; nginx refuses those that there are not."""
+    port = int(digits)
+    return port if 1 <= port <= 65_535 else 80  # noqa: PLR2004 - TCP's
 
 
 def _canonical(address: str) -> str:

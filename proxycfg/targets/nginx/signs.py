@@ -462,7 +462,7 @@ def _seconds_in_force(location: Location, suffix: str) -> tuple[float, Directive
     return (value, lines[0]) if lines and value is not None else None
 
 
-_AUTHORITY = re.compile(r"^(?:[a-z]+://)?(?P<host>\[[^\]]*\]|[^/:\s]*)(?::(?P<port>\d+))?", re.IGNORECASE)
+_AUTHORITY = re.compile(r"^(?:[a-z]+://)?(?P<host>\[[^\]]*\]|[^/:\s]*)(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
 
 
 def _host_and_port(text: str) -> tuple[str, int | None]:

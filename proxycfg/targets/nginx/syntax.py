@@ -323,6 +323,14 @@ def _comments(text: str, at: int, stop: int) -> Iterator[Word]:
                 return
 
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+def number(word: str) -> int | None:
+    """The number that a word is to nginx (``ngx_atoi``): ASCII digits alone, and no more than fit; None if it is none."""
+    return int(word) if _NUMBER.fullmatch(word) else None
+
+
 def parse(
     name: str, text: str, *, is_directive: Callable[[str], bool] = lambda _: False, seen: Lines | None = None
 ) -> Tree:

@@ -10,10 +10,10 @@ from proxycfg.behavior import ANYTHING, FOREVER, Between, exactly
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.scope import Level
 from proxycfg.targets.nginx.servers import Http, Location
-from proxycfg.targets.nginx.syntax import Directive
+from proxycfg.targets.nginx.syntax import Directive, number
 from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
 
-_ADDRESS = re.compile(r"^(?:[a-z]+://)?(?P<host>unix:[^:]*|\[[^\]]*\]|[^/:]*)(?::(?P<port>\d+))?", re.IGNORECASE)
+_ADDRESS = re.compile(r"^(?:[a-z]+://)?(?P<host>unix:[^:]*|\[[^\]]*\]|[^/:]*)(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
 
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII)
 """What nearly every address is: the rest is left to :mod:`ipaddress`, which takes its time."""
@@ -205,8 +205,8 @@ def _host(address: str) -> str:
 
 def _parameter(line: Directive, name: str) -> int:
     value = next((word.partition("=")[2] for word in line.args if word.startswith(f"{name}=")), "")
-    return int(value) if value.isdigit() else 0
+    return number(value) or 0
 
 
 def _number(line: Directive) -> int:
-    return int(line.args[0]) if line.args and line.args[0].isdigit() else 0
+    return (number(line.args[0]) if line.args else None) or 0
