@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-
-import pytest
+from typing import TYPE_CHECKING
 
 from tests.fuzz import __main__ as fuzz
 from tests.fuzz.__main__ import gathered, tried
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_a_sample_is_answered() -> None:
