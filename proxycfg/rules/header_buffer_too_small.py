@@ -56,5 +56,6 @@ def header_buffer_too_small(tree: NginxTree) -> Iterator[Complaint]:
                 why='A cookie more, and nginx answers 502, "upstream sent too big header". Write 8k.',
                 span=line.span,
                 case=view.case,
-                fix=view.set(name, "8k"),
+                # Others must grow with it: nginx refuses a buffer that is larger than they allow.
+                fix=None if view.line(f"{view.module}_busy_buffers_size") else view.set(name, "8k"),
             )

@@ -8,7 +8,8 @@
 
 **When it is fine.** Never.
 
-**Measured.** Nothing to measure: the modules have no code for it (`src/http/modules/`).
+**Measured.** Nothing to measure: the modules have no code for it (`src/http/modules/`). Its two configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/websocket.html>
 """
