@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from proxycfg.errors import Problem
 from proxycfg.source import Span
-from proxycfg.streams import MARK
-
-_DECLARES = ("protocol", "heartbeat")
+from proxycfg.streams import DECLARES, MARK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,7 @@ def read_note(text: str, span: Span, line: int, removal: Span) -> Note | Problem
     if not body.startswith(MARK):
         return None
     body = body.removeprefix(MARK).strip()
-    if body.startswith(_DECLARES):
+    if body.startswith(DECLARES):
         return None
     match = re.match(r"ignore\[([^\]]*)\]", body)
     names = tuple(name.strip() for name in match[1].split(",")) if match else ()

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from proxycfg.behavior import FOREVER
+from proxycfg.streams import Comment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -176,6 +177,12 @@ class Route(Terms):
         """How messages name the route."""
         mark = {"exact": "exact ", "regex": "regex ", "prefix": ""}[self.kind]
         return f"{mark}{self.path}"
+
+    @property
+    def declaration(self) -> Comment:
+        """What a comment in a config says of the route, so that a reader knows what it needs."""
+        usual = self.idle_timeout == self.protocol.silence(self.heartbeat)
+        return Comment(self.protocol.name, self.heartbeat, None if usual else self.idle_timeout)
 
 
 _Lists: TypeAlias = tuple[tuple[tuple[str, ...], ...], ...]

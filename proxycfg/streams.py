@@ -14,7 +14,7 @@ from functools import cache
 from proxycfg.applications import APPLICATIONS, PATHS, WORDS, Application, TellingPath
 from proxycfg.finding import Confidence
 from proxycfg.source import Span
-from proxycfg.units import parse_duration, short
+from proxycfg.units import parse_duration, short, show_duration
 
 PROTOCOLS = ("sse", "ndjson", "websocket", "grpc", "grpc-web", "connect", "long-poll", "poll", "http")
 """Contract section 1, spelled out here so that a declaration can be read without loading what protocols need."""
@@ -27,6 +27,7 @@ class Stream:
     :param why: what says so, as the end of a sentence: "…, because *it sets the Upgrade header*".
     :param span: where that stands; None for a path or an upstream.
     :param heartbeat: seconds between signs of life from the origin, where that is known.
+    :param idle_timeout: the longest silence to allow, in seconds, where somebody says so; else it follows from protocol and heartbeat.
     :param silent: whether it can be expected to fall silent for long; a download is not.
     :param mixed: whether ordinary requests go the same way.
     """
@@ -36,6 +37,7 @@ class Stream:
     why: str
     span: Span | None = None
     heartbeat: float | None = None
+    idle_timeout: float | None = None
     silent: bool = True
     mixed: bool = False
 
@@ -56,6 +58,7 @@ class Declared:
     kind: str = "any"
     hosts: tuple[str, ...] = ()
     heartbeat: float | None = None
+    idle_timeout: float | None = None
     said_by: str = ""
     span: Span | None = None
 
@@ -81,16 +84,29 @@ def declared_by_option(text: str) -> Declared:
     return Declared(path=path.strip(), protocol=_protocol(protocol.strip()), said_by=f"--stream {text}")
 
 
+MARK = "proxycfg:"
+"""What a comment begins with that speaks to us."""
+DECLARES = ("protocol", "heartbeat", "idle_timeout")
+"""What a comment can declare."""
+_EXAMPLE = "protocol=sse heartbeat=15s"
+
+
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """What a comment ``proxycfg: protocol=…`` declares."""
+    """What a comment ``proxycfg: protocol=…`` declares; durations in seconds, as in :class:`Stream`."""
 
     protocol: str
     heartbeat: float | None = None
+    idle_timeout: float | None = None
 
-
-MARK = "proxycfg:"
-"""What a comment begins with that speaks to us."""
+    def __str__(self) -> str:
+        """The comment, without its ``#``, as :func:`read_comment` reads it."""
+        words = [MARK, f"protocol={self.protocol}"]
+        for name in DECLARES[1:]:
+            seconds = getattr(self, name)
+            if seconds is not None:
+                words.append(f"{name}={show_duration(seconds)}")
+        return " ".join(words)
 
 
 def read_comment(text: str) -> Comment | None:
@@ -102,22 +118,21 @@ def read_comment(text: str) -> Comment | None:
     if not text.startswith(MARK):
         return None
     words = re.split(r"[\s,;]+", text.removeprefix(MARK).strip())
-    if not any(word.startswith(("protocol", "heartbeat")) for word in words):
+    if not any(word.startswith(DECLARES) for word in words):
         return None
-    protocol, heartbeat = "", None
+    protocol = ""
+    durations: dict[str, float] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if name == "protocol" and equals:
+        if name not in DECLARES or not equals:
+            raise ValueError(f"`{short(word)}` is nothing that a route can be declared with: write {_EXAMPLE}")
+        if name == "protocol":
             protocol = _protocol(value)
-        elif name == "heartbeat" and equals:
-            heartbeat = parse_duration(value)
         else:
-            raise ValueError(
-                f"`{short(word)}` is nothing that a route can be declared with: write protocol=sse heartbeat=15s"
-            )
+            durations[name] = parse_duration(value)
     if not protocol:
-        raise ValueError("a heartbeat without a protocol: write protocol=sse heartbeat=15s")
-    return Comment(protocol, heartbeat)
+        raise ValueError(f"{' and '.join(durations)} without a protocol: write {_EXAMPLE}")
+    return Comment(protocol, **durations)
 
 
 def _protocol(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxycfg.applications import APPLICATIONS, PATHS
 from proxycfg.protocols import protocols
@@ -187,6 +189,7 @@ def test_a_pattern_of_many_alternatives_stays_small() -> None:
     [
         ("proxycfg: protocol=sse", Comment("sse")),
         (" proxycfg: protocol=sse heartbeat=15s ", Comment("sse", 15.0)),
+        ("proxycfg: protocol=sse idle_timeout=5m", Comment("sse", None, 300.0)),
         ("proxycfg: heartbeat=1m30s, protocol=websocket", Comment("websocket", 90.0)),
         ("proxycfg: ignore[sse-response-buffered] it is small", None),
         ("a note about proxycfg: protocol=sse", None),
@@ -205,13 +208,22 @@ def test_a_comment_declares_a_protocol(text: str, expected: Comment | None) -> N
         ("proxycfg: protocol", "`protocol` is nothing that a route can be declared with"),
         ("proxycfg: protocol=sse heartbeat=soon", "`soon` is not a duration"),
         ("proxycfg: protocol=sse idle=1h", "`idle=1h` is nothing"),
-        ("proxycfg: heartbeat=15s", "a heartbeat without a protocol"),
+        ("proxycfg: heartbeat=15s", "heartbeat without a protocol"),
+        ("proxycfg: idle_timeout=15s", "idle_timeout without a protocol"),
     ],
 )
 def test_a_comment_that_cannot_be_read_is_told(text: str, said: str) -> None:
     """A declaration with a slip would otherwise be no declaration, in silence."""
     with pytest.raises(ValueError, match=re.escape(said)):
         read_comment(text)
+
+
+@given(st.sampled_from(PROTOCOLS), *[st.none() | st.integers(1, 10**8).map(lambda millis: millis / 1000)] * 2)
+def test_a_comment_is_read_as_it_is_written(protocol: str, heartbeat: float | None, idle_timeout: float | None) -> None:
+    """Generated configs declare their routes by what the linter reads."""
+    comment = Comment(protocol, heartbeat, idle_timeout)
+
+    assert read_comment(str(comment)) == comment
 
 
 def test_an_option_declares_a_path() -> None:

@@ -241,10 +241,11 @@ def _of_spec(spec: Spec, declared: list[Declared]) -> Knowledge:
     needs: dict[Span, Need] = {}
     for route in spec.routes:
         hosts = tuple(host for host in route.hosts if host != "*")
+        said = route.declaration
         declared.append(
             Declared(
-                path=route.path, protocol=route.protocol.name, kind=route.kind, hosts=hosts, heartbeat=route.heartbeat,
-                said_by=f"{route.span}", span=route.span,
+                path=route.path, protocol=said.protocol, kind=route.kind, hosts=hosts, heartbeat=said.heartbeat,
+                idle_timeout=said.idle_timeout, said_by=f"{route.span}", span=route.span,
             )
         )  # fmt: skip
         needs[route.span] = need_of(route)

@@ -2,8 +2,9 @@
 
 **What it sees.** A stream whose origin may be silent for longer than the proxy waits: `proxy_read_timeout`, `grpc_read_timeout` and their kind,
 60 seconds by default. Where a heartbeat is known, from a spec or from a comment such as `# proxycfg: protocol=sse heartbeat=15s`, the timeout is
-held against it: a timeout that is not longer is an error, any other is fine. Where nothing is known, timeouts of up to a minute are a warning and
-those below five minutes worth knowing.
+held against it: a timeout that is not longer is an error, any other is fine. Where the longest silence to allow is stated, by a spec or as in
+`# proxycfg: protocol=sse idle_timeout=5m`, a timeout below that is an error; a warning if the heartbeat is faster. Where nothing is known, timeouts
+of up to a minute are a warning and those below five minutes worth knowing.
 
 **Why it hurts.** The timer runs between two reads from the origin. When it fires, nginx cuts the connection in the middle of the stream: browsers
 reconnect an EventSource every minute, WebSocket clients see 1006, gRPC calls end with UNAVAILABLE, and whatever was generated is lost.
@@ -45,7 +46,10 @@ def idle_timeout_too_short(case: Case) -> Iterator[Complaint]:
     severity = _severity(case, short)
     if severity is None:
         return
-    if case.heartbeat is not None:
+    allowed = case.stream.idle_timeout
+    if allowed is not None:
+        why = f"A silence of {show_duration(allowed)} is to be allowed: {case.stream.why}."
+    elif case.heartbeat is not None:
         why = f"The origin sends something only every {show_duration(case.heartbeat)}."
     else:
         why = (
@@ -69,8 +73,10 @@ def _severity(case: Case, short: Shortfall) -> Severity | None:
     if not short.value.exact and lasts > _STOCK:
         # A variable: nothing says that it is short.
         return None
-    if case.heartbeat is not None:
-        return Severity.ERROR if lasts <= case.heartbeat else None
+    if case.heartbeat is not None and lasts > case.heartbeat:
+        return None if case.stream.idle_timeout is None else Severity.WARNING
+    if case.heartbeat is not None or case.stream.idle_timeout is not None:
+        return Severity.ERROR
     if not lasts:
         return Severity.ERROR
     if lasts <= _STOCK:

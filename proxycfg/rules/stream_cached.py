@@ -33,6 +33,9 @@ from proxycfg.rule import Case, Complaint, route_rule
 def stream_cached(case: Case) -> Iterator[Complaint]:
     """A cache, or a store, that takes the route's answers."""
     short = case.shortfalls["caching"]
+    if short.wanted.low:
+        # Polls are to be answered from a cache.
+        return
     yield Complaint(
         severity=Severity.ERROR if short.sure and case.value("response_buffering").low else Severity.WARNING,
         message=f"answers of {case.title} can be stored: {short.evidence.text}",

@@ -196,7 +196,9 @@ def test_a_comment_inside_a_nested_location_is_that_ones() -> None:
 
 def test_ordinary_requests_can_be_declared_too() -> None:
     """Which silences what would have been taken for a stream."""
-    assert streams_of(f"location /events {{\n # proxycfg: protocol=http\n {PASS} }}") == {}
+    assert streams_of(f"location /events {{\n # proxycfg: protocol=http\n {PASS} }}") == {
+        "/events": ("http", "declared")
+    }
 
 
 @pytest.mark.parametrize(

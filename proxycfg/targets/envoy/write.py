@@ -16,7 +16,6 @@ from proxycfg.targets.envoy import facts, quote
 from proxycfg.targets.envoy.aim import aim_of, body_limits, max_streams, version_of
 from proxycfg.targets.envoy.lacks import of_route, of_spec, origin_name
 from proxycfg.template import environment
-from proxycfg.units import show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -118,7 +117,7 @@ class RouteEntry:
     """One route of the spec, with every value that its template prints. Empty, 0 and None leave the line out."""
 
     name: str
-    note: str
+    declaration: str
     match: Match
     methods: str
     allow: str
@@ -312,7 +311,7 @@ def _route(route: Route, aim: Behavior) -> RouteEntry:
     limit = aim.request_body_limit.low
     return RouteEntry(
         name=route.name,
-        note=_note(route),
+        declaration=str(route.declaration),
         match=_match(route),
         methods="|".join(methods),
         allow=", ".join(methods),
@@ -335,11 +334,6 @@ def _route(route: Route, aim: Behavior) -> RouteEntry:
         connect_bridge=route.protocol.name == "connect" and route.upstream.speaks_grpc,
         grpc_web=route.protocol.name == "grpc-web" and route.upstream.speaks_grpc,
     )
-
-
-def _note(route: Route) -> str:
-    beat = f", heartbeat every {show_duration(route.heartbeat)}" if route.heartbeat else ""
-    return f"{route.protocol.name}: silence of up to {show_duration(route.idle_timeout)}{beat}"
 
 
 def _match(route: Route) -> Match:

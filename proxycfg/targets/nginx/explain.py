@@ -10,7 +10,6 @@ from proxycfg.explain import Explained, Passed
 from proxycfg.finding import Confidence
 from proxycfg.reading import ReadRoute
 from proxycfg.source import Span
-from proxycfg.streams import Stream
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.place import Reader
@@ -93,26 +92,18 @@ class _Explainer:
             if id(location.server) in kept
         ]
 
-    def stream(self, location: Location) -> Stream | None:
-        """What a location carries: what the spec of a generated config says, else what config and paths tell."""
-        made_from = _made_from(location.directive)
-        if made_from is None:
-            return self.signs.of(location)
-        _, protocol = made_from
-        return Stream(protocol=protocol, confidence=Confidence.DECLARED, why="the spec that it was made from says so")
-
     def known(self, location: Location) -> str | None:
         """The protocol by which a location is read: a guess from a name decides no property."""
         if self.protocol:
             return self.protocol
-        stream = self.stream(location)
+        stream = self.signs.of(location)
         return stream.protocol if stream and stream.confidence is not Confidence.INFERRED else None
 
     def explained(self, route: ReadRoute, location: Location) -> Explained:
         """A route, with what it is taken for."""
-        made_from, _ = _made_from(location.directive) or ("", "")
+        made_from = _made_from(location)
         unknown = tuple(Passed(self.text(span), span) for span in route.not_understood)
-        stream = self.stream(location)
+        stream = self.signs.of(location)
         because = ""
         if self.protocol:
             route = replace(route, confidence=Confidence.DECLARED)
@@ -215,18 +206,15 @@ def _told(server: Server, through: Listen | None) -> Passed:
 
 # ---- which route of a spec a generated location is ----
 
-_NOTE = re.compile(r"[ \t]*# (.+) \(([a-z-]+)\): silence of up to [^\n]*\n[ \t]*\Z")
 
-
-def _made_from(directive: Directive) -> tuple[str, str] | None:
-    """The route of the spec that a generated location serves, and its protocol, by the comment above; None in files of other makers."""
+def _made_from(location: Location) -> str:
+    """The route of the spec that a generated location serves, by the comment above; empty in files of other makers."""
+    directive = location.directive
     text = directive.text
-    if not text.text.startswith("# Made by proxycfg "):
-        return None
-    line, _ = text.position(directive.start)
-    above = "\n".join(text.line(number) for number in range(max(1, line - 2), line))
-    found = _NOTE.search(f"{above}\n")
-    return (found[1], found[2]) if found else None
+    if directive.name != "location" or not text.text.startswith("# Made by proxycfg "):
+        return ""
+    above = text.line(text.position(directive.start)[0] - 1).strip()
+    return above.removeprefix("# ") if above.startswith("# ") else ""
 
 
 # ---- what nearly matched ----

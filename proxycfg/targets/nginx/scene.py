@@ -112,7 +112,11 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHIN
         how = readers.get(id(proxied.http))
         if how is None:
             how = readers[id(proxied.http)] = _readers(proxied.http, version, knowledge)
-        cases += (_case(how, proxied, stream, knowledge) for stream in how.signs.all_of(proxied.location))
+        cases += (
+            _case(how, proxied, stream, knowledge)
+            for stream in how.signs.all_of(proxied.location)
+            if stream.protocol != "http"
+        )
     for how in readers.values():
         problems += how.signs.problems
     return Scene(
@@ -142,7 +146,8 @@ def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge)
     if older is not None and not differences(newest.reading.behavior, older.reading.behavior):
         older = None
     protocol = protocols()[stream.protocol]
-    terms = replace(ordinary(protocol), idle_timeout=protocol.silence(stream.heartbeat))
+    silence = protocol.silence(stream.heartbeat) if stream.idle_timeout is None else stream.idle_timeout
+    terms = replace(ordinary(protocol), idle_timeout=silence)
     need = knowledge.needs.get(stream.span) if stream.span else None
     return Case(
         route=newest,

@@ -7,6 +7,7 @@ there they count where the path agrees, or where there is nothing else that they
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -66,7 +67,10 @@ class Signs:
         return next(iter(self.all_of(location)), None)
 
     def all_of(self, location: Location) -> tuple[Stream, ...]:
-        """Everything that is known to flow through a location, one for each protocol, the surest first."""
+        """Everything that is known to flow through a location, one for each protocol, the surest first.
+
+        Ordinary HTTP is among them only where that is declared.
+        """
         found = self._known.get(id(location))
         if found is None:
             found = self._known[id(location)] = self._find(location)
@@ -80,7 +84,7 @@ class Signs:
             text = tree.text
             if MARK not in text.text:
                 continue
-            locations = [each for each in tree.walk() if each.name == "location" and each.block is not None]
+            blocks = _Blocks(text, [each for each in tree.walk() if each.name == "location" and each.block is not None])
             for comment in tree.comments():
                 try:
                     said = read_comment(comment.value)
@@ -90,7 +94,7 @@ class Signs:
                     continue
                 if said is None:
                     continue
-                place = _declared_by(text, comment.start, comment.end, locations)
+                place = blocks.declared_by(comment.start, comment.end)
                 if place is None:
                     self.problems.append(
                         text.problem(
@@ -114,6 +118,7 @@ class Signs:
                 why=f"{each.said_by or each.path} says so",
                 span=each.span,
                 heartbeat=each.heartbeat,
+                idle_timeout=each.idle_timeout,
             )
             places = {id(place): place for server in self.http.servers for place in self._meant(each, server)}
             for key in places:
@@ -149,7 +154,7 @@ class Signs:
     def _find(self, location: Location) -> tuple[Stream, ...]:
         declared = self._comments.get(id(location.directive)) or self._declared.get(id(location))
         if declared is not None:
-            return (declared,) if declared.protocol != "http" else ()
+            return (declared,)
         if "internal" in location.level.own or not _proxies(location):
             return ()
         found: dict[str, Stream] = {}
@@ -366,28 +371,43 @@ def _declared(said: Comment, span: Span) -> Stream:
         why="a comment says so",
         span=span,
         heartbeat=said.heartbeat,
+        idle_timeout=said.idle_timeout,
     )
 
 
-def _declared_by(text: Text, start: int, end: int, locations: Sequence[Directive]) -> Directive | None:
-    """The location that a comment speaks of: the one that begins on the next line, else the innermost around it."""
-    line = text.position(start)[0]
-    alone = not text.line(line)[: text.position(start)[1] - 1].strip()
-    if alone:
-        below = line + 1
-        # Other comments may stand between.
-        while (shown := _line(text, below)) is not None and shown.lstrip().startswith("#"):
-            below += 1
-        for location in locations:
-            if text.position(location.start)[0] == below:
-                return location
-    around = [each for each in locations if each.start < start and end <= each.end]
-    return max(around, key=lambda each: each.start, default=None)
+class _Blocks:
+    """The locations of one file, found by place: a generated file has thousands of them, with a comment each."""
 
+    def __init__(self, text: Text, locations: Sequence[Directive]) -> None:
+        """``locations`` come in the order of the file."""
+        self.text = text
+        self.locations = locations
+        self.starts = [each.start for each in locations]
+        self.by_line: dict[int, Directive] = {}
+        self.around: list[int | None] = []
+        """For each location the place of the innermost one around it."""
+        open_ones: list[int] = []
+        for place, location in enumerate(locations):
+            self.by_line.setdefault(text.position(location.start)[0], location)
+            while open_ones and locations[open_ones[-1]].end <= location.start:
+                open_ones.pop()
+            self.around.append(open_ones[-1] if open_ones else None)
+            open_ones.append(place)
 
-def _line(text: Text, number: int) -> str | None:
-    last = text.position(len(text.text))[0]
-    return text.line(number) if number <= last else None
+    def declared_by(self, start: int, end: int) -> Directive | None:
+        """The location that a comment speaks of: the one that begins on the next line, else the innermost around it."""
+        line, column = self.text.position(start)
+        if not self.text.line(line)[: column - 1].strip():
+            below = line + 1
+            # Other comments may stand between.
+            while self.text.has_line(below) and self.text.line(below).lstrip().startswith("#"):
+                below += 1
+            if below in self.by_line:
+                return self.by_line[below]
+        place: int | None = bisect_left(self.starts, start) - 1
+        while place is not None and place >= 0 and self.locations[place].end < end:
+            place = self.around[place]
+        return self.locations[place] if place is not None and place >= 0 else None
 
 
 def _covers(host: str, name: str) -> bool:

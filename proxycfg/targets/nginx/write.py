@@ -28,7 +28,6 @@ from proxycfg.targets.nginx.aim import slots as slots_of
 from proxycfg.targets.nginx.maps import Map, affinity_key, asked_host, maps_of, request_id
 from proxycfg.targets.nginx.names import Names, credential, names_of
 from proxycfg.template import Quoted, environment
-from proxycfg.units import show_duration
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -87,9 +86,9 @@ class Location:
     aim: Behavior
     module: str
     matches: tuple[Quoted, ...]
-    declaration: str
-    """What `proxycfg lint` and `explain` read, instead of guessing."""
-    note: str
+    title: str
+    declaration: Quoted
+    """What ``proxycfg lint`` and ``explain`` read, instead of guessing."""
     pass_to: Quoted
     read_timeout: Quoted
     client_body_timeout: Quoted
@@ -374,8 +373,8 @@ class _Writing:
             aim=aim,
             module=module,
             matches=_matches(route, form),
-            declaration=_declaration(route),
-            note=_note(route),
+            title=route.title,
+            declaration=Quoted(str(route.declaration)),
             pass_to=self.pass_to(route, module),
             read_timeout=quote.seconds(aim.upstream_idle_timeout.low),
             client_body_timeout=quote.seconds(aim.client_idle_timeout.low),
@@ -571,16 +570,6 @@ def _matches(route: Route, form: Form) -> tuple[Quoted, ...]:
         rf"^(?:{quote.without_names(route.path)})\z" if route.kind == "regex" else rf"^{quote.pattern(path)}(?:/|\z)"
     )
     return (Quoted(f"~ {quote.word(whole)}"),)
-
-
-def _declaration(route: Route) -> str:
-    beat = f" heartbeat={show_duration(route.heartbeat)}" if route.heartbeat else ""
-    return f"proxycfg: protocol={route.protocol.name}{beat}"
-
-
-def _note(route: Route) -> str:
-    beat = f", heartbeat every {show_duration(route.heartbeat)}" if route.heartbeat else ""
-    return f"{route.title} ({route.protocol.name}): silence of up to {show_duration(route.idle_timeout)}{beat}"
 
 
 def _retry_on(route: Route) -> Quoted:
