@@ -41,6 +41,7 @@ class OnDisk:
 
     def read(self, path: str) -> str:
         """The text of a file below the root; bytes that are not UTF-8 come as Latin-1, one character a byte."""
+        _check_name(path)
         try:
             text = read_text(self._place(path))
         except (OSError, Unreadable) as error:
@@ -57,7 +58,11 @@ class OnDisk:
 
     def glob(self, pattern: str) -> list[str]:
         """The files that a mask matches, in byte order; those that may not be opened are found, and refused when they are read."""
-        placed = os.fspath(self._place(pattern, must_exist=False))
+        _check_name(pattern)
+        try:
+            placed = os.fspath(self._place(pattern, must_exist=False))
+        except OSError as error:
+            raise Unreadable(error.strerror or "unreadable") from None
         return sorted(glob.glob(placed), key=os.fsencode)
 
     def _place(self, path: str, *, must_exist: bool = True) -> Path:
@@ -96,18 +101,25 @@ class OnDisk:
             self.assumed.append(sentence)
 
 
+def _check_name(path: str) -> None:
+    if "\0" in path:
+        raise Unreadable("no file's name holds a NUL character")
+
+
 def read_text(path: Path) -> str:
     """A file's text, whatever its encoding; a byte order mark stays, so that it can be told.
 
     :raises OSError: if it cannot be read, is no plain file, or is too large.
     """
-    # Not open() first: a named pipe would wait for a writer for ever.
-    mode = os.stat(path)
-    if not stat.S_ISREG(mode.st_mode):
-        raise OSError(0, "not a plain file")
-    if mode.st_size > MAX_BYTES:
+    # O_NONBLOCK, or a named pipe would wait for a writer for ever. What is asked and read is then one and the same file.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(0, "not a plain file")
+        data = file.read(MAX_BYTES + 1)
+    # Counted, not asked for: a file may grow.
+    if len(data) > MAX_BYTES:
         raise OSError(0, f"larger than {MAX_BYTES // 2**20} MiB")
-    return decode(path.read_bytes()[: MAX_BYTES + 1])
+    return decode(data)
 
 
 def decode(data: bytes) -> str:

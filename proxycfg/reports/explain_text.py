@@ -12,7 +12,7 @@ from proxycfg.explain import Explained, Explanation, Passed, ordinary_need
 from proxycfg.finding import Confidence
 from proxycfg.need import Need, shortfalls
 from proxycfg.reading import Evidence, ReadRoute
-from proxycfg.reports.style import Style
+from proxycfg.reports.style import Style, harmless
 from proxycfg.source import Span
 from proxycfg.units import show_duration, show_size
 
@@ -34,7 +34,7 @@ def explanation_to_text(
     :param width: columns of the terminal; None not to break lines.
     """
     printer = _Printer(explanation, max(_NARROWEST, width or WIDE), Style(color))
-    return "\n".join(printer.report(tables=tables)).rstrip() + "\n"
+    return "\n".join(map(harmless, printer.report(tables=tables))).rstrip() + "\n"
 
 
 class _Printer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 _CODES = {"bold": "1", "dim": "2", "red": "31;1", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
@@ -21,3 +22,16 @@ class Style:
     def paint_in(self, line: str, part: str, how: str) -> str:
         """The line with its first occurrence of a part in a colour."""
         return line.replace(part, self.paint(part, how), 1) if part else line
+
+
+_OURS = re.compile(rf"(\x1b\[(?:{'|'.join(sorted({'0', *_CODES.values()}))})m)")
+
+
+def harmless(line: str) -> str:
+    """A line of a report without anything that a terminal would obey, but for the colours above: names and words come from strangers."""
+    if line.isprintable():
+        return line
+    return "".join(
+        piece if at % 2 else "".join(c if c.isprintable() else " " if c in "\t\r\n" else "?" for c in piece)
+        for at, piece in enumerate(_OURS.split(line))
+    )
