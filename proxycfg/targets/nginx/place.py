@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import fields
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -210,9 +209,8 @@ class Reader:
         found = self._meanings.get(text)
         if found is None:
             group = self.upstreams.named(text)
-            parts = [getattr(group, field.name) for field in fields(group)]
             scheme = text.partition("://")[0] if "://" in text else ""
-            found = self._meanings[text] = self._number((*parts, scheme, self._understands_group(group)))
+            found = self._meanings[text] = self._number((*group, scheme, self._understands_group(group)))
         return found
 
     def understands(self, place: Place) -> bool:

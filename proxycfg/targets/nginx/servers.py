@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from proxycfg.targets.nginx import pcre
 from proxycfg.targets.nginx.config import Config
@@ -21,8 +21,7 @@ LocationKind = Literal["exact", "prefix", "no-regex", "regex", "regex-i", "named
 _MODIFIERS: dict[str, LocationKind] = {"=": "exact", "^~": "no-regex", "~": "regex", "~*": "regex-i"}
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(NamedTuple):
     """One ``listen``: where, and what is spoken there. ``address`` is ``*`` for every IPv4 address, ``[::]`` for every IPv6 one."""
 
     address: str
@@ -275,8 +274,7 @@ def by_name(servers: list[Server], host: str) -> Server | None:  # noqa: C901 - 
 # ---- choosing a location ----
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Where the search ended.
 
     ``location`` is None where only the server's own settings hold; ``redirect`` says that nginx answers with a redirect to the same

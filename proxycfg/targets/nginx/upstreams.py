@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from proxycfg.behavior import ANYTHING, FOREVER, Between, exactly
 from proxycfg.targets.nginx import facts
@@ -31,8 +31,7 @@ _CLIENT_PREFIXES = ("cookie_", "arg_")
 _ADDRESSES = frozenset({"remote_addr", "binary_remote_addr", "realip_remote_addr", "proxy_protocol_addr"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(NamedTuple):
     """One group of servers, or the single one that an address in a ``*_pass`` is.
 
     :param directive: the ``upstream``; None for an address.
