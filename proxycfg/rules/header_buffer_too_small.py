@@ -49,6 +49,8 @@ def header_buffer_too_small(tree: NginxTree) -> Iterator[Complaint]:
         name = f"{view.module}_buffer_size"
         size = view.bytes(name)
         line = view.line(name)
+        # nginx does not start where the three do not fit together; then a person has to choose all of them.
+        bound = view.line(f"{view.module}_buffers") or view.line(f"{view.module}_busy_buffers_size")
         if line is not None and size is not None and size < _LEAST:
             yield Complaint(
                 severity=Severity.WARNING,
@@ -56,6 +58,5 @@ def header_buffer_too_small(tree: NginxTree) -> Iterator[Complaint]:
                 why='A cookie more, and nginx answers 502, "upstream sent too big header". Write 8k.',
                 span=line.span,
                 case=view.case,
-                # Others must grow with it: nginx refuses a buffer that is larger than they allow.
-                fix=None if view.line(f"{view.module}_busy_buffers_size") else view.set(name, "8k"),
+                fix=None if bound else view.set(name, "8k"),
             )

@@ -1,0 +1,111 @@
+"""The law of fixes, held against every config of every rule's proof.
+
+After a safe fix the finding is gone, a second run changes nothing, no other route behaves differently, the routes that were repaired are worse in
+nothing, and what real nginx accepted it still accepts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from proxycfg.behavior import Answer
+from proxycfg.fix import repair
+from proxycfg.lint import Options
+from proxycfg.need import shortfalls
+from proxycfg.rule import Case, Scene
+from proxycfg.rules import rules
+from proxycfg.targets.nginx.config import Config, load_texts
+from proxycfg.targets.nginx.directives import opens_line
+from proxycfg.targets.nginx.read import read
+from proxycfg.targets.nginx.scene import scene_of
+from tests.targets.nginx_engine import check
+
+CONFIGS = sorted((Path(__file__).parents[2] / "fixtures" / "rules").glob("*/nginx/*.conf"))
+EVERYTHING = Options(rules=list(rules().values()), known=tuple(rules()))
+NEWEST = "1.30"
+
+
+def name_of(path: Path) -> str:
+    """A test's name."""
+    return f"{path.parent.parent.name}-{path.stem}"
+
+
+def looked_at(text: str) -> tuple[Config, Scene]:
+    """A config, for the version that it names, or the newest."""
+    version = re.search(r"^# nginx (\S+)$", text, re.MULTILINE)
+    config = load_texts({"nginx.conf": text}, is_directive=opens_line)
+    return config, scene_of(config, version[1] if version else NEWEST)
+
+
+def repaired(text: str, *, unsafe: bool) -> tuple[str, int]:
+    """The text after all fixes, and how many these were."""
+
+    def look(texts: Mapping[str, str]) -> Sequence[Scene]:
+        return [looked_at(texts.get("nginx.conf", text))[1]]
+
+    _, texts, count = repair(look, EVERYTHING, unsafe=unsafe)
+    return texts.get("nginx.conf", text), count
+
+
+def worse(before: Case, after: Case) -> dict[str, tuple[object, object]]:
+    """The properties in which a route fell short less before than after."""
+    rank = {Answer.YES: 0, Answer.MAYBE: 1, Answer.NO: 2}
+    old, new = (shortfalls(case.need, case.route.reading.behavior) for case in (before, after))
+    return {
+        name: (old.get(name), answer)
+        for name, answer in new.items()
+        # Where the client's headers pass again, so does what it says of compression.
+        if name != "accept_encoding_forwarded" and rank[answer] > rank[old.get(name, Answer.YES)]
+    }
+
+
+@pytest.mark.parametrize("unsafe", [False, True], ids=["safe", "unsafe"])
+@pytest.mark.parametrize("path", CONFIGS, ids=name_of)
+def test_fixes_settle_and_make_no_route_worse(path: Path, *, unsafe: bool) -> None:
+    """A second run has nothing to do; each stream falls short in no more than before."""
+    text = path.read_text()
+    fixed, _ = repaired(text, unsafe=unsafe)
+
+    assert (fixed, 0) == repaired(fixed, unsafe=unsafe)
+    before, after = looked_at(text)[1], looked_at(fixed)[1]
+    assert [case.route.path for case in before.cases] == [case.route.path for case in after.cases]
+    assert {} == {
+        case.title: worse(case, then) for case, then in zip(before.cases, after.cases, strict=True) if worse(case, then)
+    }
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=name_of)
+def test_safe_fixes_leave_other_routes_alone(path: Path) -> None:
+    """What does not stream behaves as it did, in every property."""
+    text = path.read_text()
+    config, scene = looked_at(text)
+    fixed, _ = repaired(text, unsafe=False)
+    streaming = {(case.route.host, case.route.kind, case.route.path) for case in scene.cases}
+    before, after = read(config, NEWEST), read(looked_at(fixed)[0], NEWEST)
+
+    assert len(before) == len(after)
+    for route, then in zip(before, after, strict=True):
+        if (route.host, route.kind, route.path) not in streaming:
+            assert route.reading.behavior == then.reading.behavior, route.path
+
+
+@pytest.mark.engine
+def test_nginx_accepts_what_it_accepted(tmp_path: Path) -> None:
+    """``nginx -t`` of every config before and after, with fixes of both kinds."""
+    configs = {name_of(path): path.read_text() for path in CONFIGS}
+    after = {
+        f"{name}-{kind}": repaired(text, unsafe=kind == "unsafe")[0]
+        for name, text in configs.items()
+        for kind in ("safe", "unsafe")
+    }
+    said = check(NEWEST, {**configs, **after}, tmp_path / "configs")
+    fine = [name for name in configs if not re.search("emerg", said[name])]
+
+    assert len(fine) > len(configs) / 2
+    assert {} == {
+        each: said[each] for name in fine for each in (f"{name}-safe", f"{name}-unsafe") if "emerg" in said[each]
+    }
