@@ -30,6 +30,8 @@ from proxycfg.units import show_size
 _RPC = frozenset({"grpc", "connect", "grpc-web"})
 _LONG = 300.0
 """Seconds: who sets such a read timeout has streams."""
+_CHOSEN = 64 * 2**20
+"""Bytes: a limit that somebody chose for large uploads."""
 
 
 @route_rule(
@@ -48,6 +50,8 @@ def body_limit_too_low(case: Case) -> Iterator[Complaint]:
     if not rpc and not prompts and case.stream.confidence is not Confidence.DECLARED:
         return
     if not rpc and not prompts and short.evidence.kind == "default":
+        return
+    if short.evidence.kind == "config" and short.value.low >= _CHOSEN:
         return
     # Of a service about which nobody said anything, calls may all be small.
     lasting = case.value("upstream_idle_timeout").low >= _LONG or case.stream.confidence is Confidence.DECLARED

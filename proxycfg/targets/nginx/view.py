@@ -46,7 +46,7 @@ class View:
         """The ``*_pass``; None where only an ``if`` has one."""
         return self.location.handler
 
-    @property
+    @cached_property
     def module(self) -> str:
         """The module at work: ``proxy``, ``grpc``, ``fastcgi``."""
         return self.handler.name.removesuffix("_pass") if self.handler else "proxy"
