@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from proxycfg.errors import printable
+
 _CODES = {"bold": "1", "dim": "2", "red": "31;1", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
@@ -31,7 +33,4 @@ def harmless(line: str) -> str:
     """A line of a report without anything that a terminal would obey, but for the colours above: names and words come from strangers."""
     if line.isprintable():
         return line
-    return "".join(
-        piece if at % 2 else "".join(c if c.isprintable() else " " if c in "\t\r\n" else "?" for c in piece)
-        for at, piece in enumerate(_OURS.split(line))
-    )
+    return "".join(piece if at % 2 else printable(piece) for at, piece in enumerate(_OURS.split(line)))

@@ -106,6 +106,18 @@ def test_a_name_with_a_nul_is_told(tmp_path: Path) -> None:
         OnDisk(tmp_path).glob(f"{tmp_path}/a\0*")
 
 
+def test_a_folder_of_too_many_files_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those that fit are read."""
+    monkeypatch.setattr(nginx_config, "MAX_FILES", 10)
+    for number in range(50):
+        (tmp_path / f"{number:02}.txt").write_text(f"a{number} 1;")
+    (tmp_path / "nginx.conf").write_text("include *.txt; include *.txt;")
+    config = _read(tmp_path)
+
+    assert _said(config) == ["more than 10 files"]
+    assert len(config.files) == 10
+
+
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("tables", [False, True])
 def test_no_name_or_word_reaches_a_terminal_as_a_command(tmp_path: Path, *, tables: bool, color: bool) -> None:

@@ -110,6 +110,7 @@ class _Joiner:
         self.problems: list[Problem] = []
         self.missing: list[Problem] = []
         self.open: list[str] = []
+        self.full = False
         self.seen: Lines = {}
         self.blocks: dict[int, list[Directive]] = {}
         self.joined: dict[str, list[Directive]] = {}
@@ -196,7 +197,10 @@ class _Joiner:
             return []
         if path not in self.files:
             if len(self.files) >= MAX_FILES:
-                self.complain(directive, f"more than {MAX_FILES} files", "look for includes that multiply")
+                # Told once: what does not fit may be a hundred thousand files.
+                if not self.full:
+                    self.complain(directive, f"more than {MAX_FILES} files", "look for includes that multiply")
+                self.full = True
                 return []
             try:
                 text = self.lookup.read(path)
