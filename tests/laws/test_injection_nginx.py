@@ -81,6 +81,11 @@ class Field:
     as_key: bool = False
 
 
+def _as_blank(value: str) -> str:
+    """As blank as the value: a header with nothing in it goes."""
+    return _unlike_dollars(value) if value.strip(" \t") else ""
+
+
 def _always(value: str) -> Twin:
     return lambda _: value
 
@@ -192,9 +197,9 @@ def _hosts(spec: Spec) -> object:
     return tuple("_" if host == "*" else f"[{host}]" if ":" in host else host for host in spec.hosts)
 
 
-def _dollars(value: str) -> str:
-    """A value in which nginx expands variables: each dollar sign comes out of one, and none starts one."""
-    return value.replace("$", "${proxycfg_dollar}")
+def _dollars(value: str | None) -> str:
+    """A value in which nginx expands variables: each dollar sign comes out of one, and none starts one; empty for a header to remove."""
+    return (value or "").replace("$", "${proxycfg_dollar}")
 
 
 def _file(path: str) -> str:
@@ -316,11 +321,13 @@ FIELDS: dict[str, Field] = {
     ),
     "request value": Field(
         ("routes", HEADERS, "headers", "request", "X-In"),
+        twin=_as_blank,
         arrives=_header("proxy_set_header", "X-In"),
         wanted=lambda spec: _dollars(spec.routes[HEADERS].rewrites.request["X-In"]),
     ),
     "response value": Field(
         ("routes", HEADERS, "headers", "response", "X-Out"),
+        twin=_as_blank,
         arrives=_header("add_header", "X-Out"),
         wanted=lambda spec: _dollars(spec.routes[HEADERS].rewrites.response["X-Out"]) or None,
     ),
@@ -478,6 +485,7 @@ def hostile(draw: st.DrawFn) -> dict[str, str]:
 
 @given(hostile())
 @example({"exact": "/a\\", "path": '/b"\\', "regex": "/(?P<args>.)[(?P<x>]"})
+@example({"request value": "", "response value": " "})
 @example({"request value": "$host ${host} $", "response value": '\\" ; } #\\', "ca": "/a b;{}\\"})
 @example({"certificate": "engine:dynamic:x", "key": "data:$"})
 @example({"network": "fe80::%x 1; } evil { y/128"})
