@@ -43,9 +43,16 @@ def upstream_http_1_0(case: Case) -> Iterator[Complaint]:
         # What this holds back, the rules about buffering say; here it is about the ends of answers.
         severity = Severity.WARNING if short.sure and case.protocol != "long-poll" else Severity.INFO
         why = "Without chunks an end and a cut look the same, and bodies of unknown length are collected first."
+    if short.only_older:
+        message = (
+            f"on nginx older than 1.29.7, {case.title} goes to its origin by HTTP/1.0, the default there; "
+            "nothing says which version runs this"
+        )
+    else:
+        message = f"{case.title} goes to its origin by HTTP/1.0: {short.evidence.text}"
     yield Complaint(
         severity=severity,
-        message=f"{case.title} goes to its origin by HTTP/1.0: {short.evidence.text}",
+        message=message,
         why=why,
         span=short.span,
         wishes=("upstream_http_version",),

@@ -58,7 +58,11 @@ EXPLICIT = {
     "an accepted type": ("/x", f"proxy_set_header Accept text/event-stream; {PASS}", "sse"),
     "a condition on the type": (r"/x", rf"if ($http_accept ~ text\/event-stream) {{ set $a 1; }} {PASS}", "sse"),
     "lines of JSON": ("/x", f"default_type application/x-ndjson; {PASS}", "ndjson"),
-    "patience on a telling path": ("/ws/", f"proxy_read_timeout 1h; {PASS}", "websocket"),
+    "a condition that jumps": (
+        "/x",
+        f"error_page 418 = @socket; if ($http_upgrade) {{ return 418; }} {PASS}",
+        "websocket",
+    ),
 }
 
 
@@ -80,6 +84,8 @@ SILENT = {
     "a calendar in PHP": "location /events { fastcgi_pass 127.0.0.1:9000; }",
     "files by a telling name": "location /events { root /srv; }",
     "a check of rights": f"location = /auth {{ internal; {UP} {PASS} }}",
+    "upgrade refused": f"location /x {{ if ($http_upgrade) {{ return 400; }} {PASS} }}",
+    "buffering that may be asked for": f"location /x {{ add_header X-Accel-Buffering yes; {PASS} }}",
     "upgrade taken away": f"location /x {{ proxy_set_header Upgrade ''; {PASS} }}",
     "an answer by nginx": "location /ws { return 404; }",
     "a bare port": "location / { proxy_pass http://10.0.0.1:8888; }",
@@ -117,6 +123,11 @@ INFERRED = {
     ),
     "by a variable behind the name": ("location / { proxy_pass http://ollama:11434$request_uri; }", {"/": "ndjson"}),
     "an upstream's telling name": ("location /x { proxy_pass http://ws_backend; }", {"/x": "websocket"}),
+    "patience on a telling path": (f"location /ws/ {{ proxy_read_timeout 1h; {PASS} }}", {"/ws/": "websocket"}),
+    "patience with PHP": (
+        "location /events { fastcgi_pass 127.0.0.1:9000; fastcgi_read_timeout 1h; }",
+        {"/events": "sse"},
+    ),
     "sse in PHP": ("location /sse { fastcgi_pass 127.0.0.1:9000; }", {"/sse": "sse"}),
 }
 

@@ -37,7 +37,7 @@ from proxycfg.targets.nginx.syntax import Directive, Text
 from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
 
 _PATIENT = 300.0
-"""Seconds: who lets an origin be silent for so long on a path with a telling name means a stream."""
+"""Seconds: who lets an origin be silent for so long on a path with a name such as /events may well mean a stream."""
 
 
 class Signs:
@@ -184,15 +184,6 @@ class Signs:
         yield from self._upgraded(location, told)
         yield from self._unbuffered(location, told)
         yield from _typed(location)
-        patient = _seconds_in_force(location, "read_timeout")
-        if patient is not None and patient[0] >= _PATIENT:
-            for each in told.values():
-                yield Stream(
-                    protocol=each.protocol,
-                    confidence=Confidence.EXPLICIT,
-                    why=f"{each.why}, and `{patient[1].source}` lets it be silent",
-                    span=patient[1].span,
-                )
 
     def _upgraded(self, location: Location, told: dict[str, Told]) -> Iterator[Stream]:
         line = self._upgrade_line(location)
@@ -226,7 +217,7 @@ class Signs:
                     if said in {"websocket", "upgrade"} or self._reaches(said, "http_upgrade"):
                         return line
         for line in location.level.own.get("if", ()):
-            if any("$http_upgrade" in word for word in line.args):
+            if any("$http_upgrade" in word for word in line.args) and not _refuses(location, line):
                 return line
         return None
 
@@ -258,7 +249,7 @@ class Signs:
                 line
                 for name in ("add_header", "proxy_set_header")
                 for line in own.get(name, ())
-                if line.args and line.args[0].lower() == "x-accel-buffering"
+                if [word.lower() for word in line.args[:2]] == ["x-accel-buffering", "no"]
             ),
             None,
         )
@@ -288,9 +279,11 @@ class Signs:
         paths = _paths(location)
         if handler is None or handler.name == "grpc_pass" or (paths and all(is_asset(path) for path in paths)):
             return
+        patient = (_seconds_in_force(location, "read_timeout") or 0) >= _PATIENT
         for path, told in _told(paths):
-            # PHP behind /events is a calendar as often as not; by these names it is a stream whoever makes it.
-            if handler.name == "proxy_pass" or path.strip("/*").rpartition("/")[2] not in {"events", "stream", "hub"}:
+            # PHP behind /events is a calendar as often as not; by other names it is a stream whoever makes it.
+            ambiguous = path.strip("/*").rpartition("/")[2] in {"events", "stream", "hub"}
+            if handler.name == "proxy_pass" or patient or not ambiguous:
                 yield Stream(
                     protocol=told.protocol, confidence=Confidence.INFERRED, why=told.why, heartbeat=told.heartbeat
                 )
@@ -450,6 +443,13 @@ def _is_own(location: Location, line: Directive) -> bool:
     return any(line is each for each in location.level.own.get(line.name, ()))
 
 
+def _refuses(location: Location, condition: Directive) -> bool:
+    """Whether what meets a condition is answered with an error, and not sent elsewhere by that error's page."""
+    codes = [line.args[0] for line in condition.block or () if line.name == "return" and line.args]
+    pages = {code for line in location.level.in_force.get("error_page", ()) for code in line.args[:-1]}
+    return any(re.fullmatch("[45]..", code) and code not in pages for code in codes)
+
+
 def _typed(location: Location) -> Iterator[Stream]:
     """What the types say that a location names."""
     own = location.level.own
@@ -473,13 +473,12 @@ def _of_type(text: str) -> str:
     return "ndjson" if "ndjson" in lower or "application/jsonl" in lower else ""
 
 
-def _seconds_in_force(location: Location, suffix: str) -> tuple[float, Directive] | None:
+def _seconds_in_force(location: Location, suffix: str) -> float | None:
     handler = location.handler
     if handler is None:
         return None
     lines = location.level.in_force.get(f"{handler.name.removesuffix('_pass')}_{suffix}")
-    value = seconds(lines[0].args[0]) if lines and lines[0].args else None
-    return (value, lines[0]) if lines and value is not None else None
+    return seconds(lines[0].args[0]) if lines and lines[0].args else None
 
 
 _AUTHORITY = re.compile(r"^(?:[a-z]+://)?(?P<host>\[[^\]]*\]|[^/:\s]*)(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
