@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from proxycfg.behavior import Behavior, properties, value_to_json
 from proxycfg.finding import Confidence
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 EvidenceKind = Literal["config", "default", "inherited", "measured"]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What decides a property: ``text`` as it stands in the config, or the default in the proxy's own words.
 
     ``kind`` is ``config`` for the route's own block, ``inherited`` for one around it, ``default`` for silence (``span`` is None then).
@@ -41,8 +40,7 @@ class Evidence:
         return body | {"block": self.block} if self.block else body
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A behavior, and the evidence for each of its properties, by name."""
 
     behavior: Behavior

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A text and the name people know it by (a path as given, or ``<stdin>``)."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of a file: lines and columns start at 1, the end is just past the last character."""
 
     file: str
@@ -41,8 +39,7 @@ class Span:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace the characters of ``span`` by ``text``."""
 
     span: Span
