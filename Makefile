@@ -5,9 +5,12 @@ VENV := .venv
 RUN := $(VENV)/bin
 # More than there are cores: the engine tests wait more than they work.
 JOBS ?= 4
+# The differential test: configs of each version, and where the random ones start from.
+N ?= 50
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test containers lint types fmt docs docs-check snapshots bench clean all
+.PHONY: help demo picture test containers lint types fmt docs docs-check snapshots bench differential clean all
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,6 +53,10 @@ snapshots: $(VENV)/.test ## Write the expected configs in fixtures/specs anew; l
 bench: $(VENV)/.test ## Measure: linear generation, start-up, added latency and load, as ratios.
 	@$(RUN)/python -m tests.engines prepare
 	$(RUN)/python -m tests.bench
+
+differential: $(VENV)/.test ## Compare N= random nginx configs of each version, from SEED=, with what real nginx does.
+	@$(RUN)/python -m tests.engines prepare
+	$(RUN)/python -m tests.differential --count $(N) --seed $(SEED)
 
 all: lint types docs-check test ## Everything that CI asks for.
 

@@ -19,7 +19,7 @@ from proxycfg.targets.nginx import defaults, facts
 from proxycfg.targets.nginx.access_log import AccessLogs
 from proxycfg.targets.nginx.clients import Clients, Sockets
 from proxycfg.targets.nginx.scope import Level
-from proxycfg.targets.nginx.servers import Http, Location
+from proxycfg.targets.nginx.servers import Http, Location, choose_location
 from proxycfg.targets.nginx.shapes import Shapes
 from proxycfg.targets.nginx.syntax import Directive, number
 from proxycfg.targets.nginx.understood import not_understood
@@ -386,6 +386,16 @@ class Place:
         found = self.reader.logs.keeps(list(self.lines("access_log")), self._location)
         self._mark()
         return found
+
+    @property
+    def asks_first(self) -> Level | None:
+        """The settings of the location that ``auth_request`` asks; None where it asks nobody, or that is not known."""
+        asking = self.line("auth_request")
+        if asking is None or not asking.args or asking.args == ("off",) or "$" in asking.args[0]:
+            return None
+        self.asked |= LOCATION
+        found = choose_location(self._location.server, asking.args[0]).location
+        return found.level if found else None
 
     def _mark(self) -> None:
         if self.reader.variables.asked_of_place:

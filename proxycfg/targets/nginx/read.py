@@ -826,10 +826,22 @@ def total_timeout(place: Place) -> Found:
 
 
 def request_body_limit(place: Place) -> Found:
-    """``client_max_body_size``; 0 is no limit."""
+    """``client_max_body_size``; 0 is no limit. That of the location that ``auth_request`` asks counts as well: it is held against the same length."""
     text, why = place.plain("client_max_body_size")
+    value = _limit_of(text)
+    asked = place.asks_first
+    if asked is None:
+        return value, why
+    lines = asked.in_force.get("client_max_body_size")
+    other = _limit_of(lines[0].args[0] if lines and lines[0].args else place.reader.silence("client_max_body_size")[0])
+    if value.low <= other.low:
+        return value, why
+    return other, place.around(lines[0] if lines else place.lines("auth_request")[0])
+
+
+def _limit_of(text: str) -> Between[float]:
     value = size(text)
-    return (ANY_NUMBER if value is None else exactly(float(value) if value else FOREVER)), why
+    return ANY_NUMBER if value is None else exactly(float(value) if value else FOREVER)
 
 
 @_remembered
@@ -846,9 +858,12 @@ def retries(place: Place) -> Found:
         return YES, why
     upstream = next((group.directive for group in groups if group.directive), None)
     why = tries_by if tries == "1" else place.around(upstream, own=True) if upstream else place.hard_wired
-    # A name may have several addresses; and on a kept connection that the origin closes, a request goes out once more, tries or not.
+    # On a kept connection that the origin closes, a request goes out once more, tries or not.
+    if "error" in wanted and _surely_reuses(place) and all(keeps_connections(group, place.version) for group in groups):
+        return YES, why
+    # A name may have several addresses.
     several = tries != "1" and any(group.servers.high > 1 for group in groups)
-    return (EITHER if several or any(_may_break(place, group) for group in groups) else NO), why
+    return (EITHER if several or ("error" in wanted and any(_may_break(place, group) for group in groups)) else NO), why
 
 
 def _may_break(place: Place, group: Group) -> bool:
@@ -876,6 +891,12 @@ def _reuses(place: Place) -> bool:
     version, _ = place.http_version
     connection, _ = upstream_connection_header(place)
     return version.high != "1.0" and "close" not in connection.low.lower()
+
+
+def _surely_reuses(place: Place) -> bool:
+    version, _ = place.http_version
+    connection, _ = upstream_connection_header(place)
+    return version.low != "1.0" and connection.exact and "close" not in connection.low.lower()
 
 
 def retries_non_idempotent(place: Place) -> Found:

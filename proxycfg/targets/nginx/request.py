@@ -326,7 +326,7 @@ class _Follower:
         location = choice.location
         if location is None:
             journey.location, journey.level = None, server.level
-            raise _Answered("a file, or 404 (no location matches)", 404)
+            raise self.file(" (no location matches)")
         journey.location, journey.level = location, location.level
         self.handler = location.level.handler()
         journey.steps.append(Step(f"location {' '.join(location.directive.args)}", location.directive))
@@ -413,8 +413,14 @@ class _Follower:
                     self.journey.steps.append(Step(found[0].source, found[0]))
                     raise _Answered(f"what {name} makes", 200, final=True)
             if level.first("root") or any(name in level.own for name in ("alias", "index")):
-                raise _Answered("a file, or 404", 404)
-            raise _Answered("a file, or 404 (no *_pass here: it does not come down from the outside)", 404)
+                raise self.file()
+            raise self.file(" (no *_pass here: it does not come down from the outside)")
+
+    def file(self, why: str = "") -> _Answered:
+        """What is answered where no origin is: files do not exist here, and are only read."""
+        if self.method not in {"GET", "HEAD", "POST"}:
+            return _Answered(f"405{why}", 405)
+        return _Answered(f"a file, or 404{why}", 404)
 
     def error_page(self, level: Level, answered: _Answered) -> None:
         recursive = level.first("recursive_error_pages")

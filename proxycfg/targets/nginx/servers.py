@@ -304,8 +304,9 @@ def _find(level: Locations, path: str, undecided: list[tuple[Location, str]]) ->
         if path.startswith(prefix) and (chosen is None or len(prefix) > len(chosen.name)):
             chosen = location
     if path not in level.prefixes:
+        # A prefix that is the very path takes it.
         for slashed in (level.exact.get(f"{path}/"), level.prefixes.get(f"{path}/")):
-            if slashed is not None and _redirects(slashed):
+            if slashed is not None and path not in level.prefixes and _redirects(slashed):
                 return True, slashed, True
     result = chosen
     if chosen is not None:

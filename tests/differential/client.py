@@ -1,0 +1,315 @@
+"""Clients in the lab's event loop: HTTP/1.1 and HTTP/2, cleartext or TLS, that send what they are told and keep what has come so far."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+
+Headers = list[tuple[str, str]]
+
+
+@cache
+def _context(*alpn: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(list(alpn))
+    return context
+
+
+@dataclass
+class Answer:
+    """What has come of an answer so far; ``status`` is 0 before its head."""
+
+    status: int = 0
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+    complete: bool = False
+    trailers: Headers = field(default_factory=list)
+
+    def header(self, name: str) -> str | None:
+        """All values of a header, joined; None where there is none."""
+        found = [value for key, value in self.headers if key.lower() == name]
+        return ", ".join(found) if found else None
+
+    @property
+    def text(self) -> bytes:
+        """The body, unpacked as far as that goes."""
+        if self.header("content-encoding") != "gzip":
+            return self.body
+        return zlib.decompressobj(31).decompress(self.body)
+
+
+class Call(asyncio.Protocol):
+    """One connection with one request on it."""
+
+    def __init__(self) -> None:
+        """Made by :func:`dial`."""
+        self.buffer = bytearray()
+        self.closed = asyncio.Event()
+        self.closed_at = 0.0
+        self._changed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Of asyncio."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Keep it."""
+        self.buffer += data
+        self._changed.set()
+
+    def eof_received(self) -> bool:
+        """Half a connection is none."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """It is over, one way or the other."""
+        self._over()
+
+    def _over(self) -> None:
+        if not self.closed.is_set():
+            self.closed_at = time.monotonic()
+            self.closed.set()
+            self._changed.set()
+
+    def hang_up(self) -> None:
+        """Leave, as a closed tab does: TLS does not wait for the other side to say goodbye."""
+        self.transport.abort()
+
+    def freeze(self) -> None:
+        """Stop reading."""
+        self.transport.pause_reading()
+
+    @property
+    def answer(self) -> Answer:
+        """What has come so far."""
+        raise NotImplementedError
+
+    async def until(self, done: Callable[[], object], within: float) -> bool:
+        """Wait until ``done()`` holds, the connection is over, or so many seconds have passed; whether it held."""
+        ends = time.monotonic() + within
+        while not done():
+            left = ends - time.monotonic()
+            if self.closed.is_set() or left <= 0:
+                return bool(done())
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), left)
+            except TimeoutError:
+                return bool(done())
+        return True
+
+    async def whole(self, within: float) -> Answer:
+        """The answer when it is complete, or as far as it came."""
+        await self.until(lambda: self.answer.complete, within)
+        return self.answer
+
+
+class Call1(Call):
+    """HTTP/1.1."""
+
+    method = "GET"
+
+    def send(
+        self, method: str, target: str, headers: Headers, *, host: str, body: bytes | None = None, chunked: bool = False
+    ) -> None:
+        """A request; ``chunked`` leaves its body open."""
+        self.method = method
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{k}: {v}" for k, v in headers)]
+        if chunked:
+            lines.append("Transfer-Encoding: chunked")
+        elif body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        self.transport.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b""))
+
+    def piece(self, data: bytes) -> None:
+        """A piece of an open body; an empty one ends it."""
+        self.transport.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+    @property
+    def answer(self) -> Answer:
+        """Parsed anew: answers are small."""
+        data = bytes(self.buffer)
+        while True:
+            head, found, rest = data.partition(b"\r\n\r\n")
+            if not found:
+                return Answer()
+            lines = head.decode("latin-1").split("\r\n")
+            status = int(lines[0].split()[1])
+            if status != 100:
+                break
+            data = rest
+        answer = Answer(status, [(k.strip(), v.strip()) for k, _, v in (line.partition(":") for line in lines[1:])])
+        length = answer.header("content-length")
+        if self.method == "HEAD" or status in {101, 204, 304}:
+            answer.body, answer.complete = rest, True
+        elif (answer.header("transfer-encoding") or "").lower() == "chunked":
+            answer.body, answer.complete = _unchunk(rest)
+        elif length is not None:
+            answer.body, answer.complete = rest, len(rest) >= int(length)
+        else:
+            answer.body, answer.complete = rest, self.closed.is_set()
+        return answer
+
+
+def _unchunk(data: bytes) -> tuple[bytes, bool]:
+    out = bytearray()
+    while True:
+        size, found, rest = data.partition(b"\r\n")
+        if not found:
+            return bytes(out), False
+        number = int(size.split(b";")[0], 16)
+        if number == 0:
+            return bytes(out), rest.endswith(b"\r\n")
+        out += rest[:number]
+        data = rest[number + 2 :]
+
+
+class Call2(Call):
+    """HTTP/2, one stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.h2 = h2.connection.H2Connection(
+            h2.config.H2Configuration(header_encoding="utf-8", validate_inbound_headers=False)
+        )
+        self._answer = Answer()
+        self.frozen = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to speak HTTP/2."""
+        super().connection_made(transport)
+        self.h2.initiate_connection()
+        self._flush()
+
+    def _flush(self) -> None:
+        self.transport.write(self.h2.data_to_send())
+
+    def _frames(self) -> bytes:
+        """The whole frames that have come, without a friendly GOAWAY: h2 would not listen to what still comes of an open stream."""
+        out = bytearray()
+        while len(self.buffer) >= 9 and len(self.buffer) >= (end := 9 + int.from_bytes(self.buffer[:3], "big")):
+            if self.buffer[3] != 7 or self.buffer[13:17] != b"\0\0\0\0":
+                out += self.buffer[:end]
+            del self.buffer[:end]
+        return bytes(out)
+
+    def data_received(self, data: bytes) -> None:
+        """Take frames to what they mean."""
+        self.buffer += data
+        if self.buffer.startswith(b"HTTP/1."):
+            # There is no HTTP/2 here.
+            self.transport.close()
+            return
+        try:
+            events = self.h2.receive_data(self._frames())
+        except h2.exceptions.ProtocolError:
+            self.transport.close()
+            return
+        for event in events:
+            if isinstance(event, h2.events.ResponseReceived):
+                fields = dict(event.headers)
+                self._answer.status = int(fields[":status"])
+                self._answer.headers = [(k, v) for k, v in event.headers if not k.startswith(":")]
+            elif isinstance(event, h2.events.TrailersReceived):
+                self._answer.trailers = list(event.headers)
+            elif isinstance(event, h2.events.DataReceived):
+                self._answer.body += event.data
+                if not self.frozen:
+                    self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, h2.events.StreamEnded):
+                self._answer.complete = True
+            elif isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)):
+                self._over()
+        self._flush()
+        self._changed.set()
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        headers: Headers,
+        *,
+        host: str,
+        body: bytes | None = None,
+        chunked: bool = False,
+        scheme: str = "https",
+    ) -> None:
+        """A request; ``chunked`` leaves its body open."""
+        fields = [
+            (":method", method),
+            (":scheme", scheme),
+            (":authority", host),
+            (":path", target),
+            *((k.lower(), v) for k, v in headers),
+        ]
+        if body is not None and not chunked:
+            fields.append(("content-length", str(len(body))))
+        announced = any(key == "content-length" for key, _ in fields)
+        self.h2.send_headers(1, fields, end_stream=body is None and not chunked and not announced)
+        if body is not None and not chunked:
+            self.h2.send_data(1, body, end_stream=True)
+        self._flush()
+
+    def piece(self, data: bytes) -> None:
+        """A piece of an open body; an empty one ends it."""
+        if data:
+            self.h2.send_data(1, data)
+        else:
+            self.h2.end_stream(1)
+        self._flush()
+
+    def freeze(self) -> None:
+        """Give nothing back of the window."""
+        self.frozen = True
+
+    @property
+    def answer(self) -> Answer:
+        """What has come so far."""
+        return self._answer
+
+
+async def dial(
+    address: str, port: int, transport: str, *, host: str, source: str = "127.0.0.1", narrow: bool = False
+) -> Call:
+    """Connect over ``http/1.1``, ``http/1.1+tls``, ``2`` (TLS) or ``2+clear``.
+
+    :param host: goes into SNI.
+    :param source: the client's own address.
+    :param narrow: take a small receive buffer, so that a client that stops reading is soon felt.
+    :raises OSError: if there is no connection to be had.
+    """
+    loop = asyncio.get_running_loop()
+    sock = socket.socket()
+    sock.setblocking(False)
+    if narrow:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    if source != "127.0.0.1":
+        sock.bind((source, 0))
+    await loop.sock_connect(sock, (address, port))
+    secure = transport in {"http/1.1+tls", "2"}
+    factory = Call2 if transport.startswith("2") else Call1
+    context = _context("h2" if transport == "2" else "http/1.1") if secure else None
+    name = host if secure and host and "_" not in host else None
+    _, call = await loop.create_connection(
+        factory, sock=sock, ssl=context, server_hostname=name or ("lab.invalid" if secure else None)
+    )
+    if transport == "2":
+        chosen = call.transport.get_extra_info("ssl_object").selected_alpn_protocol()
+        if chosen != "h2":
+            call.transport.abort()
+            raise ConnectionError("the server does not choose h2")
+    return call

@@ -1,0 +1,106 @@
+"""What proxycfg says of a config, in the terms of the lab: where requests end, and the behavior of each route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxycfg.behavior import Behavior
+from proxycfg.reading import ReadRoute
+from proxycfg.targets.nginx.clients import Sockets
+from proxycfg.targets.nginx.config import load_texts
+from proxycfg.targets.nginx.read import read
+from proxycfg.targets.nginx.request import Journey, Request, follow
+from proxycfg.targets.nginx.servers import Location, Server, read_http
+from proxycfg.targets.nginx.syntax import Directive
+from tests.differential.tree import Config
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request of a client: to which address and port, whether over TLS, and what it says."""
+
+    port: int
+    secure: bool
+    host: str
+    path: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    address: str = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a request ends: a place (``file:line``), whether an origin answers, and what nginx answers else.
+
+    :param straight: whether it went there without a detour.
+    :param error: whether it came as an error, whose status it then keeps.
+    """
+
+    place: str
+    proxied: bool
+    answer: str
+    straight: bool
+    error: bool = False
+
+
+def _place(directive: Directive) -> str:
+    return f"{directive.span.file}:{directive.span.line}"
+
+
+class Prediction:
+    """proxycfg's reading of one config for one version."""
+
+    def __init__(self, config: Config, version: str) -> None:
+        """``config`` is printed on the way, so that its nodes know their places."""
+        self.files = config.files()
+        self.config = load_texts(self.files)
+        self.http = read_http(self.config)[0]
+        self.sockets = Sockets(self.http, version)
+        declared = {node.place: config.protocols[id(node)] for node in config.walk() if id(node) in config.protocols}
+
+        def protocol_of(location: Location) -> str | None:
+            return declared.get(_place(location.directive)) or None
+
+        self.routes: dict[str, ReadRoute] = {
+            f"{route.span.file}:{route.span.line}": route
+            for route in read(self.config, version, protocol_of=protocol_of)
+        }
+        self.servers: dict[str, Server] = {_place(server.directive): server for server in self.http.servers}
+
+    def _journey(self, ask: Ask) -> Journey:
+        headers = {name.lower(): value for name, value in ask.headers}
+        request = Request(
+            "https" if ask.secure else "http", ask.host, ask.port, ask.path, ask.method, headers, address=ask.address
+        )
+        return follow(self.config, self.http, request, self.sockets)
+
+    def follow(self, ask: Ask) -> End:
+        """Where a request ends, and the route it is counted to."""
+        journey = self._journey(ask)
+        place = ""
+        if journey.level is not None and journey.level.kind == "if" and journey.level.directive is not None:
+            place = _place(journey.level.directive)
+        elif journey.location is not None:
+            place = _place(journey.location.directive)
+        elif visited := [step for step in journey.steps if step.what.startswith("location ") and step.directive]:
+            # A redirect to where no location is: the last one counts.
+            place = _place(visited[-1].directive)  # type: ignore[arg-type]
+        elif journey.server is not None:
+            place = _place(journey.server.directive)
+        straight = sum(step.what.startswith(("location ", "error_page ")) for step in journey.steps) == 1
+        error = any(step.what.startswith("error_page ") for step in journey.steps)
+        return End(place, journey.proxied, journey.answer, straight, error)
+
+    def route(self, ask: Ask) -> str:
+        """The place of the route in which a request ends; empty if no origin answers it."""
+        journey = self._journey(ask)
+        return _place(journey.location.directive) if journey.proxied and journey.location is not None else ""
+
+    def server_of(self, ask: Ask) -> str:
+        """The place of the server that answers."""
+        journey = self._journey(ask)
+        return _place(journey.server.directive) if journey.server else ""
+
+    def behavior(self, place: str) -> Behavior:
+        """Of a route."""
+        return self.routes[place].reading.behavior

@@ -1,0 +1,90 @@
+"""Many configs on one version: what agreed, what did not, and how much was left open."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.differential.generator import make
+from tests.differential.lab import Check, Result, opened
+
+AT_ONCE = 8
+"""Configs that run side by side: they wait more than they work."""
+
+
+@dataclass
+class Tally:
+    """The sum of many results on one version. ``wrong`` holds each disagreement with the seed of its config."""
+
+    version: str
+    configs: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    routes: int = 0
+    late: int = 0
+    measured: Counter[str] = field(default_factory=Counter)
+    open: Counter[str] = field(default_factory=Counter)
+    """Of the measured ones, those that were only known to lie in a range."""
+    hedged: Counter[str] = field(default_factory=Counter)
+    wrong: list[tuple[int, Check]] = field(default_factory=list)
+    crashes: list[tuple[int, str]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def add(self, seed: int, result: Result) -> None:
+        """One config more."""
+        if result.rejected:
+            self.rejected[result.rejected.strip().splitlines()[0]] += 1
+            return
+        self.configs += 1
+        if result.crash:
+            self.crashes.append((seed, result.crash))
+        self.routes += result.routes
+        self.late += result.late
+        self.hedged.update(result.hedged)
+        for check in result.checks:
+            self.measured[check.what] += 1
+            if check.what != "location" and not check.predicted.exact:
+                self.open[check.what] += 1
+            if not check.agrees:
+                self.wrong.append((seed, check))
+
+
+async def measure(version: str, count: int, seed: int, progress: Callable[[Tally], object] = id) -> Tally:
+    """Examine so many configs that nginx takes; what disagrees is measured again with nothing beside it, and that counts.
+
+    :raises EngineAbsent: if there is no nginx of that version here.
+    """
+    tally = Tally(version)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="proxycfg-diff-", ignore_cleanup_errors=True) as folder:
+        # nginx's workers are nobody.
+        Path(folder).chmod(0o755)  # noqa: ASYNC240 - nothing runs yet
+        async with opened(version, Path(folder)) as lab:
+            seeds = iter(range(seed * 1_000_000, (seed + 1) * 1_000_000))
+            doubtful: list[int] = []
+
+            taken = 0
+
+            async def one() -> None:
+                nonlocal taken
+                while taken < count:
+                    taken += 1
+                    number = next(seeds)
+                    result = await lab.examine(make(number, version), number)
+                    if result.disagreements:
+                        doubtful.append(number)
+                    else:
+                        taken -= bool(result.rejected)
+                        tally.add(number, result)
+                    progress(tally)
+
+            await asyncio.gather(*(one() for _ in range(min(AT_ONCE, count))))
+            for number in doubtful:
+                tally.add(number, await lab.examine(make(number, version), number))
+                progress(tally)
+    tally.seconds = time.monotonic() - began
+    return tally
