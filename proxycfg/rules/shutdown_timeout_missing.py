@@ -1,6 +1,6 @@
 """Old workers stay for as long as their streams.
 
-**What it sees.** A whole config with a stream in it and 4096 or more `worker_connections`, and no `worker_shutdown_timeout`.
+**What it sees.** A whole config with a stream in it and ten thousand or more `worker_connections`, and no `worker_shutdown_timeout`.
 
 **Why it hurts.** At a reload old workers wait for their last request. With streams that is hours, and after some reloads the memory is full of old
 workers, which also still use the old configuration.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
 
 
-_MANY = 4096
+_MANY = 10000
 """Connections: who sets this much expects streams to be many."""
 
 

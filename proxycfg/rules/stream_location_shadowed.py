@@ -43,7 +43,9 @@ def stream_location_shadowed(tree: NginxTree) -> Iterator[Complaint]:
             winner = view.winner(path)
             if winner is None or winner is place or winner.kind not in {"regex", "regex-i"} or view.holds(winner):
                 continue
-            if any(case.protocol == view.case.protocol for case in tree.by_location.get(id(winner), ())):
+            alike = [case for case in tree.by_location.get(id(winner), ()) if case.protocol == view.case.protocol]
+            if any(case.shortfalls.keys() <= view.case.shortfalls.keys() for case in alike):
+                # Set up for the same stream as well as this one.
                 continue
             yield Complaint(
                 severity=Severity.ERROR if path == place.name else Severity.WARNING,

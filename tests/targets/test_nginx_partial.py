@@ -41,6 +41,7 @@ def test_silence_tells_nothing_where_a_part_is_missing(server: str) -> None:
     [
         f"include gone.conf;\nlocation /ws {{\n{PASS}\n}}",
         f"location /ws {{\n{PASS}\nlocation /ws/x {{\ninclude gone.conf;\nreturn 204;\n}}\n}}",
+        f"location /ws {{\n{PASS}\ninclude /etc/nginx/fastcgi_params;\n}}",
         f"location /other {{\ninclude gone.conf;\n}}\nlocation /ws {{\n{PASS}\n}}",
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -159,6 +160,10 @@ def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge)
     )
 
 
+_HARMLESS = re.compile(r"(?:^|/)(?:fastcgi_params|fastcgi\.conf|uwsgi_params|scgi_params|mime\.types)$")
+"""Files that come with nginx and hold nothing that matters to a stream."""
+
+
 def _is_partial(proxied: Proxied) -> bool:
     """Whether a file is missing that the location itself includes, or a snippet that it includes.
 
@@ -171,13 +176,16 @@ def _is_partial(proxied: Proxied) -> bool:
     inside = [other.directive.whole for other in location.inside]
     snippets = {child.text.name for child in location.level.children} - {own}
 
-    def concerns(span: Span) -> bool:
+    def concerns(problem: Problem) -> bool:
+        span = problem.span
+        if _HARMLESS.search(problem.excerpt[span.column - 1 : span.end_column - 1].strip("'\"")):
+            return False
         if span.file != own:
             return span.file in snippets
         nested = any(other.line <= span.line <= other.end_line for other in inside)
         return place.line <= span.line <= place.end_line and not nested
 
-    return any(concerns(problem.span) for problem in missing)
+    return any(concerns(problem) for problem in missing)
 
 
 def _route(reader: Reader, proxied: Proxied, stream: Stream) -> ReadRoute:

@@ -144,8 +144,9 @@ class View:
         return False
 
     def reads(self, *names: str) -> bool:
-        """Whether the location decides by one of these variables: in a condition, a variable that it sets, or a header."""
-        lines = [*self.own("if"), *self.own("set"), *self.lines("proxy_set_header"), *self.own("auth_request_set")]
+        """Whether the location decides by one of these variables: in a condition, a variable, a header, or a request of authorisation."""
+        deciding = ("if", "set", "auth_request", "auth_request_set", "proxy_pass", "rewrite")
+        lines = [*(line for name in deciding for line in self.own(name)), *self.lines("proxy_set_header")]
         return any(self.speaks_of(word, *names) for line in lines for word in line.args)
 
     @property
