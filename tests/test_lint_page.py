@@ -6,7 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
-import pytest
+import pytest  # noqa: TC002 - the signature is read when tests run
 
 from proxycfg.cli import run
 
