@@ -32,6 +32,7 @@ class Case:
 
     :param route: as the config has it.
     :param stream: what flows through it, how surely, and what says so.
+    :param asked: the properties of which a spec asks something else than the protocol does by itself.
     :param older: where the version is not known, the route as the oldest version in wide use reads it.
     :param partial: whether some of what stands there is not at hand, such as a file that cannot be included: then silence tells nothing.
     :param subject: the target's own idea of the route, for its fixes and idioms.
@@ -40,6 +41,7 @@ class Case:
     route: ReadRoute
     need: Need
     stream: Stream
+    asked: frozenset[str] = frozenset()
     older: ReadRoute | None = None
     partial: bool = False
     subject: Any = field(default=None, repr=False, compare=False)

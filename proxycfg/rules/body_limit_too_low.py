@@ -1,7 +1,7 @@
 """A limit on bodies ends long uploads.
 
 **What it sees.** A gRPC or Connect route with a `client_max_body_size`, which is 1 MiB unless somebody sets it; as a note, a route of an LLM API,
-whose requests carry whole conversations, and pictures in base64.
+whose requests carry whole conversations, and pictures in base64. Of a route in a spec that states `upload.max_bytes`, any lower limit.
 
 **Why it hurts.** The limit counts everything that a client sends in one call: a client stream or a bidirectional call that is alive for days dies
 when all its messages together pass it, with 413 or RST_STREAM. A larger request is refused with 413 and an HTML page.
@@ -28,6 +28,8 @@ from proxycfg.rule import Case, Complaint, route_rule
 from proxycfg.units import show_size
 
 _RPC = frozenset({"grpc", "connect", "grpc-web"})
+_PROMPTED = frozenset({"sse", "ndjson"})
+"""What answers to requests with whole conversations in them."""
 _LONG = 300.0
 """Seconds: who sets such a read timeout has streams."""
 _CHOSEN = 64 * 2**20
@@ -38,11 +40,22 @@ _CHOSEN = 64 * 2**20
     "request_body_limit",
     category=Category.BODY_SIZE,
     severity=Severity.WARNING,
-    protocols=("grpc", "connect", "grpc-web", "sse", "ndjson"),
 )
 def body_limit_too_low(case: Case) -> Iterator[Complaint]:
     """A total for what may go on for days."""
     short = case.shortfalls["request_body_limit"]
+    message = f"{case.title} takes {show_size(short.value.low)} of a request, {{}}: {short.evidence.text}"
+    if "request_body_limit" in case.asked:
+        yield Complaint(
+            severity=Severity.WARNING,
+            message=message.format("no more"),
+            why=f"It is to take {show_size(short.wanted.low)}: {case.stream.why}.",
+            span=short.span,
+            wishes=("request_body_limit",),
+        )
+        return
+    if case.protocol not in _RPC | _PROMPTED:
+        return
     rpc = case.protocol in _RPC
     prompts = case.route.path.rstrip("/$").endswith(
         ("completions", "/messages", "/responses", "/api/chat", "/api/generate")
@@ -57,7 +70,7 @@ def body_limit_too_low(case: Case) -> Iterator[Complaint]:
     lasting = case.value("upstream_idle_timeout").low >= _LONG or case.stream.confidence is Confidence.DECLARED
     yield Complaint(
         severity=Severity.WARNING if rpc and short.sure and lasting else Severity.INFO,
-        message=f"{case.title} takes {show_size(short.value.low)} of a request, {'in all' if rpc else 'no more'}: {short.evidence.text}",
+        message=message.format("in all" if rpc else "no more"),
         why=(
             "A client stream is one request body, cut when all its messages together pass the limit. Write `client_max_body_size 0;`."
             if rpc

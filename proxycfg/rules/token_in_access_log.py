@@ -49,16 +49,7 @@ _TOKENS = (
 _READS = tuple(f"arg_{name}" for name in _TOKENS)
 
 
-@idiom(
-    "access_log",
-    "log_format",
-    "map",
-    "if",
-    "auth_request",
-    "set",
-    category=Category.TOKEN_IN_LOGS,
-    severity=Severity.WARNING,
-)
+@idiom(category=Category.TOKEN_IN_LOGS, severity=Severity.WARNING)
 def token_in_access_log(tree: NginxTree) -> Iterator[Complaint]:
     """Queries with credentials, and logs that keep them."""
     for view in tree.views:

@@ -153,6 +153,82 @@ def test_options_declare_streams(cli: Cli) -> None:
     assert Exit.USAGE == cli("lint", name, "--stream", "/chat=ssee")[0]
 
 
+STATED = {
+    "heartbeat": ("heartbeat: 2m", "proxy_read_timeout 100s;", "proxy_read_timeout 6m;", "idle-timeout-too-short"),
+    "idle_timeout": (
+        "idle_timeout: 20m",
+        "proxy_read_timeout 10m;",
+        "proxy_read_timeout 20m;",
+        "idle-timeout-too-short",
+    ),
+    "upload.stream": (
+        "protocol: ndjson, upload: {stream: true}",
+        "",
+        "proxy_request_buffering off;",
+        "request-collected",
+    ),
+    "upload.max_bytes": (
+        "upload: {max_bytes: 100MiB}",
+        "client_max_body_size 64m;",
+        "client_max_body_size 100m;",
+        "body-limit-too-low",
+    ),
+    "auth": ("auth: {by: query, name: token}", "", "access_log off;", "token-in-access-log"),
+    "affinity": ("", "", "proxy_pass http://sticky;", "session-affinity-missing"),
+}
+"""Field → the route's own line, what falls short of it, what does not, and the rule that says so."""
+
+
+@pytest.mark.parametrize(("field", "short", "enough", "rule"), STATED.values(), ids=STATED.keys())
+def test_a_spec_asks_more_than_its_protocols(cli: Cli, field: str, short: str, enough: str, rule: str) -> None:
+    """Each field of a route is held against the config; without the spec nobody knows."""
+    affine = ", affinity: {by: ip}" if rule == "session-affinity-missing" else ""
+    Path("r.yaml").write_text(
+        f"upstreams: {{a: {{servers: ['http://a:1', 'http://b:1']{affine}}}}}\n"
+        f"routes: [{{path: /chat, upstream: a, {field if 'protocol' in field else f'protocol: sse, {field}'}}}]"
+    )
+    usual = "proxy_buffering off; proxy_http_version 1.1;"
+    groups = "upstream turns { server a:1; server b:1; } upstream sticky { ip_hash; server a:1; server b:1; }"
+
+    def found(body: str, *options: str) -> list[str]:
+        passes = "" if "proxy_pass" in body else "proxy_pass http://turns;"
+        Path("nginx.conf").write_text(
+            f"events {{}} http {{ {groups} server {{ listen 80; location /chat {{ {usual} {passes} {body} }} }} }}"
+        )
+        return found_by(cli, "nginx.conf", *options)
+
+    assert rule in found(short, "--routes", "r.yaml")
+    assert rule not in found(enough, "--routes", "r.yaml")
+    assert rule not in found(short, "--stream", "/chat=sse") or field.startswith("heartbeat")
+
+
+def test_a_spec_that_allows_retries_is_not_told_of_them(cli: Cli) -> None:
+    """They are off for streams unless it says otherwise."""
+    Path("nginx.conf").write_text(
+        "events {} http { upstream a { server a:1; server b:1; } server { listen 80; location /chat { proxy_pass http://a; "
+        "proxy_buffering off; proxy_next_upstream error http_502; } } }"
+    )
+
+    def found(field: str) -> list[str]:
+        route = f"{{path: /chat, protocol: sse, upstream: a{field}}}"
+        Path("r.yaml").write_text(f"upstreams: {{a: {{servers: ['http://a:1', 'http://b:1']}}}}\nroutes: [{route}]")
+        return found_by(cli, "nginx.conf", "--routes", "r.yaml")
+
+    assert "stream-retried" in found("")
+    assert "stream-retried" not in found(", retry: true")
+
+
+def test_a_spec_knows_more_than_a_comment(cli: Cli) -> None:
+    """The comment says the protocol; what the route asks for, the spec says."""
+    name = conf("nginx.conf", EVENTS % "# proxycfg: protocol=sse\nproxy_buffering off; proxy_read_timeout 10m;")
+    Path("r.yaml").write_text(
+        "upstreams: {a: 'http://a:1'}\nroutes: [{path: /events, protocol: sse, upstream: a, idle_timeout: 20m}]"
+    )
+
+    assert "idle-timeout-too-short" not in found_by(cli, name)
+    assert "idle-timeout-too-short" in found_by(cli, name, "--routes", "r.yaml")
+
+
 def test_the_version_decides_what_is_in_force(cli: Cli) -> None:
     """Before 1.29.7 nginx speaks HTTP/1.0 by itself: sure for an old one, possible for none, out of question for a new one."""
     inside = 'location /ws { proxy_pass http://a; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; }'

@@ -148,12 +148,13 @@ def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge)
         older = None
     protocol = protocols()[stream.protocol]
     silence = protocol.silence(stream.heartbeat) if stream.idle_timeout is None else stream.idle_timeout
-    terms = replace(ordinary(protocol), idle_timeout=silence)
-    need = knowledge.needs.get(stream.span) if stream.span else None
+    usual = need_of(replace(ordinary(protocol), idle_timeout=silence))
+    need = (knowledge.needs.get(stream.span) if stream.span else None) or usual
     return Case(
         route=newest,
-        need=need or need_of(terms),
+        need=need,
         stream=stream,
+        asked=frozenset(name for name, want in need.wants.items() if want.accepted != getattr(usual.accepted, name)),
         older=older,
         partial=_is_partial(proxied),
         subject=proxied,

@@ -152,7 +152,8 @@ class Signs:
     # ---- one location ----
 
     def _find(self, location: Location) -> tuple[Stream, ...]:
-        declared = self._comments.get(id(location.directive)) or self._declared.get(id(location))
+        # The command line knows better, and a spec knows more.
+        declared = self._declared.get(id(location)) or self._comments.get(id(location.directive))
         if declared is not None:
             return (declared,)
         if "internal" in location.level.own or not _proxies(location):
