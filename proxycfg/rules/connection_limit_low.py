@@ -36,8 +36,8 @@ def connection_limit_low(tree: NginxTree) -> Iterator[Complaint]:
         if view.on("limit_conn_dry_run"):
             continue
         for line in view.lines("limit_conn"):
-            most = line.args[1] if len(line.args) > 1 else ""
-            if most.isdigit() and int(most) <= _FEW and view.is_per_client("limit_conn_zone", line.args[0]):
+            zone, most, *_ = [*line.args, "", ""]
+            if most.isdigit() and int(most) <= _FEW and view.is_per_client("limit_conn_zone", zone):
                 yield Complaint(
                     severity=Severity.WARNING,
                     message=f"a client, or an office behind one address, may open {most} streams of {view.case.title}: {line.source}",

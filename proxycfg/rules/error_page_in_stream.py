@@ -31,7 +31,7 @@ def error_page_in_stream(case: Case) -> Iterator[Complaint]:
     """Errors of the origin that clients never see."""
     short = case.shortfalls["error_interception"]
     yield Complaint(
-        severity=Severity.WARNING if short.sure else Severity.INFO,
+        severity=Severity.WARNING if short.sure and not case.stream.mixed else Severity.INFO,
         message=f"errors of the origin behind {case.title} {short.will} be replaced by a page: {short.evidence.text}",
         why="Clients expect the application's own answer and find another body. Write `proxy_intercept_errors off;` where it streams.",
         span=short.span,

@@ -40,7 +40,7 @@ def path_lost_by_variables(tree: NginxTree) -> Iterator[Complaint]:
         uri = target["uri"] or ""
         if uri and "$" in view.handler.args[0] and "$" not in uri:
             yield Complaint(
-                severity=Severity.WARNING,
+                severity=Severity.INFO if view.case.stream.mixed else Severity.WARNING,
                 message=f"every request of {view.case.title} goes to {uri}, without its own path and query: {view.handler.source}",
                 why="With a variable nginx puts nothing behind the path. Write $request_uri in its place, or $is_args$args behind it.",
                 span=view.handler.arg_span(0),
