@@ -128,7 +128,12 @@ PATHS: tuple[TellingPath, ...] = (
     TellingPath(_words("api/live/ws"), "websocket", "Grafana Live",
                 "https://grafana.com/docs/grafana/latest/setup-grafana/set-up-grafana-live/", heartbeat=25.0),
     TellingPath(_words("loki/api/v1/tail"), "websocket", "Loki's tail",
-                "https://grafana.com/docs/loki/latest/reference/loki-http-api/"),
+                "https://github.com/grafana/loki/blob/main/pkg/querier/http.go", heartbeat=1.0),
+    TellingPath(_words("xmpp-websocket"), "websocket", "Jitsi Meet's XMPP over WebSocket",
+                "https://github.com/jitsi/lib-jitsi-meet/blob/master/modules/xmpp/strophe.ping.js", heartbeat=10.0),
+    # Its clients look every five seconds whether they heard nothing for fifteen.
+    TellingPath(_words("cryptpad_websocket"), "websocket", "CryptPad's socket",
+                "https://github.com/cryptpad/netflux-websocket/blob/master/netflux-client.js", heartbeat=20.0),
     TellingPath(_words("api/v1/streaming"), "websocket", "Mastodon's streaming API",
                 "https://docs.joinmastodon.org/methods/streaming/", inside=True, heartbeat=30.0),
     TellingPath(_words("realtime/v1"), "websocket", "Supabase Realtime",

@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
 
 
+_HEEDLESS = frozenset({"ndjson", "websocket"})
+"""Downloads are cached as they please; of a handshake browsers heed neither CORS nor Cache-Control."""
+
+
 @idiom("add_header", category=Category.HEADER_INHERITANCE, severity=Severity.WARNING)
 def added_headers_dropped(tree: NginxTree) -> Iterator[Complaint]:
     """Headers that are added further out, in vain."""
     for view in tree.views:
         inherit = view.line("add_header_inherit")
-        if (inherit is not None and inherit.args[0] != "on") or view.is_foreign or view.case.protocol == "ndjson":
+        if (inherit is not None and inherit.args[0] != "on") or view.is_foreign or view.case.protocol in _HEEDLESS:
             continue
         dropped = [
             line
