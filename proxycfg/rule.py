@@ -201,7 +201,7 @@ class Rule:
 
     :param name: its slug, which is the file's name.
     :param severity: the highest that it gives.
-    :param page: Markdown: what it sees, why that hurts, what to write instead.
+    :param read_page: gives its page, Markdown: what it sees, why that hurts, what to write instead.
     :param targets: the kinds of hop that can fall into it.
     :param properties: that it owns, for a route rule.
     :param protocols: that it speaks of; None for any that needs the property.
@@ -211,7 +211,7 @@ class Rule:
     name: str
     category: Category
     severity: Severity
-    page: str
+    read_page: Callable[[], str]
     targets: tuple[str, ...]
     properties: tuple[str, ...] = ()
     protocols: frozenset[str] | None = None
@@ -219,6 +219,11 @@ class Rule:
     check: Check | None = None
     inspect: Inspect | None = None
     review: Review | None = None
+
+    @property
+    def page(self) -> str:
+        """What its file says of it."""
+        return self.read_page()
 
     @property
     def summary(self) -> str:
@@ -246,7 +251,7 @@ def route_rule(
 
     def made(check: Check) -> Rule:
         return Rule(
-            name=_slug(check), category=category, severity=severity, page=_page(check), targets=targets, properties=properties,
+            name=_slug(check), category=category, severity=severity, read_page=_page(check), targets=targets, properties=properties,
             protocols=None if protocols is None else frozenset(protocols), check=check,
         )  # fmt: skip
 
@@ -260,7 +265,7 @@ def idiom(
 
     def made(check: Inspect) -> Rule:
         return Rule(
-            name=_slug(check), category=category, severity=severity, page=_page(check), targets=targets,
+            name=_slug(check), category=category, severity=severity, read_page=_page(check), targets=targets,
             directives=frozenset(directives), inspect=check,
         )  # fmt: skip
 
@@ -272,7 +277,7 @@ def review(*, category: Category, severity: Severity) -> Callable[[Review], Rule
 
     def made(check: Review) -> Rule:
         return Rule(
-            name=_slug(check), category=category, severity=severity, page=_page(check), targets=(), review=check
+            name=_slug(check), category=category, severity=severity, read_page=_page(check), targets=(), review=check
         )
 
     return made
@@ -282,8 +287,8 @@ def _slug(check: Callable[..., Any]) -> str:
     return check.__name__.replace("_", "-")
 
 
-def _page(check: Callable[..., Any]) -> str:
-    return inspect.cleandoc(check.__globals__["__doc__"] or "")
+def _page(check: Callable[..., Any]) -> Callable[[], str]:
+    return lambda: inspect.cleandoc(check.__globals__["__doc__"] or "")
 
 
 def cap(severity: Severity, confidence: Confidence) -> Severity:

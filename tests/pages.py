@@ -20,7 +20,8 @@ from proxycfg.need import need_of
 from proxycfg.protocols import protocols
 from proxycfg.remarks import Remark, remarks
 from proxycfg.rule import Rule
-from proxycfg.rules import rules
+from proxycfg.rules import load as load_rule
+from proxycfg.rules import present, row_of, rules
 from proxycfg.source import Source
 from proxycfg.units import show_duration, show_size
 
@@ -44,6 +45,15 @@ def pages() -> dict[str, str]:
 
 
 # ---- the rules ----
+
+INDEX = Path(__file__).parent.parent / "proxycfg" / "rules" / "index.py"
+
+
+def index() -> str:
+    """What is known of each rule before it is asked."""
+    rows = "".join(f"    {name!r}: {row_of(load_rule(name))!r},\n" for name in present())
+    text = f'"""What is known of each rule before its file is read. Made by `make docs`."""\n\nINDEX = {{\n{rows}}}\n'
+    return text.replace("'", '"').replace("\n\nINDEX", "\n\n# fmt: off\n# ruff: noqa: E501\nINDEX")
 
 
 def _rules_page() -> str:
@@ -324,10 +334,14 @@ def _settings_table(command: Command, *, shared: bool) -> list[str]:
 def main() -> int:
     """Write the pages, or check them; 1 if one is out of date."""
     if sys.argv[1:] == ["write"]:
+        INDEX.write_text(index())
         for name, text in pages().items():
             (DOCS / name).parent.mkdir(exist_ok=True)
             (DOCS / name).write_text(text)
         return 0
+    if INDEX.read_text() != index():
+        sys.stderr.write("proxycfg/rules/index.py is out of date: run `make docs`\n")
+        return 1
     stale = [name for name, text in pages().items() if not (DOCS / name).exists() or (DOCS / name).read_text() != text]
     for name in stale:
         sys.stderr.write(f"docs/{name} is out of date: run `make docs`\n")

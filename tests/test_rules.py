@@ -18,7 +18,8 @@ from proxycfg.fix import apply
 from proxycfg.lint import Options, lint
 from proxycfg.report import Report
 from proxycfg.reports.lint_json import report_to_json
-from proxycfg.rules import rules
+from proxycfg.rules import load, present, row_of, rules
+from proxycfg.rules.index import INDEX
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.directives import opens_line
 from proxycfg.targets.nginx.scene import scene_of
@@ -68,6 +69,11 @@ def test_a_rule_has_its_page_and_its_proof(rule: str) -> None:
     assert re.fullmatch(r"[A-Z].*\.", rules()[rule].summary)
     assert any(path.parent.parent.name == rule for path in BAD), "a bad.conf that fires"
     assert any(path.parent.parent.name == rule for path in GOOD), "a good.conf that must not"
+
+
+def test_the_index_says_what_the_rules_say() -> None:
+    """So that a rule is asked whenever it has something to look at: `make docs` writes it."""
+    assert {name: row_of(load(name)) for name in present()} == INDEX
 
 
 def test_no_proof_is_left_over() -> None:
