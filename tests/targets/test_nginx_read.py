@@ -1,7 +1,7 @@
 """What is read out of nginx configs: small ones, each with the properties that facts or measurements give it, on an old nginx and on a new one.
 
 The ids begin with the scenario in which the behavior was measured on real nginx (A01, K02 …), with the section of the documentation or source
-that says so (``doc``, ``source``), or with ``house`` for what is ours to decide.
+that says so (``doc``, ``source``), with ``differential`` where random configs told, or with ``house`` for what is ours to decide.
 """
 
 from __future__ import annotations
@@ -401,10 +401,11 @@ CASES = [
     case("I03-max-conns", "", to("upstream u { zone u 64k; server 127.0.0.1:81 max_conns=2; server 127.0.0.1:82 max_conns=3; }"), max_streams=5),
     case("P133-max-conns-per-worker", "", to("upstream u { server 127.0.0.1:81 max_conns=2; }", main="worker_processes 3;"), max_streams=Between(2, 6)),
     case("I03-one-server-without", "", to("upstream u { zone u 64k; server 127.0.0.1:81 max_conns=2; server 127.0.0.1:82; }"), max_streams=255),
-    case("I01-limit-conn-of-the-server", "limit_conn all 2;", http("limit_conn_zone $server_name zone=all:1m;"), max_streams=2),
+    case("I01-limit-conn-of-the-server", "limit_conn all 2;", http("limit_conn_zone $server_port zone=all:1m;"), max_streams=2),
+    case("differential-limit-conn-of-a-server-without-a-name", "limit_conn all 2;", http("limit_conn_zone $server_name zone=all:1m;"), max_streams=255),
     case("I01-limit-conn-of-a-client", "limit_conn one 2;", http("limit_conn_zone $binary_remote_addr zone=one:1m;"), max_streams=255),
     case("house-limit-conn-of-something", "limit_conn some 2;", http("limit_conn_zone $host zone=some:1m;"), max_streams=Between(2, 255)),
-    case("doc-limit-conn-dry-run", "limit_conn all 2; limit_conn_dry_run on;", http("limit_conn_zone $server_name zone=all:1m;"), max_streams=255),
+    case("doc-limit-conn-dry-run", "limit_conn all 2; limit_conn_dry_run on;", http("limit_conn_zone $server_port zone=all:1m;"), max_streams=255),
     # ---- blocks inside ----
     case("J03-settings-inside-if", H11 + "if ($a) { proxy_pass http://127.0.0.1:82; }", upstream_http_version="1.1", response_buffering=True),
     case("J03-gzip-inside-if", H11 + "gzip on; gzip_types *; if ($a) { gzip off; }", compression=EITHER, stalls_on=EITHER_SET),

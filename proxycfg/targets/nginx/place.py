@@ -388,6 +388,12 @@ class Place:
         return found
 
     @property
+    def server_name(self) -> str:
+        """``$server_name``: the server's first, which is empty where it has none."""
+        self.asked |= LOCATION
+        return self._location.server.names[0]
+
+    @property
     def asks_first(self) -> Level | None:
         """The settings of the location that ``auth_request`` asks; None where it asks nobody, or that is not known."""
         asking = self.line("auth_request")

@@ -1067,7 +1067,8 @@ def _limits(place: Place) -> Iterable[tuple[Between[float], Evidence]]:
         key = zone.args[0]
         if place.reader.upstreams.is_per_client(key):
             continue
-        values = place.values(key, _SERVER)
+        world = {**_SERVER, "server_name": place.server_name} if "server_name" in key else _SERVER
+        values = place.values(key, world)
         if values == frozenset({""}):
             # Requests with an empty key are not counted.
             continue
@@ -1076,7 +1077,6 @@ def _limits(place: Place) -> Iterable[tuple[Between[float], Evidence]]:
 
 
 _SERVER: World = {
-    "server_name": "it",
     "server_port": "80",
     "server_addr": "it",
     "hostname": "it",
