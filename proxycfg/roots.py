@@ -15,7 +15,7 @@ from pathlib import Path
 from proxycfg.confdir import OnDisk, read_text
 from proxycfg.source import Source
 from proxycfg.targets.nginx.config import Config, load, load_texts, split_dump
-from proxycfg.targets.nginx.directives import entries, opens_line
+from proxycfg.targets.nginx.directives import entries, is_directive, opens_line
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "vendor", "venv"})
 """Folders that hold other people's files; hidden ones are skipped, too."""
@@ -129,6 +129,10 @@ class Search:
 
     def _add(self, path: str, root: Path, found: Found, seen: set[str]) -> None:
         config = self._read(Source(path, self._text(path)), root)
+        if config.top and not config.problems and not any(is_directive(line.name) for line in config.top):
+            # Well formed, and of another program: what cannot be parsed is told, as it may be an nginx config that is broken.
+            found.skipped.append(f"{path}: skipped, as none of its lines begins with a directive of nginx")
+            return
         seen.update(os.path.realpath(name) for name in config.files)
         found.configs.append(config)
 

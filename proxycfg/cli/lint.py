@@ -124,7 +124,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         found = _find(search, paths)
         scenes = [_scene(config, stated, knowledge) for config in found.configs[part::parts]]
         # Each thing is told once, however often the configs are read.
-        for text in (*found.skipped, *_nowhere(scenes)):
+        missing = (f"{problem.span}: {problem.message}" for config in found.configs for problem in config.missing)
+        for text in (*found.skipped, *missing, *_nowhere(scenes)):
             if text not in told:
                 told.add(text)
                 shared.note(text)

@@ -137,6 +137,24 @@ def test_a_template_of_envsubst_is_a_config(cli: Cli) -> None:
     assert [] == found_by(cli, ".")
 
 
+def test_another_programs_config_is_skipped_and_never_passes_alone(cli: Cli) -> None:
+    """It may stand in a folder of sites that a hook hands over."""
+    Path("other.conf").write_text("retention 7d;\nrotate { keep 3; }\n")
+    code, out, err = cli("lint", "other.conf", conf("nginx.conf", CLEAN))
+
+    assert (Exit.OK, "nothing found in 1 file, 1 route\n") == (code, out)
+    assert err == "other.conf: skipped, as none of its lines begins with a directive of nginx\n"
+    assert Exit.USAGE == cli("lint", "other.conf")[0]
+
+
+def test_a_file_that_is_not_there_is_told(cli: Cli) -> None:
+    """It is no error of the configs at hand: a repository seldom holds all that a machine does."""
+    code, out, err = cli("lint", conf("nginx.conf", CLEAN.replace("location", "include tls.conf; location")))
+
+    assert (Exit.OK, "nothing found in 1 file, 1 route\n") == (code, out)
+    assert err.startswith("nginx.conf:5:9: cannot read tls.conf: ")
+
+
 # ---- which routes stream ----
 
 
