@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from proxycfg.source import Edit, Span
 
@@ -61,6 +63,46 @@ class Category(StrEnum):
     HARDENING = "hardening"
     OPERATIONS = "operations"
     SYNTAX = "syntax"
+
+
+def page_of(rule: str) -> str:
+    """The page that explains a kind of finding, relative to the project."""
+    return f"docs/rules/{rule}.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of finding, of which there is a page.
+
+    :param name: its slug.
+    :param severity: the highest that it gives.
+    :param read_page: gives its page, Markdown; the first line is a sentence that says what is wrong.
+    :param targets: the kinds of hop that it is told of.
+    """
+
+    told_by: ClassVar[str]
+    """The command that tells it."""
+
+    name: str
+    category: Category
+    severity: Severity
+    read_page: Callable[[], str]
+    targets: tuple[str, ...]
+
+    @property
+    def page(self) -> str:
+        """What there is to say of it."""
+        return self.read_page()
+
+    @property
+    def summary(self) -> str:
+        """The page's first line."""
+        return self.page.split("\n", 1)[0]
+
+    @property
+    def file(self) -> str:
+        """Where it is explained, relative to the project."""
+        return page_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)

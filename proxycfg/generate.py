@@ -45,12 +45,13 @@ def generate(spec: Spec, targets: Sequence[str], spec_path: str = "") -> Generat
 
     The same spec, place of the spec, targets and tool version give the same bytes.
 
+    :param targets: at least one. What is the same on all of them is told once, of the first.
     :param spec_path: where the spec lies as seen from the output folder, for the heading of each file; by default beside that folder.
     :raises KeyError: if a target is not in the table.
     """
     files: dict[str, str] = {}
     main: dict[str, str] = {}
-    findings: list[Finding] = [*unheeded(spec), *_about_the_chain(spec), *lacks(spec)]
+    findings: list[Finding] = [*unheeded(spec, targets[0]), *_about_the_chain(spec), *lacks(spec)]
     aims: dict[tuple[str, str], Behavior] = {}
     for name in targets:
         written = target(name)

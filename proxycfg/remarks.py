@@ -10,29 +10,23 @@ from dataclasses import dataclass, replace
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
-from proxycfg.finding import Category, Finding, Severity
+from proxycfg.finding import Category, Finding, Kind, Severity
 
 if TYPE_CHECKING:
     from proxycfg.source import Span
     from proxycfg.spec import Route
 
-THE_SPEC = "spec"
-"""Stands for the target where a finding is the same on every one of them."""
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark(Kind):
+    """Something to say about a spec."""
 
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A kind of finding. ``page`` is Markdown, its first line a sentence without Markdown."""
-
-    rule: str
-    category: Category
-    severity: Severity
-    page: str
+    told_by = "generate"
 
     def on(self, target: str, span: Span, message: str, why: str) -> Finding:
         """The finding itself; ``why`` ends in what to write instead."""
         return Finding(
-            rule=self.rule,
+            rule=self.name,
             category=self.category,
             severity=self.severity,
             message=message,
@@ -54,46 +48,47 @@ class Remark:
 _REMARKS: dict[str, Remark] = {}
 
 
-def remarks() -> tuple[Remark, ...]:
-    """Every kind, by name."""
-    return tuple(_REMARKS[rule] for rule in sorted(_REMARKS))
+def remarks() -> dict[str, Remark]:
+    """Every kind, sorted by name."""
+    return dict(sorted(_REMARKS.items()))
 
 
-def _remark(rule: str, category: Category, severity: Severity, page: str) -> Remark:
-    made = Remark(rule, category, severity, cleandoc(page))
-    assert _REMARKS.setdefault(rule, made) is made
+def _remark(name: str, category: Category, severity: Severity, targets: tuple[str, ...], page: str) -> Remark:
+    made = Remark(name=name, category=category, severity=severity, targets=targets, read_page=lambda: cleandoc(page))
+    assert _REMARKS.setdefault(name, made) is made
     return made
 
 
 _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+_NGINX, _ENVOY, _BOTH, _CLOUDFLARE = ("nginx",), ("envoy",), ("nginx", "envoy"), ("cloudflare",)
 
 # ---- said but without effect, on every target ----
 
-UPSTREAM_TLS_UNUSED = _remark("upstream-tls-unused", Category.HARDENING, _W, """
+UPSTREAM_TLS_UNUSED = _remark("upstream-tls-unused", Category.HARDENING, _W, _BOTH, """
     An upstream has `tls` settings, but its URL is a cleartext one.
 
     What is sent to `http://`, `grpc://` and `unix:` servers is not encrypted, and nobody's certificate is checked, whatever `tls` says.
     Write `https://` or `grpcs://` if the servers speak TLS; otherwise remove `tls`, so that nobody believes in it.
 """)  # fmt: skip
-UPSTREAM_UNUSED = _remark("upstream-unused", Category.OPERATIONS, _I, """
+UPSTREAM_UNUSED = _remark("upstream-unused", Category.OPERATIONS, _I, _BOTH, """
     No route uses the upstream, so no config mentions it.
 
     Often a route has the name of another one by mistake. If it is meant for later, nothing is lost: it is left out because a proxy
     would look its name up at start, and nginx does not start without an answer.
 """)  # fmt: skip
-AFFINITY_ON_ONE_SERVER = _remark("affinity-on-one-server", Category.SESSION_AFFINITY, _I, """
+AFFINITY_ON_ONE_SERVER = _remark("affinity-on-one-server", Category.SESSION_AFFINITY, _I, _BOTH, """
     Affinity chooses among servers, and the upstream has one.
 
     Every client lands there anyway. List all servers in `servers`, or remove `affinity`. A name that stands for several
     addresses counts as several servers, so it is not told.
 """)  # fmt: skip
-RETRY_ON_ONE_SERVER = _remark("retry-on-one-server", Category.RETRIES, _I, """
+RETRY_ON_ONE_SERVER = _remark("retry-on-one-server", Category.RETRIES, _I, _BOTH, """
     `retry` tries another server, and the upstream lists one.
 
     nginx then tries nothing again. Envoy tries the other addresses of a name that has several, or the one server once more.
     List the servers one by one in `servers`, or remove `retry`.
 """)  # fmt: skip
-ROUTE_NEVER_REACHED = _remark("route-never-reached", Category.LOCATION_SHADOWED, _W, """
+ROUTE_NEVER_REACHED = _remark("route-never-reached", Category.LOCATION_SHADOWED, _W, _BOTH, """
     A regex route takes the requests of another route.
 
     Routes are tried in one order on every target: exact paths, then regular expressions in the order of the file, then prefixes from
@@ -101,13 +96,13 @@ ROUTE_NEVER_REACHED = _remark("route-never-reached", Category.LOCATION_SHADOWED,
     gets nothing, and its stream runs with the timers and buffers of the regex route. Make the regex narrower, or write the route that
     should win as a `regex` in front of it.
 """)  # fmt: skip
-PORT_443_WITHOUT_TLS = _remark("port-443-without-tls", Category.OPERATIONS, _W, """
+PORT_443_WITHOUT_TLS = _remark("port-443-without-tls", Category.OPERATIONS, _W, _BOTH, """
     The listener is on port 443 without a certificate, so it speaks cleartext where every client speaks TLS.
 
     Browsers and SDKs that are given an `https://` URL fail in the handshake. Add `listen.tls` with `certificate` and `key`. If something in
     front takes TLS off, another port, such as 8080, says so.
 """)  # fmt: skip
-SOCKET_ORIGIN_UNCHECKED = _remark("socket-origin-unchecked", Category.ORIGIN_CHECK, _W, """
+SOCKET_ORIGIN_UNCHECKED = _remark("socket-origin-unchecked", Category.ORIGIN_CHECK, _W, _BOTH, """
     A WebSocket that logs in by cookie accepts handshakes from any web site.
 
     Browsers send cookies along with a handshake that a page of another site begins, and neither CORS nor the same-origin policy covers
@@ -115,7 +110,7 @@ SOCKET_ORIGIN_UNCHECKED = _remark("socket-origin-unchecked", Category.ORIGIN_CHE
     `cors: {origins: ["https://app.example.com"]}`; the proxies then refuse every other `Origin` with 403. `origins: ["*"]` says that
     the application checks for itself.
 """)  # fmt: skip
-CHAIN_NOT_CONNECTED = _remark("chain-not-connected", Category.OPERATIONS, _W, """
+CHAIN_NOT_CONNECTED = _remark("chain-not-connected", Category.OPERATIONS, _W, _BOTH, """
     The hops of `chain` are written side by side: each listens on the same port and passes to the origins.
 
     Write a spec for each hop: the outer one's upstream is the inner one, and the inner one names the outer one's network in
@@ -124,64 +119,64 @@ CHAIN_NOT_CONNECTED = _remark("chain-not-connected", Category.OPERATIONS, _W, ""
 
 # ---- a route's needs ----
 
-GRPC_WITHOUT_HTTP2 = _remark("grpc-without-http2", Category.GRPC_TRANSPORT, _E, """
+GRPC_WITHOUT_HTTP2 = _remark("grpc-without-http2", Category.GRPC_TRANSPORT, _E, _BOTH, """
     A gRPC route on a listener that does not speak HTTP/2.
 
     No gRPC client can connect. Add `"2"` to `listen.http`. Before 1.25.1 a cleartext port of nginx speaks either HTTP/1.1 or HTTP/2:
     add `listen.tls`, use a newer nginx, or give the gRPC routes a spec, and so a port, of their own.
 """)  # fmt: skip
-WEBSOCKET_WITHOUT_HTTP1 = _remark("websocket-without-http1", Category.UPGRADE_HEADERS, _E, """
+WEBSOCKET_WITHOUT_HTTP1 = _remark("websocket-without-http1", Category.UPGRADE_HEADERS, _E, _BOTH, """
     A WebSocket route on a listener that does not speak HTTP/1.1.
 
     The handshake is an HTTP/1.1 upgrade, so no socket ever opens. Add `"1.1"` to `listen.http`.
 """)  # fmt: skip
-GRPC_WEB_NOT_TRANSLATED = _remark("grpc-web-not-translated", Category.PROTOCOL_MISMATCH, _E, """
+GRPC_WEB_NOT_TRANSLATED = _remark("grpc-web-not-translated", Category.PROTOCOL_MISMATCH, _E, _NGINX, """
     gRPC-Web towards a plain gRPC server, through a proxy that does not translate.
 
     nginx passes the browser's gRPC-Web frames on, and the server does not understand them: every call fails. Use Envoy for the route, or a
     server that speaks gRPC-Web itself, with an `http://` URL.
 """)  # fmt: skip
-CONNECT_NOT_TRANSLATED = _remark("connect-not-translated", Category.PROTOCOL_MISMATCH, _E, """
+CONNECT_NOT_TRANSLATED = _remark("connect-not-translated", Category.PROTOCOL_MISMATCH, _E, _NGINX, """
     Connect towards a plain gRPC server, through a proxy that does not translate.
 
     nginx passes Connect on as it is, and a plain gRPC server does not understand it: every call fails. Use Envoy for the route, or a server
     that speaks Connect itself, with an `http://` URL.
 """)  # fmt: skip
-CONNECT_BRIDGE_UNFINISHED = _remark("connect-bridge-unfinished", Category.HARDENING, _I, """
+CONNECT_BRIDGE_UNFINISHED = _remark("connect-bridge-unfinished", Category.HARDENING, _I, _ENVOY, """
     Envoy's filter from Connect to gRPC is work in progress.
 
     Its maintainers keep it outside their security policy. A server that speaks Connect itself needs no filter: write its URL
     as `http://`, or with `http: 2`.
 """)  # fmt: skip
-MAX_DURATION_NOT_ENFORCED = _remark("max-duration-not-enforced", Category.TOTAL_TIMEOUT, _W, """
+MAX_DURATION_NOT_ENFORCED = _remark("max-duration-not-enforced", Category.TOTAL_TIMEOUT, _W, _NGINX, """
     nginx has no limit on the length of an exchange.
 
     Its timers count silence, so a stream that talks lives on after `max_duration`. End it in the application, or put Envoy in
     front.
 """)  # fmt: skip
-IDLE_TIMEOUT_CUT = _remark("idle-timeout-cut", Category.IDLE_TIMEOUT, _W, """
+IDLE_TIMEOUT_CUT = _remark("idle-timeout-cut", Category.IDLE_TIMEOUT, _W, _NGINX, """
     The silence that the route allows is longer than nginx's timers hold.
 
     nginx counts milliseconds to its next timer in 32 bits, which has room for 24 days. A heartbeat makes such a timer unnecessary.
 """)  # fmt: skip
-CACHE_NOT_KEPT = _remark("cache-not-kept", Category.CACHING, _W, """
+CACHE_NOT_KEPT = _remark("cache-not-kept", Category.CACHING, _W, _BOTH, """
     A poll route is not answered from a shared cache.
 
     Every poll of every client reaches the origin. nginx caches what it reads over HTTP/1.1, and from 1.29.4 on also over HTTP/2. Envoy's two
     caches are not generated: see [decision 0005](../decisions/0005-no-cache-on-envoy.md). Put nginx or a CDN in front for such
     routes, or make the origin's answer cheap.
 """)  # fmt: skip
-CACHE_ROUNDED = _remark("cache-rounded", Category.CACHING, _I, """
+CACHE_ROUNDED = _remark("cache-rounded", Category.CACHING, _I, _NGINX, """
     nginx caches for whole seconds.
 
     The time is rounded up. Write whole seconds.
 """)  # fmt: skip
-OUT_OF_REACH = _remark("need-out-of-reach", Category.OPERATIONS, _W, """
+OUT_OF_REACH = _remark("need-out-of-reach", Category.OPERATIONS, _W, _ENVOY, """
     The target cannot give a route something that its protocol needs.
 
     The message names the property. Use another target for the route.
 """)  # fmt: skip
-SILENCE_BEYOND_PLAN = _remark("silence-beyond-plan", Category.IDLE_TIMEOUT, _W, """
+SILENCE_BEYOND_PLAN = _remark("silence-beyond-plan", Category.IDLE_TIMEOUT, _W, _CLOUDFLARE, """
     The route may be silent for longer than the Cloudflare plan allows.
 
     The edge then ends the stream with a 524 or a cut. Let the origin send something every 30 s, and state it as `heartbeat: 30s`.
@@ -189,51 +184,51 @@ SILENCE_BEYOND_PLAN = _remark("silence-beyond-plan", Category.IDLE_TIMEOUT, _W, 
 
 # ---- limits ----
 
-UPSTREAM_CONNECTIONS_BELOW_SCALE = _remark("upstream-connections-below-scale", Category.CONNECTION_LIMITS, _W, """
+UPSTREAM_CONNECTIONS_BELOW_SCALE = _remark("upstream-connections-below-scale", Category.CONNECTION_LIMITS, _W, _BOTH, """
     `max_connections` times the number of servers is less than `scale.streams`.
 
     The proxy answers the streams beyond it at once, nginx with 502 and Envoy with 503. Raise `max_connections`, add servers, or lower
     `scale.streams`.
 """)  # fmt: skip
-ADDRESSES_COUNTED_AS_ONE_SERVER = _remark("addresses-counted-as-one-server", Category.CONNECTION_LIMITS, _I, """
+ADDRESSES_COUNTED_AS_ONE_SERVER = _remark("addresses-counted-as-one-server", Category.CONNECTION_LIMITS, _I, _ENVOY, """
     A name that stands for several addresses shares one `max_connections` on Envoy.
 
     List the addresses one by one, or write the sum.
 """)  # fmt: skip
-AFFINITY_WAITS_FOR_ITS_SERVER = _remark("affinity-waits-for-its-server", Category.CONNECTION_LIMITS, _W, """
+AFFINITY_WAITS_FOR_ITS_SERVER = _remark("affinity-waits-for-its-server", Category.CONNECTION_LIMITS, _W, _ENVOY, """
     With affinity and `max_connections`, a client waits for its own server although others are free.
 
     Envoy holds the request without an answer until a connection is free or the client gives up. Raise `max_connections`, or give
     up affinity.
 """)  # fmt: skip
-STREAMS_PER_CLIENT_CUT = _remark("streams-per-client-cut", Category.CONNECTION_LIMITS, _I, """
+STREAMS_PER_CLIENT_CUT = _remark("streams-per-client-cut", Category.CONNECTION_LIMITS, _I, _NGINX, """
     nginx counts up to 65,535 streams of one client.
 
     A higher `limits.per_client` becomes that. Write at most 65535, or leave it out.
 """)  # fmt: skip
-STREAMS_PER_CLIENT_NOT_LIMITED = _remark("streams-per-client-not-limited", Category.CONNECTION_LIMITS, _W, """
+STREAMS_PER_CLIENT_NOT_LIMITED = _remark("streams-per-client-not-limited", Category.CONNECTION_LIMITS, _W, _ENVOY, """
     Envoy has no limit on the concurrent streams of one client.
 
     One address can hold every stream of the route. Count them in the application, put nginx in front, or limit how fast they start with
     `limits.rate`.
 """)  # fmt: skip
-RATE_ROUNDED = _remark("rate-rounded", Category.CONNECTION_LIMITS, _I, """
+RATE_ROUNDED = _remark("rate-rounded", Category.CONNECTION_LIMITS, _I, _NGINX, """
     nginx counts whole requests a minute.
 
     A rate between two of them is rounded up. Write a whole number a second or a minute.
 """)  # fmt: skip
-BODY_LIMITS_ROUNDED = _remark("body-limits-rounded", Category.BODY_SIZE, _I, """
+BODY_LIMITS_ROUNDED = _remark("body-limits-rounded", Category.BODY_SIZE, _I, _ENVOY, """
     Many different `upload.max_bytes` on Envoy are rounded up to powers of two.
 
     Envoy needs a filter for each limit, and every request passes all of them. Use few different values.
 """)  # fmt: skip
-BODY_NOT_LIMITED = _remark("body-not-limited", Category.BODY_SIZE, _W, """
+BODY_NOT_LIMITED = _remark("body-not-limited", Category.BODY_SIZE, _W, _ENVOY, """
     Envoy does not enforce the route's `upload.max_bytes`.
 
     Before 1.40 it can only count a body by holding all of it; and its filter writes the query to the log, which must not hold a
     credential. Limit the body in the application, move the credential into a header, or use Envoy 1.40.
 """)  # fmt: skip
-IDLE_CONNECTIONS_NOT_COUNTED = _remark("idle-connections-not-counted", Category.KEEPALIVE, _I, """
+IDLE_CONNECTIONS_NOT_COUNTED = _remark("idle-connections-not-counted", Category.KEEPALIVE, _I, _ENVOY, """
     Envoy cannot count idle connections to an upstream.
 
     They close after a time, however many they are. Leave `keepalive` out; for HTTP/1.1 servers, 0 closes every one at once.
@@ -241,25 +236,25 @@ IDLE_CONNECTIONS_NOT_COUNTED = _remark("idle-connections-not-counted", Category.
 
 # ---- headers and paths ----
 
-HEADER_OWNED_BY_THE_PROXY = _remark("header-owned-by-the-proxy", Category.CONNECTION_HEADER, _W, """
+HEADER_OWNED_BY_THE_PROXY = _remark("header-owned-by-the-proxy", Category.CONNECTION_HEADER, _W, _BOTH, """
     The spec sets or removes a header that the proxy keeps to itself.
 
     nginx writes its own `Server` and `Date`. Envoy reads and writes `x-envoy-…`. A request cannot be without `Host`. The line has no
     effect: remove it, or for `Host` write the name to send.
 """)  # fmt: skip
-BACKSLASH_NEVER_MATCHES = _remark("backslash-never-matches", Category.LOCATION_SHADOWED, _W, """
+BACKSLASH_NEVER_MATCHES = _remark("backslash-never-matches", Category.LOCATION_SHADOWED, _W, _BOTH, """
     A route has a backslash in its path, which the configs refuse.
 
     Origins take `\\` for `/` or not, so requests with one are answered with 400 before a route is chosen. Use another
     character.
 """)  # fmt: skip
-REGEX_SEES_ENCODED_PATH = _remark("regex-sees-encoded-path", Category.LOCATION_SHADOWED, _I, """
+REGEX_SEES_ENCODED_PATH = _remark("regex-sees-encoded-path", Category.LOCATION_SHADOWED, _I, _ENVOY, """
     Envoy matches a regex against the path as it travels, percent-encoded.
 
     nginx decodes the path first, so one regex matches different requests on the two. Write such characters encoded, or match
     around them.
 """)  # fmt: skip
-RETRY_MAY_START_A_STREAM_TWICE = _remark("retry-may-start-a-stream-twice", Category.RETRIES, _I, """
+RETRY_MAY_START_A_STREAM_TWICE = _remark("retry-may-start-a-stream-twice", Category.RETRIES, _I, _NGINX, """
     With `retry`, nginx may start a stream on two servers.
 
     It tries another server also where the first one got a GET and hung up without an answer. A POST that was sent is never sent
@@ -268,43 +263,43 @@ RETRY_MAY_START_A_STREAM_TWICE = _remark("retry-may-start-a-stream-twice", Categ
 
 # ---- versions, layouts, names ----
 
-NGINX_VERSION_TOO_OLD = _remark("nginx-version-too-old", Category.OPERATIONS, _E, """
+NGINX_VERSION_TOO_OLD = _remark("nginx-version-too-old", Category.OPERATIONS, _E, _NGINX, """
     The nginx version lacks directives that the config needs.
 
     Use 1.18 or newer.
 """)  # fmt: skip
-ENVOY_VERSION_TOO_OLD = _remark("envoy-version-too-old", Category.OPERATIONS, _E, """
+ENVOY_VERSION_TOO_OLD = _remark("envoy-version-too-old", Category.OPERATIONS, _E, _ENVOY, """
     The Envoy version lacks fields that the config needs, and gets no security fixes any more.
 
     Use 1.36 or newer.
 """)  # fmt: skip
-ENVOY_VERSION_UNKNOWN = _remark("envoy-version-unknown", Category.OPERATIONS, _I, """
+ENVOY_VERSION_UNKNOWN = _remark("envoy-version-unknown", Category.OPERATIONS, _I, _ENVOY, """
     The Envoy version is newer than the newest that the config was tried on.
 
     Run `envoy --mode validate -c envoy.yaml` with it before it goes live.
 """)  # fmt: skip
-HTTP_VERSIONS_NOT_KEPT = _remark("http-versions-not-kept", Category.OPERATIONS, _W, """
+HTTP_VERSIONS_NOT_KEPT = _remark("http-versions-not-kept", Category.OPERATIONS, _W, _NGINX, """
     The listener offers other HTTP versions than `listen.http` asks for.
 
     nginx cannot switch HTTP/1.1 off on a TLS port, nor from 1.25.1 on on a cleartext one. Before 1.25.1 a cleartext port speaks HTTP/1.1
     or HTTP/2, not both. HTTP/3 came with 1.25.0. The message says what clients get.
 """)  # fmt: skip
-HTTP3_PORT_NOT_SHARED = _remark("http3-port-not-shared", Category.OPERATIONS, _I, """
+HTTP3_PORT_NOT_SHARED = _remark("http3-port-not-shared", Category.OPERATIONS, _I, _NGINX, """
     The site file makes its port a QUIC port with `reuseport`, which only one site of an nginx may do.
 
     Remove `reuseport` from the file if another site has it for the same port.
 """)  # fmt: skip
-LONG_STREAMS_GROW_MEMORY = _remark("long-streams-grow-memory", Category.OPERATIONS, _I, """
+LONG_STREAMS_GROW_MEMORY = _remark("long-streams-grow-memory", Category.OPERATIONS, _I, _NGINX, """
     nginx before 1.26.1 keeps memory for every message of a stream over HTTP/2 to its origin.
 
     It is freed when the stream ends. Use nginx 1.26.1 or newer where such streams last for hours.
 """)  # fmt: skip
-SITE_LAYOUT_LEAVES_LIMITS = _remark("site-layout-leaves-limits", Category.OPERATIONS, _I, """
+SITE_LAYOUT_LEAVES_LIMITS = _remark("site-layout-leaves-limits", Category.OPERATIONS, _I, _NGINX, """
     A site file cannot set what the streams need in the main `nginx.conf`.
 
     The message lists the directives to put there: worker connections, file limits, and how long old workers live after a reload.
 """)  # fmt: skip
-ORIGIN_NAMES_RESOLVED_ONCE = _remark("origin-names-resolved-once", Category.OPERATIONS, _I, """
+ORIGIN_NAMES_RESOLVED_ONCE = _remark("origin-names-resolved-once", Category.OPERATIONS, _I, _NGINX, """
     nginx looks the names of origins up when it starts or reloads, and never again.
 
     A container or pod that comes back with another address gets no request until a reload, and nginx does not start while a name has no
@@ -313,22 +308,22 @@ ORIGIN_NAMES_RESOLVED_ONCE = _remark("origin-names-resolved-once", Category.OPER
     balancer), or, with nginx 1.27.3 or newer, write `resolver ADDRESS;` beside the upstream and `resolve` behind its servers. Envoy looks
     names up again by itself.
 """)  # fmt: skip
-ORIGIN_NAME_UNKNOWN = _remark("origin-name-unknown", Category.HARDENING, _E, """
+ORIGIN_NAME_UNKNOWN = _remark("origin-name-unknown", Category.HARDENING, _E, _BOTH, """
     There is no name to check in the origin's certificate.
 
     Every handshake fails. Write the name in the certificate as the upstream's `tls.sni`.
 """)  # fmt: skip
-ORIGIN_NAMES_DIFFER = _remark("origin-names-differ", Category.HARDENING, _W, """
+ORIGIN_NAMES_DIFFER = _remark("origin-names-differ", Category.HARDENING, _W, _NGINX, """
     nginx asks every server of an upstream for the name of the first.
 
     All of them need it in their certificates. Write the name that all have as `tls.sni`, or give each server an upstream of its own.
 """)  # fmt: skip
-SOCKET_BESIDE_NAMES = _remark("socket-beside-names", Category.OPERATIONS, _W, """
+SOCKET_BESIDE_NAMES = _remark("socket-beside-names", Category.OPERATIONS, _W, _ENVOY, """
     An upstream has unix sockets beside names, and Envoy passes the sockets over.
 
     Write IP addresses for the other servers, or make the sockets an upstream of their own.
 """)  # fmt: skip
-CLOUDFLARE_NOT_WRITTEN = _remark("cloudflare-not-written", Category.OPERATIONS, _W, """
+CLOUDFLARE_NOT_WRITTEN = _remark("cloudflare-not-written", Category.OPERATIONS, _W, _CLOUDFLARE, """
     Cloudflare's own settings are not generated yet.
 
     Only its limits are checked. Bypass the cache and switch compression off for streaming routes by hand, with Cache Rules and

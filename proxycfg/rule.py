@@ -16,7 +16,7 @@ from typing import Any
 
 from proxycfg.behavior import Answer, Between
 from proxycfg.errors import Problem
-from proxycfg.finding import Category, Confidence, Fix, Related, Severity
+from proxycfg.finding import Category, Confidence, Fix, Kind, Related, Severity
 from proxycfg.need import Need, shortfalls
 from proxycfg.note import Note
 from proxycfg.reading import Evidence, ReadRoute
@@ -196,44 +196,22 @@ Review = Callable[[Sequence[tuple[Note, str]]], Iterator[Complaint]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One pitfall.
+class Rule(Kind):
+    """One pitfall; its slug is the file's name, its page says what it sees, why that hurts and what to write instead.
 
-    :param name: its slug, which is the file's name.
-    :param severity: the highest that it gives.
-    :param read_page: gives its page, Markdown: what it sees, why that hurts, what to write instead.
-    :param targets: the kinds of hop that can fall into it.
     :param properties: that it owns, for a route rule.
     :param protocols: that it speaks of; None for any that needs the property.
     :param directives: at least one of which must be there for an idiom to be asked; empty: always.
     """
 
-    name: str
-    category: Category
-    severity: Severity
-    read_page: Callable[[], str]
-    targets: tuple[str, ...]
+    told_by = "lint"
+
     properties: tuple[str, ...] = ()
     protocols: frozenset[str] | None = None
     directives: frozenset[str] = frozenset()
     check: Check | None = None
     inspect: Inspect | None = None
     review: Review | None = None
-
-    @property
-    def page(self) -> str:
-        """What its file says of it."""
-        return self.read_page()
-
-    @property
-    def summary(self) -> str:
-        """The page's first line."""
-        return self.page.split("\n", 1)[0]
-
-    @property
-    def file(self) -> str:
-        """Where it is explained, relative to the project."""
-        return f"docs/rules/{self.name}.md"
 
     def concerns(self, protocol: str) -> bool:
         """Whether it speaks of that protocol."""

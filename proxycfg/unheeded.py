@@ -9,7 +9,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from proxycfg import remarks
-from proxycfg.remarks import THE_SPEC
 from proxycfg.spec import coverers
 
 if TYPE_CHECKING:
@@ -19,27 +18,30 @@ if TYPE_CHECKING:
 _HTTPS = 443
 
 
-def unheeded(spec: Spec) -> Iterator[Finding]:
-    """The findings about a spec as such."""
+def unheeded(spec: Spec, target: str) -> Iterator[Finding]:
+    """The findings about a spec as such, which are the same on every target.
+
+    :param target: whose they are said to be.
+    """
     if spec.listen.port == _HTTPS and not spec.secure:
         yield remarks.PORT_443_WITHOUT_TLS.on(
-            THE_SPEC, spec.span_of("listen", "port"),
+            target, spec.span_of("listen", "port"),
             "port 443 is where clients speak TLS, and the listener has no certificate: every https:// client fails",
             "add listen.tls, or use another port if something in front takes TLS off",
         )  # fmt: skip
     used = {upstream.name for upstream in spec.used_upstreams}
     for upstream in spec.upstreams.values():
-        yield from _of_upstream(upstream, spec, used=upstream.name in used)
+        yield from _of_upstream(upstream, spec, target, used=upstream.name in used)
     for route in spec.routes:
-        yield from _of_route(route)
-    yield from _never_reached(spec)
+        yield from _of_route(route, target)
+    yield from _never_reached(spec, target)
 
 
-def _of_upstream(upstream: Upstream, spec: Spec, *, used: bool) -> Iterator[Finding]:
+def _of_upstream(upstream: Upstream, spec: Spec, target: str, *, used: bool) -> Iterator[Finding]:
     name, (first, *others) = upstream.name, upstream.servers
     if not used:
         yield remarks.UPSTREAM_UNUSED.on(
-            THE_SPEC,
+            target,
             upstream.span,
             f"no route uses upstream `{name}`: it is left out",
             "remove it, or name it in a route",
@@ -47,36 +49,36 @@ def _of_upstream(upstream: Upstream, spec: Spec, *, used: bool) -> Iterator[Find
     if upstream.tls.model_fields_set and not upstream.secure:
         other = {"grpc": "grpcs"}.get(upstream.scheme, "https")
         yield remarks.UPSTREAM_TLS_UNUSED.on(
-            THE_SPEC, spec.span_of("upstreams", name, "tls"),
+            target, spec.span_of("upstreams", name, "tls"),
             f"upstream `{name}` is reached in cleartext ({upstream.scheme}:), so its tls settings have no effect",
             f"write {other}:// if its servers speak TLS, or remove tls",
         )  # fmt: skip
     if upstream.affinity and not others and not upstream.named:
         yield remarks.AFFINITY_ON_ONE_SERVER.on(
-            THE_SPEC, spec.span_of("upstreams", name, "affinity"),
+            target, spec.span_of("upstreams", name, "affinity"),
             f"upstream `{name}` has one server, {first.address}, so every client lands there, with affinity or without",
             "list all servers, or remove affinity",
         )  # fmt: skip
 
 
-def _of_route(route: Route) -> Iterator[Finding]:
+def _of_route(route: Route, target: str) -> Iterator[Finding]:
     upstream = route.upstream
     if route.attempts > 1 and len(upstream.servers) == 1:
         rest = "; Envoy tries its other addresses, if it has any" if upstream.named else ""
         yield remarks.RETRY_ON_ONE_SERVER.about(
-            route, THE_SPEC, route.span_of("retry"),
+            route, target, route.span_of("retry"),
             f"upstream `{upstream.name}` lists one server, so nginx has no other one to try for {route.title}{rest}",
             "list the servers one by one, or remove retry",
         )  # fmt: skip
     if route.protocol.name == "websocket" and route.auth and route.auth.by == "cookie" and not route.cors:
         yield remarks.SOCKET_ORIGIN_UNCHECKED.about(
-            route, THE_SPEC, route.span_of("auth"),
+            route, target, route.span_of("auth"),
             f"{route.title} takes a cookie as login and any web site's handshake: a page elsewhere can open the socket as its visitor",
             'write `cors: {origins: ["https://app.example.com"]}` with the sites that may, or ["*"] if the application checks Origin',
         )  # fmt: skip
     if "\\" in route.path and route.kind != "regex":
         yield remarks.BACKSLASH_NEVER_MATCHES.about(
-            route, THE_SPEC, route.match_span,
+            route, target, route.match_span,
             f"the configs refuse requests with a backslash in the path, so nothing reaches {route.title}",
             "use another character",
         )  # fmt: skip
@@ -91,7 +93,7 @@ _MOST_TRIES = 200_000
 """What is tried, for this is a hint and no proof: each repeat multiplies the time that Python may need by the length of the path."""
 
 
-def _never_reached(spec: Spec) -> Iterator[Finding]:
+def _never_reached(spec: Spec, target: str) -> Iterator[Finding]:
     """Routes whose very path, and what is below it, an earlier regular expression takes."""
     regexes = [route for route in spec.routes if route.kind == "regex"]
     paths = sorted(
@@ -117,7 +119,7 @@ def _never_reached(spec: Spec) -> Iterator[Finding]:
                 found[index] = route, regex
     for route, winner in (found[index] for index in sorted(found)):
         yield remarks.ROUTE_NEVER_REACHED.about(
-            route, THE_SPEC, route.match_span,
+            route, target, route.match_span,
             f"requests for {route.title} go to the route {winner.title} on line {winner.span.line}: "
             + ("an exact path wins over a regex" if winner.kind == "exact" else "a regex wins over every prefix, however long"),
             "make the regex narrower, or write this route as a regex in front of it" if winner.kind == "regex" else "remove one of them",

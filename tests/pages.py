@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from pydantic_core import PydanticUndefined
 from proxycfg import settings, specfile, specmodel
 from proxycfg.behavior import properties
 from proxycfg.cli import BY_HAND, Command, load, settable
+from proxycfg.cli.rules import catalogue
 from proxycfg.commands import COMMANDS
+from proxycfg.finding import Kind
 from proxycfg.need import need_of
 from proxycfg.protocols import protocols
-from proxycfg.remarks import Remark, remarks
-from proxycfg.rule import Rule
+from proxycfg.remarks import remarks
 from proxycfg.rules import load as load_rule
 from proxycfg.rules import present, row_of, rules
 from proxycfg.source import Source
@@ -31,7 +32,6 @@ NOTE = "<!-- Made by `make docs`; edit the code that it is made from. -->"
 
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
-    told = {f"rules/{remark.rule}.md": _remark_page(remark) for remark in remarks()}
     return {
         "spec.md": _spec_page(),
         "protocols.md": _protocols_page(),
@@ -39,8 +39,7 @@ def pages() -> dict[str, str]:
         "cli.md": _cli_page(),
         "configuration.md": _configuration_page(),
         "rules/README.md": _rules_page(),
-        **{f"rules/{rule.name}.md": _rule_page(rule) for rule in rules().values()},
-        **told,
+        **{f"rules/{kind.name}.md": _kind_page(kind) for kind in catalogue().values()},
     }
 
 
@@ -57,42 +56,29 @@ def index() -> str:
 
 
 def _rules_page() -> str:
-    lines = [
+    return "\n".join([
         "# Rules", "", NOTE, "",
-        "What `proxycfg lint` looks for; `proxycfg rules RULE` prints the same pages. The severity is the highest that a rule gives: a route",
-        "that only looks like a stream never yields an error.", "",
-        "| rule | category | severity | what it finds |", "| --- | --- | --- | --- |",
-    ]  # fmt: skip
-    lines += [
-        f"| [`{rule.name}`]({rule.name}.md) | {rule.category.value} | {rule.severity.value} | {rule.summary} |"
-        for rule in rules().values()
-    ]
-    lines += [
-        "",
-        "And what `proxycfg generate` says about a spec:",
-        "",
-        "| finding | category | severity | what it says |",
+        "`proxycfg rules RULE` prints the same pages. The severity is the highest that a rule gives: a route that only looks like a stream",
+        "never yields an error.", "",
+        "## What `proxycfg lint` finds in a config", "", *_table_of(rules()), "",
+        "## What `proxycfg generate` says about a spec", "", *_table_of(remarks()), "",
+    ])  # fmt: skip
+
+
+def _table_of(kinds: Mapping[str, Kind]) -> list[str]:
+    return [
+        "| rule | category | severity | what is wrong |",
         "| --- | --- | --- | --- |",
+        *(
+            f"| [`{name}`]({name}.md) | {kind.category} | {kind.severity} | {kind.summary} |"
+            for name, kind in kinds.items()
+        ),
     ]
-    lines += [
-        f"| [`{remark.rule}`]({remark.rule}.md) | {remark.category.value} | {remark.severity.value} | {remark.page.splitlines()[0]} |"
-        for remark in remarks()
-    ]
-    return "\n".join([*lines, ""])
 
 
-def _rule_page(rule: Rule) -> str:
-    head = f"# {rule.name}\n\n{NOTE}\n\nCategory `{rule.category.value}`, at most {rule.severity.value}."
-    return f"{head}\n\n{rule.page}\n"
-
-
-# ---- what generate says about a spec ----
-
-
-def _remark_page(remark: Remark) -> str:
-    summary, _, rest = remark.page.partition("\n")
-    about = f"Category `{remark.category}`, severity `{remark.severity}`; told by `proxycfg generate`."
-    return f"# `{remark.rule}`\n\n{NOTE}\n\n{summary}\n\n{about}\n{rest}\n"
+def _kind_page(kind: Kind) -> str:
+    about = f"Category `{kind.category}`, at most {kind.severity}; told by `proxycfg {kind.told_by}`."
+    return f"# {kind.name}\n\n{NOTE}\n\n{about}\n\n{kind.page}\n"
 
 
 # ---- the spec ----

@@ -19,12 +19,12 @@ from tests.specs import load
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("remark", remarks.remarks(), ids=lambda remark: remark.rule)
+@pytest.mark.parametrize("remark", remarks.remarks().values(), ids=lambda remark: remark.name)
 def test_a_page_says_what_is_wrong_and_more(remark: Remark) -> None:
     """One sentence, then what it does and what to write instead."""
     summary, blank, *rest = remark.page.split("\n")
 
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", remark.rule)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", remark.name)
     assert summary.endswith(".")
     assert blank == ""
     assert len(" ".join(rest)) > 15
@@ -32,7 +32,7 @@ def test_a_page_says_what_is_wrong_and_more(remark: Remark) -> None:
 
 def test_no_rule_of_lint_has_the_same_name() -> None:
     """Each has the one page of its name."""
-    assert not {remark.rule for remark in remarks.remarks()} & set(rules())
+    assert not set(remarks.remarks()) & set(rules())
 
 
 def test_every_kind_is_made_somewhere() -> None:
@@ -46,8 +46,20 @@ def test_every_kind_is_made_somewhere() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_finding_leads_to_its_page(case: str) -> None:
-    """What `docs` says is a file of this repository."""
+    """What `docs` says is a file of this repository; the target is one that the page's kind is told of."""
     made = generate(load((SPECS / case / "routes.yaml").read_text()), TARGETS)
 
     for finding in made.findings:
         assert (ROOT / str(finding_to_json(finding)["docs"])).is_file()
+        assert finding.target in remarks.remarks()[finding.rule].targets
+
+
+@pytest.mark.parametrize("targets", [("nginx",), ("envoy",), ("envoy", "nginx")])
+def test_a_finding_about_the_spec_itself_is_told_once_of_the_first_target(targets: tuple[str, ...]) -> None:
+    """Each finding's target is a kind of hop, and one that was asked for."""
+    text = "listen: {port: 443}\nupstreams: {a: http://a:1, b: http://b:1}\nroutes: [{path: /, protocol: sse, upstream: a}]"
+    found = [finding_to_json(finding) for finding in generate(load(text), targets).findings]
+
+    assert {each["target"] for each in found} <= set(targets)
+    for rule in ("port-443-without-tls", "upstream-unused"):
+        assert [targets[0]] == [each["target"] for each in found if each["rule"] == rule]

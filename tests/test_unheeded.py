@@ -52,7 +52,7 @@ def test_it_is_told_at_its_place(case: str) -> None:
     """One finding, where the word stands that has no effect."""
     text, rule, words = TOLD[case]
 
-    (finding,) = unheeded(load(text))
+    (finding,) = unheeded(load(text), "nginx")
 
     line = text.splitlines()[finding.span.line - 1]
     assert (finding.rule, line[finding.span.column - 1 : finding.span.end_column - 1]) == (rule, words)
@@ -83,7 +83,7 @@ QUIET = {
 @pytest.mark.parametrize("case", QUIET)
 def test_what_has_an_effect_is_not_told(case: str) -> None:
     """Nothing to say."""
-    assert list(unheeded(load(QUIET[case]))) == []
+    assert list(unheeded(load(QUIET[case]), "nginx")) == []
 
 
 @pytest.mark.parametrize("regex", ["/(a+)+x", "/(a|a)*x", "/.*.*.*.*.*x", "/((a{1,50}){1,9}){1,2}x"])
@@ -91,7 +91,7 @@ def test_an_expression_that_would_take_ages_is_not_tried(regex: str) -> None:
     """Python goes back and tries again; nobody waits for that."""
     spec = load(_spec(f"{{path: /{'a' * 2000}, upstream: a}}, {{regex: '{regex}', upstream: a}}"))
 
-    assert list(unheeded(spec)) == []
+    assert list(unheeded(spec, "nginx")) == []
 
 
 def test_looking_for_shadows_stays_linear() -> None:
@@ -101,6 +101,6 @@ def test_looking_for_shadows_stays_linear() -> None:
         prefixes = ", ".join(f"{{path: /a{number}, upstream: a}}" for number in range(count))
         regexes = ", ".join(f"{{regex: '/b{count}/{number}/[0-9]+', upstream: a}}" for number in range(count))
         spec = load(_spec(f"{prefixes}, {regexes}"))
-        return calls(lambda: list(unheeded(spec)))
+        return calls(lambda: list(unheeded(spec, "nginx")))
 
     assert work(500) < 13 * work(50)

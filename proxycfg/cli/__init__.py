@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 from click.core import ParameterSource
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from proxycfg import __version__
 from proxycfg.cli.shared import Shared, shared_options
@@ -56,9 +56,16 @@ class Command(TyperCommand):
     extra: Sequence[str]
     """``SETTINGS`` of its module."""
     common: Sequence[click.Parameter]
+    source: Callable[..., int]
+    """``command`` of its module."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Typer's list in three parts."""
+        told = inspect.get_annotations(self.source, eval_str=True)
+        for param in self.params:
+            if isinstance(param, TyperArgument):
+                # Click overwrites what typer has set there, from 8.5 on.
+                param.help = told[param.name].__metadata__[0].help
         for title, kind, shared in (
             ("Arguments", "argument", False),
             ("Options", "option", False),
@@ -194,6 +201,7 @@ def load(name: str) -> Command:
     _, _, more = inspect.cleandoc(module.command.__doc__).partition("\n\n")
     made = _click(name, module.command, f"{COMMANDS[name]}\n\n{more}", f"Example: {module.EXAMPLE}")
     own = {opt for param in made.params for opt in param.opts}
+    made.source = module.command
     made.extra = getattr(module, "SETTINGS", ())
     made.common = shared_options(module.FORMATS, own, made.configure)
     made.params += made.common

@@ -38,6 +38,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         list[str],
         typer.Argument(
             metavar="CONFIG...",
+            help="An nginx.conf, its folder, site files, the output of `nginx -T`; - is standard input.",
             show_default=False,
         ),
     ],
@@ -81,7 +82,6 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> int:
     """Explain.
 
-    CONFIG is an nginx.conf, its folder, a site file, or the output of `nginx -T`; - is standard input.
     Without --url or --path it lists every route with what it does to a stream. Exit status: 0, or 2 where
     a file cannot be read, is no config, or is one that nginx would refuse.
     """

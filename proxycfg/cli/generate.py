@@ -27,7 +27,9 @@ NOTHING: dict[str, object] = {"files": [], "findings": []}
 
 def command(
     ctx: typer.Context,
-    spec_path: Annotated[str, typer.Argument(metavar="SPEC", show_default=False)],
+    spec_path: Annotated[
+        str, typer.Argument(metavar="SPEC", help="The routes.yaml to read; - is standard input.", show_default=False)
+    ],
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,7 +56,7 @@ def command(
 ) -> int:
     """Generate.
 
-    SPEC is the routes.yaml to read; - for standard input. DIR gets a folder for each target, such as nginx/nginx.conf (site.conf with
+    DIR gets a folder for each target, such as nginx/nginx.conf (site.conf with
     `layout: site`) and envoy/envoy.yaml.
     """
     from proxycfg.generate import default_targets, generate  # noqa: PLC0415

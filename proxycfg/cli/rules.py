@@ -10,10 +10,17 @@ import typer
 from proxycfg.cli.shared import Shared
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage, suggest
+from proxycfg.finding import Kind
+from proxycfg.remarks import remarks
 from proxycfg.rules import rules
 
 EXAMPLE = "proxycfg rules sse-response-buffered"
 FORMATS = ("text", "json")
+
+
+def catalogue() -> dict[str, Kind]:
+    """Every kind of finding, of configs and of specs, by its name: those of lint, then those of generate."""
+    return {**rules(), **remarks()}
 
 
 def command(
@@ -24,10 +31,11 @@ def command(
 ) -> int:
     """Rules.
 
-    A page is Markdown: what the rule sees, why that hurts a stream, what to write instead, when it is fine.
+    A page is Markdown: what is wrong, why that hurts a stream, what to write instead. It begins with the command that tells it:
+    `lint` of configs, `generate` of specs.
     """
     shared: Shared = ctx.obj
-    known = rules()
+    known = catalogue()
     if rule and rule not in known:
         raise BadUsage(f"there is no rule {rule}; {suggest(rule, list(known))}")
     wanted = [known[rule]] if rule else list(known.values())
@@ -37,16 +45,17 @@ def command(
                 "rules": [
                     {
                         "rule": each.name, "category": each.category.value, "severity": each.severity.value, "targets": list(each.targets),
-                        "summary": each.summary, "page": each.page, "docs": each.file,
+                        "told_by": each.told_by, "summary": each.summary, "page": each.page, "docs": each.file,
                     }
                     for each in wanted
                 ]
             }
         )  # fmt: skip
     elif rule:
-        sys.stdout.write(f"{rule} ({known[rule].severity}, {known[rule].category})\n\n{known[rule].page}\n")
+        (kind,) = wanted
+        sys.stdout.write(f"{rule} ({kind.severity}, {kind.category}; told by proxycfg {kind.told_by})\n\n{kind.page}\n")
     else:
         width = max(map(len, known))
         for each in wanted:
-            sys.stdout.write(f"{each.name:<{width}}  {each.severity.value:<7}  {each.summary}\n")
+            sys.stdout.write(f"{each.name:<{width}}  {each.told_by:<8}  {each.severity.value:<7}  {each.summary}\n")
     return Exit.OK

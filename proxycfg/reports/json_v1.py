@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxycfg.finding import Finding, Fix
+from proxycfg.finding import Finding, Fix, page_of
 from proxycfg.generate import sha256
 
 
@@ -21,7 +21,7 @@ def finding_to_json(finding: Finding) -> dict[str, object]:
         "location": finding.span.to_json(),
         "related": [{"location": related.span.to_json(), "message": related.message} for related in finding.related],
         "fix": _fix_to_json(finding.fix),
-        "docs": f"docs/rules/{finding.rule}.md",
+        "docs": page_of(finding.rule),
     }
 
 

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import pytest
 
 from proxycfg import __version__
+from proxycfg.cli import load
 from proxycfg.commands import COMMANDS, Exit, usage
 from tests.cli.conftest import UPSTREAMS, Cli, files, process
 from tests.specs import ROUTES
@@ -58,9 +60,19 @@ def test_every_command_has_help_with_an_example(cli: Cli, command: str) -> None:
     assert (Exit.OK, out, "") == cli(command, "-h")
 
 
+@pytest.mark.parametrize(
+    "command", [name for name in COMMANDS if any(isinstance(each, click.Argument) for each in load(name).params)]
+)
+def test_every_argument_has_words(cli: Cli, command: str) -> None:
+    """Beside its name, or below it; `[required]` alone says nothing."""
+    arguments = cli(command, "--help")[1].split("Arguments:\n")[1].split("\n\n")[0]
+
+    assert re.match(r"  \S+ +[A-Z]\w+ .*[.]", arguments, re.DOTALL)
+
+
 def test_the_help_of_generate_says_what_a_spec_is(cli: Cli) -> None:
     """And that - is standard input."""
-    assert "SPEC is the routes.yaml to read; - for standard input." in cli("generate", "--help")[1]
+    assert "SPEC  The routes.yaml to read; - is standard input." in cli("generate", "--help")[1]
 
 
 @pytest.mark.parametrize(

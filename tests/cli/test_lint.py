@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from proxycfg.commands import Exit
+from proxycfg.remarks import remarks
 from proxycfg.rules import rules
 from tests.cli.conftest import Cli, stdin
 
@@ -290,15 +291,18 @@ def test_notes_silence_rules_on_their_line_or_the_next(cli: Cli) -> None:
 
 
 def test_rules_are_listed_and_explained(cli: Cli) -> None:
-    """One line each; the whole page of one; bad usage for one that is not there."""
-    listed = cli("rules")[1].splitlines()
-    page = cli("rules", "sse-response-buffered")[1]
+    """One line each, with the command that tells it; the whole page of one; bad usage for one that is not there."""
+    told_by = dict(line.split()[:2] for line in cli("rules")[1].splitlines())
+    listed = json.loads(cli("rules", "--format", "json")[1])["rules"]
 
-    assert sorted(rules()) == [line.split()[0] for line in listed]
-    assert rules()["sse-response-buffered"].page in page
-    assert set(rules()) == {each["rule"] for each in json.loads(cli("rules", "--format", "json")[1])["rules"]}
-    code, _, err = cli("rules", "sse-response-bufered")
-    assert (Exit.USAGE, True) == (code, "did you mean `sse-response-buffered`?" in err)
+    assert {**dict.fromkeys(rules(), "lint"), **dict.fromkeys(remarks(), "generate")} == told_by
+    assert told_by == {each["rule"]: each["told_by"] for each in listed}
+    for kind in (rules()["sse-response-buffered"], remarks()["cache-not-kept"]):
+        assert cli("rules", kind.name)[1].endswith(f"; told by proxycfg {kind.told_by})\n\n{kind.page}\n")
+        (one,) = json.loads(cli("rules", kind.name, "--format", "json")[1])["rules"]
+        assert (kind.page, list(kind.targets), kind.told_by) == (one["page"], one["targets"], one["told_by"])
+    code, _, err = cli("rules", "cache-not-keept")
+    assert (Exit.USAGE, True) == (code, "did you mean `cache-not-kept`?" in err)
 
 
 # ---- repairing ----

@@ -490,12 +490,13 @@ class _Follower:
         args = directive.args
         if directive.name == "return" and args:
             self.journey.steps.append(Step(directive.source, directive))
-            code = number(args[0])
+            first, *rest = args
+            code = number(first)
             if code is not None:
-                texts = len(args) > 1 and code >= _BAD
-                said = [self.expand(text) or text for text in args[1:2]]
-                raise _Answered(" ".join([args[0], *said]), code, final=code < _SPECIAL or texts)
-            raise _Answered(f"302 {self.expand(args[0]) or args[0]}", 302)
+                texts = bool(rest) and code >= _BAD
+                said = [self.expand(text) or text for text in rest[:1]]
+                raise _Answered(" ".join([first, *said]), code, final=code < _SPECIAL or texts)
+            raise _Answered(f"302 {self.expand(first) or first}", 302)
         if directive.name == "set" and len(args) == 2:  # noqa: PLR2004 - `set $variable value`
             self.variables[args[0].lstrip("$")] = self.expand(args[1])
         elif directive.name == "break":
