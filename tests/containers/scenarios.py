@@ -304,8 +304,8 @@ def ndjson_survives_silence(stage: Stage, client: Client) -> None:
 
 
 def long_poll_survives_silence(stage: Stage, client: Client) -> None:
-    """A poll that is held for longer than the engine's stock timers."""
-    pause = silence(stage)
+    """A poll that is held for longer than the engine's stock timers, and within the two minutes that it may be (nginx 60 s, Envoy 15 s)."""
+    pause = 0.6 if stage.engine.startswith("envoy") else silence(stage)
     answer = client.get("/long", script=f"wait {pause}; json")
 
     assert (answer.status, answer.end) == (200, "clean")
@@ -326,6 +326,24 @@ def grpc_survives_silence(stage: Stage, client: Client) -> None:
         assert stream.next() is not None
         assert stream.next() is not None
         stream.finish()
+
+
+def connect_survives_silence(stage: Stage, client: Client) -> None:
+    """A Connect stream whose origin has nothing to say for that long."""
+    script = f"connect; event; wait {silence(stage)}; event"
+    stream = connect.server_stream(client, "/connect/test.Streams/ServerStream", b"{}", script=script)
+    with stream.call:
+        assert len(list(stream)) == 2
+    assert stream.final is not None
+
+
+def grpc_web_survives_silence(stage: Stage, client: Client) -> None:
+    """The same for gRPC-Web, with the status at the end."""
+    script = f"grpc; event; wait {silence(stage)}; event"
+    call = grpc_web.call_web(client, "/web/test.Streams/ServerStream", b"hello", text=False, script=script)
+    with call.call:
+        assert len(list(call)) == 2
+    assert call.code == 0
 
 
 def silence(stage: Stage) -> float:
@@ -447,6 +465,8 @@ SILENCE: dict[Scenario, tuple[Transport, ...]] = {
     long_poll_survives_silence: ("http/1.1", "2"),
     websocket_survives_silence: ONLY_HTTP1,
     grpc_survives_silence: ONLY_HTTP2,
+    connect_survives_silence: ("http/1.1", "2"),
+    grpc_web_survives_silence: ("http/1.1", "2"),
 }
 """What must hold on a lapsed stage."""
 

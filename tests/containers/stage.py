@@ -115,8 +115,13 @@ def generated(engine: str, text: str) -> str:
     return made.files[made.main[target]]
 
 
-def stock_nginx(engine: str, port: int, origin_port: int, authority: Authority | None, *, careless: bool) -> str:
-    """`proxy_pass` and nothing else, as most first configs have it; the careless one cures buffering and adds what gets copied around."""
+def stock_nginx(
+    engine: str, port: int, origin_port: int, web_port: int, authority: Authority | None, *, careless: bool
+) -> str:
+    """`proxy_pass` and nothing else, as most first configs have it; the careless one cures buffering and adds what gets copied around.
+
+    gRPC-Web goes to the origin that speaks it, so that what fails there is the delivery.
+    """
     old = engine == "nginx-1.22"
     secure = f"ssl_certificate {authority.cert}; ssl_certificate_key {authority.key};" if authority else ""
     # A cleartext port of 1.22 would speak HTTP/2 alone.
@@ -136,6 +141,10 @@ http {{
         {secure}
         location / {{
             proxy_pass http://pair;
+            {extra}
+        }}
+        location /web/ {{
+            proxy_pass http://127.0.0.1:{web_port};
             {extra}
         }}
     }}
@@ -188,14 +197,27 @@ static_resources:
 """
 
 
+_PEERS = (
+    "connect_timeout",
+    "request_headers_timeout",
+    "listener_filters_timeout",
+    "connection_keepalive",
+    "fill_interval",
+    "interval:",
+)
+"""Lines of durations within which a peer has to do something, or that Envoy does not take so short: they stay, on a busy machine too."""
+
+
 def divided(text: str) -> str:
-    """An Envoy config with every duration divided: its clock cannot be sped up, but its durations are data."""
+    """An Envoy config with its timers divided: its clock cannot be sped up, but its durations are data."""
 
     def scaled(found: re.Match[str]) -> str:
-        seconds = float(found[1]) / ENVOY_SCALE
-        return f'"{f"{seconds:.9f}".rstrip("0").rstrip(".")}s"'
+        return f"{float(found[1]) / ENVOY_SCALE:.9f}".rstrip("0").rstrip(".") + "s"
 
-    return re.sub(r'"(\d+(?:\.\d+)?)s"', scaled, text)
+    return "".join(
+        line if any(name in line for name in _PEERS) else re.sub(r"(?<=: )(\d+(?:\.\d+)?)s\b", scaled, line)
+        for line in text.splitlines(keepends=True)
+    )
 
 
 class Stages:
@@ -241,11 +263,14 @@ class Stages:
             if is_envoy:
                 # Several run side by side here, in one network.
                 text = re.sub(r"(port_value: )9901\b", rf"\g<1>{admin_port}", text)
-                text = divided(text) if lapse else text
+                if lapse:
+                    text = divided(text)
+                    # The hour of silence that a stream is allowed without a heartbeat.
+                    assert "idle_timeout: 36s" in text
         elif is_envoy:
             text = stock_envoy(port, admin_port, self._origin.port, authority, careless=kind == "careless", lapse=lapse)
         else:
-            text = stock_nginx(engine, port, self._origin.port, authority, careless=kind == "careless")
+            text = stock_nginx(engine, port, self._origin.port, self._web.port, authority, careless=kind == "careless")
         folder = self._folder()
         (folder / ("envoy.yaml" if is_envoy else "nginx.conf")).write_text(text)
         proxy = self._start(

@@ -132,6 +132,8 @@ def _stock_failures() -> Iterator[tuple[str, Scenario, Transport, Kind, bool]]:
             for transport in ("http/1.1", "http/1.1+tls", "2"):
                 yield engine, scenario, transport, "stock", False
         yield "nginx-1.30", scenario, "http/1.1+tls", "stock", False
+    yield "nginx-1.30", scenarios.connect_in_step, "http/1.1+tls", "stock", False
+    yield "nginx-1.30", scenarios.grpc_web_in_step, "http/1.1+tls", "stock", False
     for engine in OLD_NGINX:
         yield engine, scenarios.connect_in_step, "http/1.1", "stock", False
         yield engine, scenarios.grpc_web_in_step, "http/1.1", "stock", False
@@ -144,6 +146,8 @@ def _stock_failures() -> Iterator[tuple[str, Scenario, Transport, Kind, bool]]:
         yield engine, scenarios.sse_survives_silence, "http/1.1", "stock", True
         yield engine, scenarios.ndjson_survives_silence, "http/1.1", "stock", True
         yield engine, scenarios.long_poll_survives_silence, "http/1.1", "stock", True
+        yield engine, scenarios.connect_survives_silence, "http/1.1", "stock", True
+        yield engine, scenarios.grpc_web_survives_silence, "http/1.1", "stock", True
         yield engine, scenarios.failing_origin_yields_no_page, "http/1.1", "stock", False
         yield engine, scenarios.origin_learns_that_the_client_left, "http/1.1", "careless", False
     for engine in ENVOY:
