@@ -268,6 +268,11 @@ NGINX_VERSION_TOO_OLD = _remark("nginx-version-too-old", Category.OPERATIONS, _E
 
     Use 1.18 or newer.
 """)  # fmt: skip
+NGINX_VERSION_UNKNOWN = _remark("nginx-version-unknown", Category.OPERATIONS, _I, _NGINX, """
+    The nginx version is newer than the newest whose defaults are known.
+
+    The config is written as for the newest known one. Run `nginx -t` with it before it goes live.
+""")  # fmt: skip
 ENVOY_VERSION_TOO_OLD = _remark("envoy-version-too-old", Category.OPERATIONS, _E, _ENVOY, """
     The Envoy version lacks fields that the config needs, and gets no security fixes any more.
 

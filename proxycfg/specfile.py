@@ -71,18 +71,24 @@ def _sound_part(document: yamldoc.Document, error: ValidationError) -> _Settling
     wrong = {wording.place(document, item) for item in error.errors(include_url=False, include_input=False)} - {()}
     if not {"upstreams", "routes"} <= set(data) or wrong & {("upstreams",), ("routes",)}:
         return None
-    if any(path[0] == "defaults" for path in wrong):
+    if ("defaults",) in wrong:
         return None
+    fallbacks = dict(data.get("defaults") or {})
+    unsettled = {path[1] for path in wrong if path[0] == "defaults"}
     doubtful = {path[1] for path in wrong if path[0] == "upstreams"}
-    fallback = (data.get("defaults") or {}).get("upstream")
+    fallback = fallbacks.get("upstream")
     bad = {path[1] for path in wrong if path[0] == "routes"}
     kept = [
         i
         for i, route in enumerate(data["routes"])
-        if i not in bad and (route.get("upstream") or fallback) not in doubtful
+        if i not in bad
+        and (route.get("upstream") or fallback) not in doubtful
+        # Without these a route that goes by them would be blamed for what is not its own; without the others it is judged less.
+        and all(route.get(name) is not None for name in unsettled & {"protocol", "upstream", "hosts"})
     ]
     unsound = {path[0] for path in wrong}
     sound = {name: value for name, value in data.items() if name not in unsound}
+    sound["defaults"] = {name: value for name, value in fallbacks.items() if name not in unsettled}
     sound["upstreams"] = {name: value for name, value in data["upstreams"].items() if name not in doubtful}
     sound["routes"] = [data["routes"][i] for i in kept]
     try:
@@ -123,7 +129,7 @@ class _Settling:
         self.collisions(routes)
         if (
             self.model.defaults.cache is not None
-            and routes
+            and len(routes) == len(document.data["routes"])  # type: ignore[index,call-overload]
             and not any(route.protocol.name == "poll" for route in routes)
         ):
             self.complain(

@@ -86,6 +86,32 @@ listn: {}
     assert expected == told_of(text)
 
 
+def test_a_broken_default_hides_nothing() -> None:
+    """What is wrong with the routes is told beside what is wrong in `defaults`, and no route is blamed for that."""
+    text = """\
+upstreams: {api: 'http://api:8000', agents: 'grpc://agents:1'}
+defaults: {heartbeat: 5 s, path: /x, cache: 1s}
+routes:
+  - {path: /a, upstream: apl}
+  - {path: /b, upstream: api, protocol: grpc}
+  - {path: /c, upstream: api, protocol: pol}
+"""
+    expected = [
+        "2:23: `5 s` is not a duration",
+        "2:28: unknown field `path`",
+        "4:26: there is no upstream named `apl`",
+        "5:41: gRPC needs HTTP/2 towards the origin, but upstream `api` (http://api:8000) speaks HTTP/1.1",
+        "6:41: `protocol` cannot be `pol`",
+    ]
+    by_the_default = text.replace("heartbeat: 5 s", "protocol: grcp").replace(
+        "/b, upstream: api, protocol: grpc", "/b, upstream: agents"
+    )
+
+    assert expected == told_of(text)
+    assert "`protocol` cannot be `grcp`" in told_of(by_the_default)[0]
+    assert not [line for line in told_of(by_the_default) if line.startswith("5:")]
+
+
 def test_a_broken_upstream_is_told_once() -> None:
     """The routes that use it, by themselves or through `defaults`, are not blamed for it."""
     text = "upstreams: {api: 'ftp://x', b: 'http://b'}\ndefaults: {upstream: api}\n"

@@ -216,6 +216,33 @@ def test_an_option_has_the_findings_that_it_should(name: str) -> None:
     assert option(name).rules() == LACKING.get(name, set())
 
 
+@pytest.mark.parametrize(
+    ("version", "rules"),
+    [
+        ("1.17.10", {"nginx-version-too-old"}), ("1.18.0", set()), ("1.31.9", set()), ("1.32", {"nginx-version-unknown"}),
+        ("2.0.1", {"nginx-version-unknown"}),
+    ],
+)  # fmt: skip
+def test_a_version_that_is_not_known_is_told_at_its_place(version: str, rules: set[str]) -> None:
+    """Too old for the config, or newer than what is known."""
+    made = option("minimal", version)
+
+    assert made.rules() & {"nginx-version-too-old", "nginx-version-unknown"} == rules
+    for finding in made.output.findings:
+        if finding.rule in rules:
+            assert finding.span.column == 1 + whole("", version).index(f'"{version}"')
+
+
+@pytest.mark.parametrize(("rate", "told"), [("0.02", ["rate-rounded"]), ("90/m", []), ("10", [])])
+def test_a_rate_that_nginx_rounds_is_told(rate: str, told: list[str]) -> None:
+    """It counts whole requests a second or a minute."""
+    made = make(
+        f"upstreams: {{a: http://127.0.0.1:1}}\nroutes: [{{upstream: a, path: /x, limits: {{rate: {rate}}}}}]\n"
+    )
+
+    assert told == [finding.rule for finding in made.output.findings]
+
+
 def test_findings_point_at_what_they_speak_of() -> None:
     """Line and column of the value in the YAML, or of the route."""
     text = whole(every_route(), "1.22")

@@ -26,17 +26,22 @@ def lacks(spec: Spec) -> Iterator[Finding]:
     plan = named.plan if named else "free"
     limit = facts.SILENCE_ENTERPRISE if plan == "enterprise" else facts.SILENCE
     for route in spec.routes:
-        # A heartbeat is what passes the edge; without one the whole silence does.
-        quiet = route.heartbeat or route.idle_timeout
-        if route.protocol.streams and quiet >= limit:
-            yield _too_quiet(route, plan, quiet, limit)
+        field, quiet = _silence(route)
+        if quiet >= limit:
+            yield _too_quiet(route, plan, field, quiet, limit)
 
 
-def _too_quiet(route: Route, plan: str, quiet: float, limit: float) -> Finding:
-    field = "heartbeat" if route.heartbeat else "idle_timeout"
+def _silence(route: Route) -> tuple[str, float]:
+    """The longest that the spec asks the edge to bear, and the field that says so: a heartbeat is heard there, unless more is asked for."""
+    if route.heartbeat and route.idle_timeout <= route.protocol.silence(route.heartbeat):
+        return "heartbeat", route.heartbeat
+    return "idle_timeout", route.idle_timeout
+
+
+def _too_quiet(route: Route, plan: str, field: str, quiet: float, limit: float) -> Finding:
     return remarks.SILENCE_BEYOND_PLAN.about(
         route, CLOUDFLARE, route.span_of(field),
-        f"Cloudflare ({plan}) ends a stream after {show_duration(limit)} of silence at the latest, and {route.title} may be silent "
+        f"Cloudflare ({plan}) ends an exchange after {show_duration(limit)} of silence at the latest, and {route.title} may be silent "
         f"for {show_duration(quiet)}",
-        "let the origin send something every 30s and state it as `heartbeat: 30s`",
+        "let the origin send something every 30s, state it as `heartbeat: 30s`, and leave idle_timeout out",
     )  # fmt: skip

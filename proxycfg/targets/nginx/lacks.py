@@ -77,6 +77,13 @@ def of_spec(spec: Spec, version: str, layout: str) -> Iterator[Finding]:
             NGINX, spec.span_of("targets", "nginx", "version"),
             f"nginx {version} lacks directives that this config needs", "use 1.18 or newer",
         )  # fmt: skip
+    elif facts.parse(version)[:2] > facts.NEWEST:
+        newest = ".".join(map(str, facts.NEWEST))
+        yield remarks.NGINX_VERSION_UNKNOWN.on(
+            NGINX, spec.span_of("targets", "nginx", "version"),
+            f"nginx {version} is newer than {newest}, the newest whose defaults are known: the config is written as for that one",
+            f"run `nginx -t` with it, or write one up to {newest}",
+        )  # fmt: skip
     if told := _http_versions(spec, version):
         yield told
     if not facts.has(version, "steady_memory") and any(module_of(route, version) == "grpc" for route in spec.routes):
