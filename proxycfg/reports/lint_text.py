@@ -21,9 +21,10 @@ _COLORS = {Severity.ERROR: "31;1", Severity.WARNING: "33;1", Severity.INFO: "36;
 def report_to_text(report: Report, *, color: bool, statistics: bool = False) -> str:
     """All findings, then a summary."""
     paint = _paint if color else _plain
-    blocks = ["\n".join(_finding(finding, report, paint)) for finding in report.findings]
     if statistics:
         blocks = ["\n".join(_statistics(report))] if report.findings else []
+    else:
+        blocks = ["\n".join(_finding(finding, report, paint)) for finding in report.findings]
     return "\n\n".join([*blocks, summary(report)]) + "\n"
 
 

@@ -212,13 +212,7 @@ def _ending(text: Text) -> str:
 def _shared(proxied: Proxied) -> bool:
     """Whether the location's text stands in several servers, or its settings in a file that others include, too."""
     location = proxied.location
-    if any(
-        other is not location and other.directive is location.directive
-        for server in proxied.http.servers
-        for other in server.locations.all()
-    ):
-        return True
-    return any(child.text is not location.directive.text for child in location.level.children)
+    return proxied.repeated or any(child.text is not location.directive.text for child in location.level.children)
 
 
 def _inherited_below(proxied: Proxied) -> bool:

@@ -11,6 +11,7 @@ on an ``if`` block, on a main file that is not at hand.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, wraps
 from typing import Any, NamedTuple
@@ -71,11 +72,15 @@ def read(
 
 
 class Proxied(NamedTuple):
-    """A location that hands requests to an origin, and the levels whose settings such a request can end with."""
+    """A location that hands requests to an origin, and the levels whose settings such a request can end with.
+
+    ``repeated`` says that its text stands in several servers, which include it.
+    """
 
     http: Http
     location: Location
     levels: list[Level]
+    repeated: bool
 
 
 def proxied_locations(https: Iterable[Http]) -> Iterator[Proxied]:
@@ -84,10 +89,11 @@ def proxied_locations(https: Iterable[Http]) -> Iterator[Proxied]:
     A location with an unconditional ``return`` never does, nor one below a server's.
     """
     for http in https:
+        times = Counter(id(each.directive) for server in http.servers for each in server.locations.all())
         for location in _open_locations(http):
             levels = [] if _returns(location.level) else _proxying(location.level, http)
             if levels:
-                yield Proxied(http, location, levels)
+                yield Proxied(http, location, levels, repeated=times[id(location.directive)] > 1)
 
 
 def _open_locations(http: Http) -> Iterator[Location]:
@@ -155,7 +161,7 @@ def _behavior(
     reader: Reader, location: Location, levels: Sequence[Level], clients: Clients, protocol: str | None
 ) -> Behavior:
     places = [Place(reader, location, level, clients, protocol, telling=False) for level in levels]
-    return Behavior(**{name: value for name, (value, _) in _properties(places).items()})
+    return Behavior(**{name: _property(name, read_property, places)[0] for name, read_property in PROPERTIES})
 
 
 # ---- many routes, most of them alike ----
@@ -252,16 +258,14 @@ def _value(name: str, read_property: PropertyReader, places: Sequence[Place]) ->
     return found, asked
 
 
-def _properties(places: Sequence[Place]) -> dict[str, Found]:
-    """Every property of a place; where there are several, the range around them, and what makes it one."""
-    first = places[0]
-    found = {name: read_property(first) for name, read_property in PROPERTIES}
+def _property(name: str, read_property: PropertyReader, places: Sequence[Place]) -> Found:
+    """A property of a place; where there are several, the range around them, and what makes it one."""
+    value, why = read_property(places[0])
     for place in places[1:]:
-        for name, read_property in PROPERTIES:
-            value, why = read_property(place)
-            if value != found[name][0]:
-                found[name] = _hull(name, (found[name][0], value)), why
-    return found
+        other, decided_by = read_property(place)
+        if other != value:
+            value, why = _hull(name, (value, other)), decided_by
+    return value, why
 
 
 _ANY_HOST = re.compile(r"~\*?\^?(?:\(?\.[*+]\)?)?\$?")
@@ -306,7 +310,7 @@ def _proxying(level: Level, http: Http) -> list[Level]:
 class _Told(Mapping[str, Evidence]):
     """Evidence that is put together when somebody asks for it: of thousands of routes, few are ever explained."""
 
-    __slots__ = ("_clients", "_levels", "_location", "_protocol", "_reader", "_told")
+    __slots__ = ("_clients", "_levels", "_location", "_places", "_protocol", "_reader", "_told")
 
     def __init__(
         self,
@@ -322,31 +326,33 @@ class _Told(Mapping[str, Evidence]):
         self._clients = clients
         self._protocol = protocol
         self._levels = levels
-        self._told: dict[str, Evidence] | None = None
+        self._places: list[Place] = []
+        self._told: dict[str, Evidence] = {}
 
-    @property
-    def _all(self) -> dict[str, Evidence]:
-        if self._told is None:
+    def __getitem__(self, name: str) -> Evidence:
+        found = self._told.get(name)
+        if found is None:
+            found = self._told[name] = _property(name, _READERS[name], self._at())[1]
+        return found
+
+    def _at(self) -> list[Place]:
+        if not self._places:
             location, levels = self._location, self._levels
             if levels is None:
                 levels = _proxying(location.level, self._reader.http)
-            places = [
+            self._places = [
                 Place(self._reader, location, level, self._clients, self._protocol, telling=True) for level in levels
             ]
-            self._told = {name: why for name, (_, why) in _properties(places).items()}
-        return self._told
-
-    def __getitem__(self, name: str) -> Evidence:
-        return self._all[name]
+        return self._places
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
+        return iter(_READERS)
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(_READERS)
 
     def __repr__(self) -> str:
-        return repr(self._all)
+        return repr(dict(self))
 
 
 def _hull(name: str, values: Iterable[Between[Any]]) -> Between[Any]:
@@ -1110,3 +1116,4 @@ PROPERTIES: tuple[tuple[str, PropertyReader], ...] = tuple(
     )
 )  # fmt: skip
 """Every property's reader, in the order of :class:`~proxycfg.behavior.Behavior`."""
+_READERS: Mapping[str, PropertyReader] = dict(PROPERTIES)
