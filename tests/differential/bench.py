@@ -57,6 +57,7 @@ class Bench:
         self._ticker: asyncio.Task[None] | None = None
         self._tick: asyncio.Future[float] | None = None
         self.calls: list[Call] = []
+        self._keys: list[str] = []
         self.two_only: frozenset[tuple[str, int]] = frozenset()
         """Addresses and ports on which clients have to speak HTTP/2."""
         self.worst = 0.0
@@ -71,9 +72,11 @@ class Bench:
         self._ticker = asyncio.create_task(self._ticking(await self.now()))
 
     def close(self) -> None:
-        """Leave."""
+        """Leave, and forget what was asked."""
         if self._ticker:
             self._ticker.cancel()
+        for key in self._keys:
+            del self.origin.handlers[key]
         for call in (*self.calls, *filter(None, [self._control])):
             call.transport.abort()
 
@@ -156,6 +159,7 @@ class Bench:
                 handler(arrival)
 
         self.origin.handlers[key] = arrived
+        self._keys.append(key)
         transport = transport or (
             "http/1.1+tls" if ask.secure else "2+clear" if (ask.address, ask.port) in self.two_only else "http/1.1"
         )

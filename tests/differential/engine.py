@@ -65,6 +65,8 @@ class Engine:
         await self._ask("stop", folder)
 
     async def _ask(self, what: str, folder: Path) -> int:
+        if self._answers.done():
+            raise EngineAbsent(f"the container of nginx {self.version} has ended")
         future = self._waiting[f"{what} {folder}"] = asyncio.get_running_loop().create_future()
         assert self._process.stdin
         self._process.stdin.write(f"{what} {folder}\n".encode())
