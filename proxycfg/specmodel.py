@@ -401,9 +401,15 @@ class UpstreamTls(_Model):
     """How the origin's certificate is checked."""
 
     verify: bool = Field(True, description="check the origin's certificate; off only for a private network you trust")
-    ca: FilePath | None = Field(None, description="PEM file with the CAs to trust; default the system's")
+    ca: FilePath | None = Field(
+        None,
+        description="PEM file with the CAs to trust; default the system's",
+        examples=["/etc/ssl/certs/internal-ca.pem"],
+    )
     sni: ExactHost | None = Field(
-        None, description="name to ask for and to check; default the host of the first server"
+        None,
+        description="name to ask for and to check; default the host of the first server",
+        examples=["api.internal.example"],
     )
 
 
@@ -413,7 +419,7 @@ class Affinity(_Model):
     by: AffinityBy = Field(
         description="what tells clients apart; hash is the query argument `name`, or the path without a name"
     )
-    name: Token | None = Field(None, description="the cookie, header or query argument")
+    name: Token | None = Field(None, description="the cookie, header or query argument", examples=["session_id"])
 
     @model_validator(mode="after")
     def _named(self) -> Self:
@@ -507,10 +513,10 @@ class Upstream(_Model):
     tls: UpstreamTls = Field(default_factory=UpstreamTls, description="for https and grpcs servers")  # pyright: ignore[reportArgumentType]
     affinity: Affinity | None = Field(None, description="default none: each stream goes to the server with the fewest")
     max_connections: int | None = Field(
-        None, ge=1, le=10_000_000, description="connections to each server; default no limit"
+        None, ge=1, le=10_000_000, description="connections to each server; default no limit", examples=[2000]
     )
     keepalive: int | None = Field(
-        None, ge=0, le=100_000, description="idle connections kept open per worker; default 64"
+        None, ge=0, le=100_000, description="idle connections kept open per worker; default 64", examples=[64]
     )
 
     @model_validator(mode="before")
@@ -570,7 +576,9 @@ class Upload(_Model):
     stream: bool | None = Field(
         None, description="pass the body on as it arrives; default yes for websocket, grpc, grpc-web and connect"
     )
-    max_bytes: Size | None = Field(None, description="largest body; default 16MiB, without limit where uploads stream")
+    max_bytes: Size | None = Field(
+        None, description="largest body; default 16MiB, without limit where uploads stream", examples=["64MiB"]
+    )
 
 
 class Auth(_Model):
@@ -579,14 +587,17 @@ class Auth(_Model):
     by: Literal["cookie", "header", "query"] = Field(description="query masks it in every access log")
     name: Annotated[
         str, *_words("[A-Za-z0-9_-]{1,128}", "must be letters, digits, _ and -", "write a name such as access_token")
-    ] = Field(description="name of the cookie, header or query argument")
+    ] = Field(description="name of the cookie, header or query argument", examples=["access_token"])
 
 
 class Cors(_Model):
     """Which web origins may call the route from a browser."""
 
     origins: list[Origin] = Field(
-        min_length=1, max_length=100, description="exact origins, or * for any without credentials"
+        min_length=1,
+        max_length=100,
+        description="exact origins, or * for any without credentials",
+        examples=[["https://app.example.com"]],
     )
 
     @model_validator(mode="after")
@@ -599,10 +610,18 @@ class Cors(_Model):
 class Limits(_Model):
     """What one client may take."""
 
-    per_client: int | None = Field(None, ge=1, le=1_000_000, description="concurrent streams of one client address")
-    rate: Rate | None = Field(None, description="new requests a second of one client address: 10, 10/s or 90/m")
+    per_client: int | None = Field(
+        None, ge=1, le=1_000_000, description="concurrent streams of one client address", examples=[20]
+    )
+    rate: Rate | None = Field(
+        None, description="new requests a second of one client address: 10, 10/s or 90/m", examples=["10/s", "90/m"]
+    )
     burst: int | None = Field(
-        None, ge=0, le=1_000_000, description="requests above the rate that pass at once; default 4 × rate"
+        None,
+        ge=0,
+        le=1_000_000,
+        description="requests above the rate that pass at once; default 4 × rate",
+        examples=[40],
     )
 
     @model_validator(mode="after")
@@ -653,8 +672,12 @@ HeaderOrNone = Annotated[HeaderValue | None, AfterValidator(_or_none)]
 class Rewrites(_Model):
     """Headers to set, or to remove where the value is null or empty."""
 
-    request: dict[HeaderName, HeaderOrNone] = Field(default_factory=dict, description="towards the origin")
-    response: dict[HeaderName, HeaderOrNone] = Field(default_factory=dict, description="towards the client")
+    request: dict[HeaderName, HeaderOrNone] = Field(
+        default_factory=dict, description="towards the origin", examples=[{"X-Tenant": "acme"}]
+    )
+    response: dict[HeaderName, HeaderOrNone] = Field(
+        default_factory=dict, description="towards the client", examples=[{"Cache-Control": "no-store"}]
+    )
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -673,21 +696,29 @@ class RouteDefaults(_Model):
     """The fields that ``defaults`` may hold for every route."""
 
     protocol: ProtocolName | None = Field(None, description="what travels on the route; default http")
-    upstream: str | None = Field(None, description="name of an upstream")
-    methods: list[Method] | None = Field(None, min_length=1, description="allowed methods; default every method")
-    hosts: list[Host] | None = Field(
-        None, min_length=1, description="hosts of this route alone; default the spec's hosts"
+    upstream: str | None = Field(None, description="name of an upstream", examples=["api"])
+    methods: list[Method] | None = Field(
+        None, min_length=1, description="allowed methods; default every method", examples=[["GET", "POST"]]
     )
-    heartbeat: Duration | None = Field(None, description="how often the origin sends something when idle")
+    hosts: list[Host] | None = Field(
+        None,
+        min_length=1,
+        description="hosts of this route alone; default the spec's hosts",
+        examples=[["chat.example.com"]],
+    )
+    heartbeat: Duration | None = Field(
+        None, description="how often the origin sends something when idle", examples=["15s"]
+    )
     idle_timeout: Duration | None = Field(
         None,
         description="longest silence to allow; default 3 heartbeats, at least 1m; without a heartbeat by protocol: 1h, long-poll 2m, "
         "poll and http 1m",
+        examples=["5m"],
     )
-    max_duration: Duration | None = Field(None, description="longest stream; default no limit")
+    max_duration: Duration | None = Field(None, description="longest stream; default no limit", examples=["2h"])
     upload: Upload | None = Field(None, description="what clients may send")
     strip_prefix: bool | UrlPath | None = Field(
-        None, description="remove the route's path, or this prefix of it, before the origin sees it"
+        None, description="remove the route's path, or this prefix of it, before the origin sees it", examples=["/api"]
     )
     headers: Rewrites | None = Field(None, description="headers to set or remove")
     auth: Auth | None = Field(None, description="where the credential travels")
@@ -708,9 +739,15 @@ class RouteDefaults(_Model):
 class RouteEntry(RouteDefaults):
     """One place that a client can reach."""
 
-    path: UrlPath | None = Field(None, description="segment prefix: /api matches /api and /api/x, not /apix")
-    exact: UrlPath | None = Field(None, description="this path alone, in place of path")
-    regex: Regex | None = Field(None, description="a regular expression that matches the whole path, in place of path")
+    path: UrlPath | None = Field(
+        None, description="segment prefix: /api matches /api and /api/x, not /apix", examples=["/v1/chat/completions"]
+    )
+    exact: UrlPath | None = Field(None, description="this path alone, in place of path", examples=["/healthz"])
+    regex: Regex | None = Field(
+        None,
+        description="a regular expression that matches the whole path, in place of path",
+        examples=["/rooms/[0-9]+/events"],
+    )
 
     @model_validator(mode="after")
     def _one_match(self) -> Self:
@@ -753,10 +790,10 @@ class CloudflareTarget(_Model):
     zone: (
         Annotated[str, *_words("[A-Za-z0-9.-]{1,253}", "must be a zone's id or name", "write one such as example.com")]
         | None
-    ) = Field(None, description="zone id or name")
+    ) = Field(None, description="zone id or name", examples=["example.com"])
     account: (
         Annotated[str, *_words("[A-Za-z0-9-]{1,64}", "must be an account's id", "copy it from the dashboard")] | None
-    ) = Field(None, description="account id")
+    ) = Field(None, description="account id", examples=["0123456789abcdef0123456789abcdef"])
     worker: bool = Field(False, description="put a Worker in front that sends heartbeats and repairs endings")
     tunnel: bool = Field(False, description="reach the origin through cloudflared")
 
@@ -809,11 +846,22 @@ class SpecFile(_Model):
     """A whole ``routes.yaml``."""
 
     version: Annotated[Literal[1], BeforeValidator(_format_version)] = Field(1, description="of this format")
-    hosts: list[Host] = Field(default_factory=lambda: ["*"], min_length=1, description="server names; default any")
+    hosts: list[Host] = Field(
+        default_factory=lambda: ["*"],
+        min_length=1,
+        description="server names; default any",
+        examples=[["chat.example.com"]],
+    )
     listen: Listen = Field(default_factory=Listen, description="where clients connect; plain HTTP on 8080 if left out")  # pyright: ignore[reportArgumentType]
     scale: Scale = Field(default_factory=Scale, description="how much to hold")  # pyright: ignore[reportArgumentType]
-    trusted_proxies: list[Cidr] = Field(default_factory=list, description="networks whose forwarded headers count")
-    chain: list[Hop] = Field(default_factory=list, description="hops, outermost first; default each target alone")
+    trusted_proxies: list[Cidr] = Field(
+        default_factory=list, description="networks whose forwarded headers count", examples=[["10.0.0.0/8"]]
+    )
+    chain: list[Hop] = Field(
+        default_factory=list,
+        description="hops, outermost first; default each target alone",
+        examples=[["nginx", "envoy"]],
+    )
     targets: Targets = Field(default_factory=Targets, description="settings per target")  # pyright: ignore[reportArgumentType]
     defaults: RouteDefaults = Field(
         default_factory=RouteDefaults,  # pyright: ignore[reportArgumentType]

@@ -104,6 +104,58 @@ _MODELS: tuple[tuple[str, type[BaseModel]], ...] = (
 )
 
 
+WHY_DEFAULTS: dict[str, str] = {
+    "version": "There is one format so far.",
+    "hosts": "A spec that is tried on a laptop answers whatever name is used; in production, name them: an unknown host then gets a 404.",
+    "listen.address": "A proxy is there for other machines. `::` has to be asked for: where a machine has no IPv6, the proxy would not start.",
+    "listen.port": "A port that needs no root.",
+    "listen.tls": "A certificate cannot be made up, and most proxies stand behind something that has one.",
+    "listen.http": "Browsers open six HTTP/1.1 connections to a host, and each event stream takes one; HTTP/3 needs UDP, which firewalls often drop.",
+    "scale.streams": "A busy service on one machine (Envoy's heap is limited to about 2 GB then). The proxies' own defaults end far below: 512 "
+    "connections on nginx, 1,024 requests on Envoy.",
+    "trusted_proxies": "Whoever is believed can forge the address that limits and logs go by, so nobody is unless named.",
+    "chain": "A target that stands alone needs no word about others.",
+    "targets": "Both configs are written, so that they can be compared.",
+    "targets.nginx.version": "The newest stable line; an older one lacks directives, so state it.",
+    "targets.nginx.layout": "File limits and the time for old workers stand in the main file alone, and streams need them.",
+    "targets.envoy.version": "The newest that the configs are tried on.",
+    "targets.cloudflare.plan": "The plan with the shortest timers: what it keeps, all keep.",
+    "targets.cloudflare.zone": "Nothing is written for Cloudflare yet.",
+    "targets.cloudflare.account": "Nothing is written for Cloudflare yet.",
+    "targets.cloudflare.worker": "A Worker costs money for each request.",
+    "targets.cloudflare.tunnel": "Most origins can be reached.",
+    "upstreams.NAME.http": "What the scheme says: gRPC exists over HTTP/2 alone, and every other server speaks 1.1.",
+    "upstreams.NAME.tls.verify": "Unchecked TLS hides a stream from nobody who can stand in between.",
+    "upstreams.NAME.tls.ca": "Public certificates are checked against the system's.",
+    "upstreams.NAME.tls.sni": "The certificate is for the name in the URL.",
+    "upstreams.NAME.affinity": "Streams last, so taking turns piles them up; where sessions live in a server's memory, only the spec can know.",
+    "upstreams.NAME.max_connections": "A stream holds a connection for its whole life, and only the origin's owner knows how many it bears.",
+    "upstreams.NAME.keepalive": "Enough that short requests need no handshake, and few enough not to fill an origin's own limit with silence.",
+    "routes[].protocol": "Of a route that says nothing, nothing special is known.",
+    "routes[].upstream": "A route has to name one, by itself or through `defaults`.",
+    "routes[].methods": "The application knows which it takes.",
+    "routes[].hosts": "Most specs are about one application.",
+    "routes[].heartbeat": "Not every origin sends one; state it, and a dead stream is found in minutes instead of an hour.",
+    "routes[].idle_timeout": "Two heartbeats may be lost before a stream is given up. Without one, an hour is longer than any model thinks; a long poll is "
+    "answered within a minute or two; an ordinary request is not silent for longer than a minute.",
+    "routes[].max_duration": "A stream that talks is not to be ended by a proxy.",
+    "routes[].upload.stream": "Calls that talk both ways would hang; other requests are complete before the answer begins, and collecting them keeps slow "
+    "clients off the origin.",
+    "routes[].upload.max_bytes": "Prompts with pictures pass (nginx's own 1 MiB refuses them), and one client cannot fill the disk; a limit on a stream would "
+    "count all of it and end it.",
+    "routes[].strip_prefix": "An origin gets what the client asked for.",
+    "routes[].headers": "What the client and the origin say passes, apart from what the proxy vouches for.",
+    "routes[].auth": "Queries are left out of the access log in any case.",
+    "routes[].cors": "Other sites' pages may not call a route unless it says so.",
+    "routes[].limits": "How many streams one address may hold depends on how many people are behind it; a loop that polls is stopped, an office is not.",
+    "routes[].limits.burst": "A page that loads asks for several things at once.",
+    "routes[].retry": "An origin that failed may have begun on the request, and a prompt that runs twice is paid twice.",
+    "routes[].retry.attempts": "One more server; with more of them a client waits longer for the same failure.",
+    "routes[].cache": "A second is not seen in a status page, and takes a thousand polls a second down to one. Who sends a credential gets an own answer.",
+}
+"""Field that may be left out → why its default is what it is."""
+
+
 def _spec_page() -> str:
     lines = [
         "# The spec: `routes.yaml`", "", NOTE, "",
@@ -118,7 +170,23 @@ def _spec_page() -> str:
         lines += ["| field | value | default | meaning |", "| --- | --- | --- | --- |"]
         lines += [f"| `{name}` | {kind} | {default} | {told} |" for name, kind, default, told in _fields(model)]
         lines.append("")
-    return "\n".join(lines)
+    lines += [
+        "## Why these defaults",
+        "",
+        "| field | why it is what it is where the spec says nothing |",
+        "| --- | --- |",
+    ]
+    lines += [f"| `{name}` | {why} |" for name, why in WHY_DEFAULTS.items()]
+    return "\n".join([*lines, ""])
+
+
+def optional_fields() -> Iterator[str]:
+    """Every field that may be left out, by its path."""
+    for title, model in _MODELS:
+        above = "" if model is specmodel.SpecFile else f"{title.strip('`')}."
+        for name, info in model.model_fields.items():
+            if not info.is_required():
+                yield f"{above}{name}"
 
 
 def _fields(model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:

@@ -11,7 +11,7 @@ from proxycfg import specfile
 from proxycfg.commands import usage
 from proxycfg.errors import InvalidInput
 from proxycfg.source import Source
-from tests.pages import DOCS, pages
+from tests.pages import DOCS, WHY_DEFAULTS, optional_fields, pages
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,6 +20,20 @@ ROOT = Path(__file__).parent.parent
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     """`make docs` would change nothing."""
     assert (DOCS / name).read_text() == pages()[name]
+
+
+def test_every_default_has_its_reason() -> None:
+    """Of the field itself, of the mapping it stands in, or of the fields in it; of no field that is not there."""
+    fields = set(optional_fields())
+    # One of the three is needed; and `defaults` has the defaults of routes.
+    excused = {"routes[].path", "routes[].exact", "routes[].regex", "defaults"}
+
+    def has_a_reason(field: str) -> bool:
+        above = field.rpartition(".")[0]
+        return {field, above} & set(WHY_DEFAULTS) != set() or any(each.startswith(f"{field}.") for each in WHY_DEFAULTS)
+
+    assert set() == set(WHY_DEFAULTS) - fields
+    assert [] == sorted(field for field in fields - excused if not has_a_reason(field))
 
 
 def test_the_readme_quotes_the_help_text() -> None:

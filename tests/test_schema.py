@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -64,7 +65,16 @@ def test_no_keyword_is_without_meaning() -> None:
     }  # fmt: skip
     named = ("/properties", "/$defs", "/default", "/dependentRequired")
 
-    assert set() == {key for path, part in _objects(schema()) if not path.endswith(named) for key in part} - known
+    assert (
+        set()
+        == {
+            key
+            for path, part in _objects(schema())
+            if not path.endswith(named) and "/examples/" not in path
+            for key in part
+        }
+        - known
+    )
 
 
 @pytest.mark.parametrize(("path", "field"), _fields())
@@ -101,9 +111,26 @@ def test_examples_and_defaults_fit() -> None:
                 assert Draft202012Validator({**part, "$defs": whole["$defs"]}).is_valid(example), f"{path}: {example}"
 
 
-def test_there_are_examples() -> None:
-    """At least where a value has a form of its own."""
-    assert 4 <= sum("examples" in part for _, part in _objects(schema()))
+@pytest.mark.parametrize(("path", "field"), _fields())
+def test_every_value_has_an_example(path: str, field: dict[str, Any]) -> None:
+    """Or a default, or words to choose from: whoever completes a field sees what may stand there. Mappings have fields of their own."""
+    told = [part for _, part in _objects(field)]
+
+    assert any(
+        {"examples", "default", "enum", "const", "$ref"} & set(part) or part.get("type") == "boolean" for part in told
+    ), path
+
+
+def test_examples_of_a_form_are_taken_by_the_loader() -> None:
+    """An example that a schema lets pass may still mean nothing."""
+    for name, part in schema()["$defs"]["RouteEntry"]["properties"].items():
+        for example in part.get("examples", []):
+            match = {} if name in ("path", "exact", "regex") else {"path": "/v1/it"}
+            strip = {"path": f"{example}/x"} if name == "strip_prefix" else {}
+            protocol = {"protocol": "poll"} if name == "cache" else {}
+            route = {**match, "upstream": "api", **protocol, **strip, name: example}
+
+            assert [] == told(f"{UPSTREAMS}routes: [{json.dumps(route)}]\n"), route
 
 
 def test_no_default_is_null() -> None:
