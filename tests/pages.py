@@ -14,8 +14,8 @@ from pydantic_core import PydanticUndefined
 
 from proxycfg import settings, specfile, specmodel
 from proxycfg.behavior import properties
-from proxycfg.cli import BY_HAND, Command, load, settable
 from proxycfg.cli.rules import catalogue
+from proxycfg.cli.typer_door import BY_HAND, Command, load, settable
 from proxycfg.commands import COMMANDS
 from proxycfg.finding import Kind
 from proxycfg.need import need_of

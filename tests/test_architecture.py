@@ -128,15 +128,16 @@ def test_the_commonest_answers_import_nothing(argument: str) -> None:
                       "_collections", "keyword", "itertools", "reprlib", "_collections_abc", "proxycfg"}  # fmt: skip
 
 
-def test_reading_a_config_starts_without_what_specs_need(tmp_path: Path) -> None:
-    """A linter runs at every save: no model of a spec, no YAML and no template is loaded to read an nginx config and judge it."""
+@pytest.mark.parametrize("command", [["explain", "--protocol", "sse"], ["lint"]])
+def test_reading_a_config_starts_without_what_specs_and_help_need(tmp_path: Path, command: list[str]) -> None:
+    """A linter runs at every save: no model of a spec, no YAML, no template and no Typer is loaded to read an nginx config and judge it."""
     config = tmp_path / "nginx.conf"
     config.write_text("events {}\nhttp { server { location / { proxy_pass http://127.0.0.1:1; } } }\n")
     code = (
         "import sys; from proxycfg.cli import run; assert run(sys.argv[1:]) == 0; "
         "print(*sorted({m.split('.')[0] for m in sys.modules}), file=sys.stderr)"
     )
-    command = [sys.executable, "-c", code, "explain", str(config), "--protocol", "sse"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    run = [sys.executable, "-c", code, *command, str(config)]
+    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path)
 
-    assert not {"pydantic", "yaml", "jinja2", "markupsafe", "rich"} & set(done.stderr.split())
+    assert not {"pydantic", "yaml", "jinja2", "markupsafe", "rich", "typer", "click"} & set(done.stderr.split())

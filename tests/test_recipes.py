@@ -85,10 +85,10 @@ def test_a_target_is_a_folder_and_its_name(house: Path) -> None:
 def test_a_command_is_a_file_and_its_line(house: Path) -> None:
     """After the steps of the recipe it is listed, has help with the common options, and runs."""
     (house / "proxycfg/cli/say_hello.py").write_text(
-        "import typer\nEXAMPLE = 'proxycfg say-hello'\nFORMATS = ('text', 'json')\n"
-        "def command(ctx: typer.Context) -> int:\n"
+        "from proxycfg.cli.shared import Shared\nEXAMPLE = 'proxycfg say-hello'\nFORMATS = ('text', 'json')\n"
+        "def command(shared: Shared) -> int:\n"
         '    """Greet."""\n'
-        "    print('hello', ctx.obj.format)\n    return 0\n"
+        "    print('hello', shared.format)\n    return 0\n"
     )
     table = house / "proxycfg/commands.py"
     table.write_text(table.read_text().replace("COMMANDS = {", 'COMMANDS = {\n    "say-hello": "Greet.",'))

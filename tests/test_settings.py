@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxycfg import yamldoc
-from proxycfg.cli import BY_HAND, load
+from proxycfg.cli.typer_door import BY_HAND, load
 from proxycfg.commands import COMMANDS, Exit
 from proxycfg.errors import InvalidInput, Problem
 from proxycfg.settings import MAX_BYTES, Kind, Option, Settings, discover

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from proxycfg.cli.options import Option
 from proxycfg.errors import BadUsage, InvalidInput, Problem
 from proxycfg.source import Source, Span
 from proxycfg.units import counted
@@ -22,32 +21,29 @@ if TYPE_CHECKING:
 
 NginxVersion = Annotated[
     str,
-    typer.Option(
+    Option(
         "--nginx-version",
         metavar="X.Y.Z",
         help="The nginx that runs it, 1.18 to 1.31. Default: what a comment such as `# nginx 1.22` says, or the newest stable.",
-        show_default=False,
     ),
 ]
 NginxBinary = Annotated[
     str,
-    typer.Option(
+    Option(
         "--nginx-binary",
         metavar="PROGRAM",
         help="Run `PROGRAM -v`, and take the version that it says.",
-        show_default=False,
     ),
 ]
 Root = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--root",
         metavar="DIR",
         help="Files outside this folder are not opened, and site files include from here. Default: the config's own.",
-        show_default=False,
     ),
 ]
-AllowOutside = Annotated[bool, typer.Option("--allow-outside", help="Follow includes anywhere on this machine.")]
+AllowOutside = Annotated[bool, Option("--allow-outside", help="Follow includes anywhere on this machine.")]
 
 
 def read_sources(paths: Sequence[str], root: Path | None, *, allow_outside: bool) -> list[tuple[Source, OnDisk]]:

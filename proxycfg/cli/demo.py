@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from proxycfg.cli.options import Option
 from proxycfg.cli.shared import Shared
 
 EXAMPLE = "proxycfg demo --engine envoy --runner local"
@@ -14,24 +13,21 @@ FORMATS = ("text", "json")
 
 
 def command(
-    ctx: typer.Context,
-    engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help="nginx, envoy or auto.")] = "auto",
+    shared: Shared,
+    engine: Annotated[str, Option("--engine", metavar="ENGINE", help="nginx, envoy or auto.")] = "auto",
     runner: Annotated[
-        str, typer.Option("--runner", metavar="RUNNER", help="docker, local (programs of this machine) or auto.")
+        str, Option("--runner", metavar="RUNNER", help="docker, local (programs of this machine) or auto.")
     ] = "auto",
-    image: Annotated[
-        str, typer.Option("--image", metavar="IMAGE", help="The Docker image to run.", show_default=False)
-    ] = "",
-    plain: Annotated[bool, typer.Option("--plain", help="Lines of text instead of the live view.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    image: Annotated[str, Option("--image", metavar="IMAGE", help="The Docker image to run.")] = "",
+    plain: Annotated[bool, Option("--plain", help="Lines of text instead of the live view.")] = False,
+    as_json: Annotated[bool, Option("--json", help="The same as --format json.")] = False,
     save_svg: Annotated[
-        Path | None, typer.Option("--save-svg", metavar="FILE", help="Write a picture of the final view.")
+        Path | None, Option("--save-svg", metavar="FILE", help="Write a picture of the final view.")
     ] = None,
 ) -> int:
     """Show it."""
     from proxycfg.demo import Options, Wanted, run  # noqa: PLC0415
 
-    shared: Shared = ctx.obj
     wanted = Wanted.read(engine, runner, image)
     return run(
         Options(

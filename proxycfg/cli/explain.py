@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from proxycfg.cli.configs import (
     AllowOutside,
     NginxBinary,
@@ -17,6 +15,7 @@ from proxycfg.cli.configs import (
     read_nginx,
     tell_read,
 )
+from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage
@@ -33,48 +32,42 @@ NOTHING: dict[str, object] = {"routes": []}
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
-    ctx: typer.Context,
+    shared: Shared,
     config: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="CONFIG...",
             help="An nginx.conf, its folder, site files, the output of `nginx -T`; - is standard input.",
-            show_default=False,
         ),
     ],
     url: Annotated[
-        list[str] | None, typer.Option("--url", metavar="URL", help="Only the route that this URL ends in; repeatable.")
+        list[str] | None, Option("--url", metavar="URL", help="Only the route that this URL ends in; repeatable.")
     ] = None,
     host: Annotated[
         str,
-        typer.Option(
-            "--host", metavar="H", help="Only the routes of this host; with --path the host asked.", show_default=False
-        ),
+        Option("--host", metavar="H", help="Only the routes of this host; with --path the host asked."),
     ] = "",
     path: Annotated[
         list[str] | None,
-        typer.Option("--path", metavar="P", help="Only the route that this path ends in; repeatable."),
+        Option("--path", metavar="P", help="Only the route that this path ends in; repeatable."),
     ] = None,
     method: Annotated[
         str,
-        typer.Option(
+        Option(
             "--method",
             metavar="M",
             help="The method of the requests. Default: the protocol's, or GET.",
-            show_default=False,
         ),
     ] = "",
     header: Annotated[
         list[str] | None,
-        typer.Option("--header", "-H", metavar="'N: V'", help="A header that the requests have; repeatable."),
+        Option("--header", "-H", metavar="'N: V'", help="A header that the requests have; repeatable."),
     ] = None,
     protocol: Annotated[
         str,
-        typer.Option(
-            "--protocol", metavar="X", help="Hold each route against the need of this protocol.", show_default=False
-        ),
+        Option("--protocol", metavar="X", help="Hold each route against the need of this protocol."),
     ] = "",
-    full: Annotated[bool, typer.Option("--full", help="Every property of every route, not one line each.")] = False,
+    full: Annotated[bool, Option("--full", help="Every property of every route, not one line each.")] = False,
     version: NginxVersion = "",
     binary: NginxBinary = "",
     root: Root = None,
@@ -85,7 +78,6 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     Without --url or --path it lists every route with what it does to a stream. Exit status: 0, or 2 where
     a file cannot be read, is no config, or is one that nginx would refuse.
     """
-    shared: Shared = ctx.obj
     if protocol:
         from proxycfg.protocol import meant  # noqa: PLC0415
         from proxycfg.protocols import protocols  # noqa: PLC0415

@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.cli.specs import load_spec
 from proxycfg.commands import Exit
@@ -26,13 +25,11 @@ NOTHING: dict[str, object] = {"files": [], "findings": []}
 
 
 def command(
-    ctx: typer.Context,
-    spec_path: Annotated[
-        str, typer.Argument(metavar="SPEC", help="The routes.yaml to read; - is standard input.", show_default=False)
-    ],
+    shared: Shared,
+    spec_path: Annotated[str, Argument(metavar="SPEC", help="The routes.yaml to read; - is standard input.")],
     target: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--target",
             "-t",
             metavar="TARGET",
@@ -41,17 +38,15 @@ def command(
     ] = None,
     out: Annotated[
         str,
-        typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; - prints the main file of one target."),
+        Option("--out", "-o", metavar="DIR", help="Folder to write to; - prints the main file of one target."),
     ] = "generated",
     diff: Annotated[
-        bool, typer.Option("--diff", help="Print what would change in DIR, write nothing, exit 1 if anything would.")
+        bool, Option("--diff", help="Print what would change in DIR, write nothing, exit 1 if anything would.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited by hand.")] = False,
+    force: Annotated[bool, Option("--force", help="Overwrite files that were edited by hand.")] = False,
     fail_on: Annotated[
         str,
-        typer.Option(
-            "--fail-on", metavar="LEVEL", help="Exit 1 on findings of this level: error, warning, info or never."
-        ),
+        Option("--fail-on", metavar="LEVEL", help="Exit 1 on findings of this level: error, warning, info or never."),
     ] = "error",
 ) -> int:
     """Generate.
@@ -63,7 +58,6 @@ def command(
     from proxycfg.targets import TARGETS  # noqa: PLC0415
 
     started = time.monotonic()
-    shared: Shared = ctx.obj
     threshold = _level(fail_on)
     chosen = _known_targets(target)
     if shared.format == "json" and out == "-":

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from proxycfg.cli.options import Option
 from proxycfg.cli.shared import Shared
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage
@@ -18,18 +17,17 @@ FORMATS = ("text", "json")
 
 
 def command(
-    ctx: typer.Context,
+    shared: Shared,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="File to write; - for standard output.")
+        str, Option("--output", "-o", metavar="FILE", help="File to write; - for standard output.")
     ] = "routes.yaml",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+    force: Annotated[bool, Option("--force", help="Overwrite the file if it exists.")] = False,
     from_config: Annotated[
         str,
-        typer.Option(
+        Option(
             "--from",
             metavar="CONFIG",
             help="Make the spec of an existing config. Not built yet: says what to do instead.",
-            show_default=False,
         ),
     ] = "",
 ) -> int:
@@ -37,7 +35,6 @@ def command(
     from proxycfg import outdir  # noqa: PLC0415
     from proxycfg.starter import starter  # noqa: PLC0415
 
-    shared: Shared = ctx.obj
     if from_config:
         raise BadUsage(
             f"--from {from_config}: proxycfg cannot make a spec of a config yet; nothing was written.\n"

@@ -12,9 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from proxycfg.cli.configs import AllowOutside, NginxBinary, NginxVersion, Root, nginx_version
+from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
 from proxycfg.confdir import decode
@@ -63,30 +62,26 @@ _HELP = {
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
-    ctx: typer.Context,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help=_HELP["paths"], show_default=False)],
-    target: Annotated[str, typer.Option("--target", metavar="T", help=_HELP["target"], show_default=False)] = "",
-    routes: Annotated[str, typer.Option("--routes", metavar="SPEC", help=_HELP["routes"], show_default=False)] = "",
-    stream: Annotated[list[str] | None, typer.Option("--stream", metavar="PATH=PROTOCOL", help=_HELP["stream"])] = None,
-    select: Annotated[list[str] | None, typer.Option("--select", metavar="RULE", help=_HELP["select"])] = None,
-    ignore: Annotated[list[str] | None, typer.Option("--ignore", metavar="RULE", help=_HELP["ignore"])] = None,
-    fail_on: Annotated[str, typer.Option("--fail-on", metavar="LEVEL", help=_HELP["fail_on"])] = "warning",
-    min_confidence: Annotated[str, typer.Option("--min-confidence", metavar="LEVEL", help=_HELP["least"])] = "inferred",
-    no_ignores: Annotated[bool, typer.Option("--no-ignores", help=_HELP["no_ignores"])] = False,
+    shared: Shared,
+    paths: Annotated[list[str], Argument(metavar="PATH...", help=_HELP["paths"])],
+    target: Annotated[str, Option("--target", metavar="T", help=_HELP["target"])] = "",
+    routes: Annotated[str, Option("--routes", metavar="SPEC", help=_HELP["routes"])] = "",
+    stream: Annotated[list[str] | None, Option("--stream", metavar="PATH=PROTOCOL", help=_HELP["stream"])] = None,
+    select: Annotated[list[str] | None, Option("--select", metavar="RULE", help=_HELP["select"])] = None,
+    ignore: Annotated[list[str] | None, Option("--ignore", metavar="RULE", help=_HELP["ignore"])] = None,
+    fail_on: Annotated[str, Option("--fail-on", metavar="LEVEL", help=_HELP["fail_on"])] = "warning",
+    min_confidence: Annotated[str, Option("--min-confidence", metavar="LEVEL", help=_HELP["least"])] = "inferred",
+    no_ignores: Annotated[bool, Option("--no-ignores", help=_HELP["no_ignores"])] = False,
     version: NginxVersion = "",
     binary: NginxBinary = "",
-    envoy_version: Annotated[
-        str, typer.Option("--envoy-version", metavar="X.Y.Z", help=_HELP["envoy_version"], show_default=False)
-    ] = "",
-    fix: Annotated[bool, typer.Option("--fix", help=_HELP["fix"])] = False,
-    unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help=_HELP["unsafe_fixes"])] = False,
-    diff: Annotated[bool, typer.Option("--diff", help=_HELP["diff"])] = False,
-    baseline_file: Annotated[
-        str, typer.Option("--baseline", metavar="FILE", help=_HELP["baseline"], show_default=False)
-    ] = "",
-    write_baseline: Annotated[bool, typer.Option("--write-baseline", help=_HELP["write_baseline"])] = False,
-    shard: Annotated[str, typer.Option("--shard", metavar="I/N", help=_HELP["shard"], show_default=False)] = "",
-    statistics: Annotated[bool, typer.Option("--statistics", help=_HELP["statistics"])] = False,
+    envoy_version: Annotated[str, Option("--envoy-version", metavar="X.Y.Z", help=_HELP["envoy_version"])] = "",
+    fix: Annotated[bool, Option("--fix", help=_HELP["fix"])] = False,
+    unsafe_fixes: Annotated[bool, Option("--unsafe-fixes", help=_HELP["unsafe_fixes"])] = False,
+    diff: Annotated[bool, Option("--diff", help=_HELP["diff"])] = False,
+    baseline_file: Annotated[str, Option("--baseline", metavar="FILE", help=_HELP["baseline"])] = "",
+    write_baseline: Annotated[bool, Option("--write-baseline", help=_HELP["write_baseline"])] = False,
+    shard: Annotated[str, Option("--shard", metavar="I/N", help=_HELP["shard"])] = "",
+    statistics: Annotated[bool, Option("--statistics", help=_HELP["statistics"])] = False,
     root: Root = None,
     allow_outside: AllowOutside = False,
 ) -> int:
@@ -96,7 +91,6 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     out of the configs where they say so, and guessed from paths and upstreams where they don't. A guess never is an error.
     `# proxycfg: ignore[RULE] reason` on a line, or on the one above, silences a rule there.
     """
-    shared: Shared = ctx.obj
     one_of("--fail-on", fail_on, (*Severity, "never"))
     one_of("--min-confidence", min_confidence, tuple(Confidence))
     if target:

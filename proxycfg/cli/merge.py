@@ -6,8 +6,8 @@ import json
 import sys
 from typing import Annotated, Any
 
-import typer
-
+from proxycfg.cli.options import Argument
+from proxycfg.cli.shared import Shared
 from proxycfg.commands import Exit
 from proxycfg.errors import InvalidInput, Problem
 from proxycfg.source import Span
@@ -19,10 +19,8 @@ _BYTES = 2**28
 
 
 def command(
-    ctx: typer.Context,  # noqa: ARG001 - every command has it
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="What lint wrote, all JSON or all SARIF.", show_default=False)
-    ],
+    shared: Shared,  # noqa: ARG001 - every command has it
+    files: Annotated[list[str], Argument(metavar="FILE...", help="What lint wrote, all JSON or all SARIF.")],
 ) -> int:
     """Merge.
 

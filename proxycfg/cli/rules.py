@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import typer
-
+from proxycfg.cli.options import Argument
 from proxycfg.cli.shared import Shared
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage, suggest
@@ -24,9 +23,9 @@ def catalogue() -> dict[str, Kind]:
 
 
 def command(
-    ctx: typer.Context,
+    shared: Shared,
     rule: Annotated[
-        str, typer.Argument(metavar="[RULE]", help="One rule, to be explained; all of them are listed without.")
+        str, Argument(metavar="[RULE]", help="One rule, to be explained; all of them are listed without.")
     ] = "",
 ) -> int:
     """Rules.
@@ -34,7 +33,6 @@ def command(
     A page is Markdown: what is wrong, why that hurts a stream, what to write instead. It begins with the command that tells it:
     `lint` of configs, `generate` of specs.
     """
-    shared: Shared = ctx.obj
     known = catalogue()
     if rule and rule not in known:
         raise BadUsage(f"there is no rule {rule}; {suggest(rule, list(known))}")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import sys
 
-import typer
-
+from proxycfg.cli.shared import Shared
 from proxycfg.commands import Exit
 
 EXAMPLE = "proxycfg schema > routes.schema.json"
 FORMATS = ("json",)
 
 
-def command(ctx: typer.Context) -> int:  # noqa: ARG001 - nothing to choose
+def command(shared: Shared) -> int:  # noqa: ARG001 - nothing to choose
     """Print the JSON Schema of the spec."""
     from proxycfg.schema import schema  # noqa: PLC0415
 

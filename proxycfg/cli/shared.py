@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import click
-from click.core import ParameterSource
-
 from proxycfg import __version__
 from proxycfg.cli import paint
-from proxycfg.errors import BadUsage
+from proxycfg.errors import BadUsage, InvalidInput
 
 if TYPE_CHECKING:
     from proxycfg.settings import Settings
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Shared:
-    """The common options of one run; ``ctx.obj`` of every command.
+    """The common options of one run; the first parameter of every command.
 
     The result goes to ``sys.stdout``, which is the file of ``--output`` where one is given; all else through ``say``, ``note``
     and ``detail``, to standard error.
@@ -73,13 +70,49 @@ class Shared:
     def print_json(self, body: Mapping[str, object]) -> None:
         """A result as JSON, with the name and version of what made it."""
         whole = {"version": 1, "tool": {"name": "proxycfg", "version": __version__}, **body}
+        import json  # noqa: PLC0415 - dear, and text does without
+
         sys.stdout.write(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
 
     def print_difference(self, text: str) -> None:
         """A unified diff as the result."""
         sys.stdout.write(paint.difference(text) if self.colors(sys.stdout) else text)
 
-    def write(self, result: str) -> None:
+    def perform(self, call: Callable[[], int], nothing: Mapping[str, object]) -> int:
+        """Run a command; with ``--output`` what it prints becomes a file when it is done, whole or not at all.
+
+        :param nothing: ``NOTHING`` of its module.
+        """
+        if self.settings:
+            self.detail(f"settings from {self.settings.file}")
+        if self.output == "-":
+            return self._told(call, nothing)
+        if os.path.isdir(self.output):  # noqa: PTH112 - pathlib is not needed before
+            # Before the command does anything that it cannot report then.
+            raise BadUsage(f"--output {self.output}: is a folder, where a file should be written")
+        invalid: InvalidInput | None = None
+        code = 0
+        with contextlib.redirect_stdout(io.StringIO()) as result:
+            try:
+                code = self._told(call, nothing)
+            except InvalidInput as error:
+                invalid = error
+        if result.getvalue() or not invalid:
+            self._write(result.getvalue())
+        if invalid:
+            raise invalid
+        return code
+
+    def _told(self, call: Callable[[], int], nothing: Mapping[str, object]) -> int:
+        """Run it; what makes the input unusable is a part of the result where that is JSON."""
+        try:
+            return call()
+        except InvalidInput as error:
+            if self.format == "json":
+                self.print_json({**nothing, "errors": [problem.to_json() for problem in error.problems]})
+            raise
+
+    def _write(self, result: str) -> None:
         """The result into the file of ``--output``."""
         from proxycfg import outdir  # noqa: PLC0415
 
@@ -95,64 +128,3 @@ def one_of(option: str, value: str, known: Sequence[str], meant: str | None = No
     if value not in known:
         near = f"did you mean {meant}? " if meant else ""
         raise BadUsage(f"{option} {value}: not known; {near}write one of {', '.join(known)}")
-
-
-def shared_options(
-    formats: Sequence[str], own: set[str], configure: Callable[[click.Context, str | None], None] | None = None
-) -> list[click.Parameter]:
-    """The common options, less those that a command has as its ``own``; without ``formats`` those that stand before any command.
-
-    :param configure: what to do with ``--config`` before any other option is looked at.
-    """
-
-    def keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-        shared: Shared = ctx.obj
-        assert param.name
-        if not formats:
-            if ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
-                shared.before[param.name] = value
-            return
-        if param.name == "settings_file":
-            if configure:
-                configure(ctx, value)
-            return
-        if param.name == "format":
-            one_of("--format", value, formats)
-        setattr(shared, param.name, value)
-
-    told: dict[str, tuple[list[str], dict[str, Any]]] = {
-        "--format": (["--format"], {"metavar": "FORMAT", "help": f"How to report: {' or '.join(formats)}."}),
-        "--output": (
-            ["--output", "-o"],
-            {"metavar": "FILE", "help": "Write the result to FILE; - is standard output."},
-        ),
-        "--color": (
-            ["--color/--no-color"],
-            {"help": "Colour the text. Default: at a terminal, unless NO_COLOR is set; FORCE_COLOR does it anywhere."},
-        ),
-        "--quiet": (["--quiet", "-q"], {"is_flag": True, "help": "Say nothing but results and errors."}),
-        "--verbose": (["--verbose", "-v"], {"is_flag": True, "help": "Say more, on standard error."}),
-        "--config": (
-            # Commands call an argument of theirs `config`.
-            ["--config", "settings_file"],
-            {
-                "metavar": "FILE",
-                "is_eager": True,
-                "help": "Read settings from FILE. Default: .proxycfg.toml, .proxycfg.yaml or pyproject.toml, here or above.",
-            },
-        ),
-    }
-    defaults: dict[str, Any] = {
-        "--format": formats[0] if formats else None,
-        "--output": "-",
-        "--color": None,
-        "--config": None,
-    }
-    return [
-        click.Option(
-            [name for name in names if name not in own],
-            expose_value=False, callback=keep, default=defaults.get(option, False), **more,
-        )
-        for option, (names, more) in told.items()
-        if option not in own
-    ]  # fmt: skip
