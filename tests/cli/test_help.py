@@ -13,7 +13,7 @@ import click
 import pytest
 
 from proxycfg import __version__
-from proxycfg.cli import load
+from proxycfg.cli.typer_door import load
 from proxycfg.commands import COMMANDS, Exit, usage
 from tests.cli.conftest import UPSTREAMS, Cli, files, process
 from tests.specs import ROUTES
