@@ -10,7 +10,7 @@ N ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test containers lint types fmt docs docs-check snapshots bench differential clean all
+.PHONY: help demo picture test containers lint types fmt docs docs-check snapshots bench differential interop clean all
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ docs-check: $(VENV)/.dev ## Fail where a generated page is out of date.
 snapshots: $(VENV)/.test ## Write the expected configs in fixtures/specs anew; look at the difference before you commit.
 	$(RUN)/python -m tests.snapshots
 
+interop: $(VENV)/.test ## Run other linters of nginx on generated configs, and write docs/interop.md; installs them once.
+	$(RUN)/python -m tests.interop
+
 bench: $(VENV)/.test ## Measure: linear generation, start-up, added latency and load, as ratios.
 	@$(RUN)/python -m tests.engines prepare
 	$(RUN)/python -m tests.bench
@@ -61,7 +64,7 @@ differential: $(VENV)/.test ## Compare N= random nginx configs of each version, 
 all: lint types docs-check test ## Everything that CI asks for.
 
 clean: ## Remove what the other targets made.
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis generated
+	rm -rf $(VENV) .interop build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis generated
 
 # ---- the environment: a venv with what each door needs, made once ----
 

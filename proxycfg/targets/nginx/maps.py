@@ -19,6 +19,9 @@ CREDENTIALS = ("Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "A
 
 EMPTY = Quoted('""')
 
+STANDARD_EXPOSED = "grpc-status, grpc-message, grpc-status-details-bin"
+"""Response headers that a browser client of gRPC-Web or Connect must be able to read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Map:
@@ -44,6 +47,8 @@ def maps_of(spec: Spec, version: str, names: Names, upstreams: tuple[Upstream, .
     made.append(_asked())
     made.append(_unclear())
     made.append(_reason())
+    if any(route.methods for route in spec.routes):
+        made.append(_allowed())
     made += _forwarded(spec, version)
     if any(route.protocol.name == "websocket" for route in spec.routes):
         made += _upgrade()
@@ -117,6 +122,13 @@ def _unclear() -> Map:
     why = "Dot segments (to Tomcat `..;` is one), escaped slashes, backslashes: locations are chosen by their meaning, and origins see them as sent."
     lines = ((Quoted("volatile"), Quoted("")), (page, Quoted("0")), (pattern, Quoted("1")))
     return Map("map", '"$uri|$request_uri"', "$proxycfg_unclear", Quoted("0"), lines, why)
+
+
+def _allowed() -> Map:
+    line = Quoted("405"), Quoted("$proxycfg_allow")
+    return Map(
+        "map", "$status", "$proxycfg_allowed", EMPTY, (line,), "The methods that the route has, for whom it refuses."
+    )
 
 
 def _reason() -> Map:
@@ -210,6 +222,15 @@ def _cors(spec: Spec, names: Names, *, alone: bool) -> Iterator[Map]:
             "map", '"$request_method:$http_origin:$http_access_control_request_method"', "$proxycfg_preflight", Quoted("0"),
             ((Quoted('"~^OPTIONS:.+:[A-Z]+$"'), Quoted("1")),), "A browser asks first; the answer needs no origin server.",
         )  # fmt: skip
+        yes = Quoted("1")
+        for variable, answer in (
+            ("methods", Quoted("$proxycfg_methods")),
+            ("headers", Quoted("$http_access_control_request_headers")),
+            ("age", Quoted("600")),
+        ):
+            yield Map("map", "$proxycfg_preflight", f"$proxycfg_asked_{variable}", EMPTY, ((yes, answer),), "")
+        exposed = Quoted(f'"{STANDARD_EXPOSED}"')
+        yield Map("map", "$proxycfg_preflight", "$proxycfg_exposed", exposed, ((yes, EMPTY),), "")
     why = "The web origins that may call a route."
     for origins in browsers:
         if "*" in origins:

@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from proxycfg.behavior import Behavior
     from proxycfg.spec import Route, Spec, Upstream
 
-STANDARD_EXPOSED = "grpc-status, grpc-message, grpc-status-details-bin"
-"""Response headers that a browser client of gRPC-Web or Connect must be able to read."""
-
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -100,7 +97,7 @@ class Location:
     hidden_headers: tuple[str, ...]
     hides_upgrade: bool
     response_headers: tuple[Header, ...]
-    preflight_headers: tuple[Header, ...]
+    preflight_methods: Quoted | None
     passes_x_accel: bool
     origin_check: Quoted | None
     errors: Errors | None
@@ -386,7 +383,7 @@ class _Writing:
             hidden_headers=self.hidden_headers(route),
             hides_upgrade=self.hides_upgrade(route, module),
             response_headers=self.response_headers(route),
-            preflight_headers=self.preflight_headers(route) if preflight else (),
+            preflight_methods=Quoted(f'"{", ".join(route.preflight_methods)}"') if preflight else None,
             passes_x_accel=not names(route.rewrites.response, "X-Accel-Buffering"),
             origin_check=self.origin_check(route),
             errors=self.errors(route) if preflight and route.protocol.name != "grpc" else None,
@@ -469,22 +466,17 @@ class _Writing:
             Header("Vary", Quoted("Origin")),
         )
 
-    def preflight_headers(self, route: Route) -> tuple[Header, ...]:
-        """The answer to a browser that asks first."""
-        return (
-            *self.origin_headers(route),
-            Header("Access-Control-Allow-Methods", Quoted(f'"{", ".join(route.preflight_methods)}"')),
-            Header("Access-Control-Allow-Headers", Quoted("$http_access_control_request_headers")),
-            Header("Access-Control-Max-Age", Quoted("600")),
-        )
-
     def response_headers(self, route: Route) -> tuple[Header, ...]:
         """What is added to an origin's answer; where the spec sets one of these itself, that is the one."""
         made: list[Header] = []
         if route.browser_cors:
             made += [
                 *self.origin_headers(route),
-                Header("Access-Control-Expose-Headers", Quoted(f'"{STANDARD_EXPOSED}"')),
+                Header("Access-Control-Expose-Headers", Quoted("$proxycfg_exposed")),
+                # These are empty, and so left out, but in the answer to a preflight.
+                Header("Access-Control-Allow-Methods", Quoted("$proxycfg_asked_methods")),
+                Header("Access-Control-Allow-Headers", Quoted("$proxycfg_asked_headers")),
+                Header("Access-Control-Max-Age", Quoted("$proxycfg_asked_age")),
             ]
         if "3" in self.listens:
             made.append(Header("Alt-Svc", Quoted(f"""'h3=":{self.spec.listen.port}"; ma=86400'""")))

@@ -1,0 +1,146 @@
+"""Other linters of nginx configs, on what we generate. ``make interop`` installs them and writes ``docs/interop.md``.
+
+Each has an environment of its own, below ``.interop``: both are called ``gixy``. Not a part of ``make all``: they come from a package index.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import venv
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from proxycfg.source import Source
+from proxycfg.specfile import load
+from proxycfg.targets.nginx import TARGET
+from tests.laws.test_round_trip import LAYOUTS, with_target
+from tests.snapshots import SPECS
+
+ROOT = Path(__file__).parent.parent
+HOME = ROOT / ".interop"
+PAGE = ROOT / "docs" / "interop.md"
+VERSIONS = ("1.22", "1.26", "1.30")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A linter, as the package index has it, and its checks that may speak, each with the reason why nothing is changed for them."""
+
+    name: str
+    version: str
+    skipped: Mapping[str, str]
+
+    @property
+    def program(self) -> Path:
+        """Its command."""
+        return HOME / self.name / "bin" / "gixy"
+
+    def install(self) -> None:
+        """Make its environment, once for each version of it."""
+        home = HOME / self.name
+        mark = home / self.version
+        if not mark.exists():
+            venv.create(home, with_pip=True, clear=True)
+            pip = [home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, f"{self.name}=={self.version}"], check=True)
+            mark.touch()
+
+    def checks(self, config: Path) -> list[str]:
+        """The names of the checks that have something to say, once for each place."""
+        # It exits with 1 where it found anything.
+        ran = subprocess.run([self.program, "-f", "json", config], capture_output=True, text=True, check=False)
+        return [finding["plugin"] for finding in json.loads(ran.stdout)]
+
+
+_ONCE = "An origin's name is looked up when nginx starts; `generate` says so (`origin-names-resolved-once`). Another way needs a `resolver`, and nginx 1.27.3."
+_VARIABLE = "The variable is the rest of the path behind a fixed upstream, where `strip_prefix` takes a part away and the rest goes on as it was sent."
+
+TOOLS = (
+    Tool(
+        "gixy-ng",
+        "0.2.59",
+        {
+            "default_server_flag": "There is one; the check takes the `60s:10s:6` of `so_keepalive` in its `listen` for an address.",
+            "hsts_header": "A promise that only the owner of the domain can give: `headers: {response: {Strict-Transport-Security: …}}`.",
+            "missing_resolver": _ONCE,
+            "ssrf": _VARIABLE,
+        },
+    ),
+    Tool(
+        "Gixy-Next",
+        "0.9.0",
+        {
+            "proxy_buffering_off": "Streams are what these configs are for.",
+            "ssrf": _VARIABLE,
+            "stale_dns_cache": _ONCE,
+        },
+    ),
+)
+
+
+def configs() -> Iterator[tuple[str, str, str]]:
+    """Version, name and text of everything that is generated from the specs in ``fixtures``, in both layouts."""
+    for version in VERSIONS:
+        for path in sorted(SPECS.glob("*/routes.yaml")):
+            for layout in LAYOUTS:
+                spec = load(Source("routes.yaml", with_target(path.read_text(), version, layout)))
+                for text in TARGET.write(spec).files.values():
+                    yield version, f"{version}-{layout}-{path.parent.name}.conf", text
+
+
+def main() -> int:
+    """Run them all, write the page, and fail where a check speaks that is not named above."""
+    counts: dict[str, Counter[tuple[str, str]]] = {tool.name: Counter() for tool in TOOLS}
+    surprises: list[str] = []
+    number: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for tool in TOOLS:
+            tool.install()
+        for version, name, text in configs():
+            number[version] += 1
+            config = Path(folder) / name
+            config.write_text(text)
+            for tool in TOOLS:
+                for check in tool.checks(config):
+                    counts[tool.name][check, version] += 1
+                    if check not in tool.skipped:
+                        surprises.append(f"{tool.name} on {name}: {check}")
+    PAGE.write_text(_page(counts, number))
+    sys.stdout.writelines(f"{line}\n" for line in surprises)
+    return 1 if surprises else 0
+
+
+def _page(counts: Mapping[str, Counter[tuple[str, str]]], number: Mapping[str, int]) -> str:
+    lines = [
+        "# Other linters on generated configs",
+        "",
+        "<!-- Written by `make interop`; do not edit. -->",
+        "",
+        f"Every config that the specs in `fixtures/specs` make, {number[VERSIONS[0]]} for each version of nginx, in both layouts. What a check reports and we leave as it",
+        "is stands here with its reason; anything else fails `make interop`. To run them on yours:",
+        "",
+        "```console",
+        *(f"gixy --skips {','.join(tool.skipped)} nginx.conf    # {tool.name} {tool.version}" for tool in TOOLS),
+        "```",
+    ]
+    for tool in TOOLS:
+        lines += [
+            "",
+            f"## {tool.name} {tool.version}",
+            "",
+            f"| check | {' | '.join(VERSIONS)} | because |",
+            f"| --- | {' | '.join('---:' for _ in VERSIONS)} | --- |",
+        ]
+        for check, why in tool.skipped.items():
+            found = " | ".join(str(counts[tool.name][check, version]) for version in VERSIONS)
+            lines.append(f"| `{check}` | {found} | {why} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
