@@ -343,8 +343,9 @@ def test_what_a_spec_says_of_a_header_wins_over_what_we_would_say() -> None:
     assert sent["Accept-Encoding"] == ("gzip",)
     assert sent["X-Forwarded-For"] == ("",)
     assert sorted(name for name in added if name != "vary") == [
-        *("access-control-allow-credentials", "access-control-allow-origin", "access-control-expose-headers"),
-        *("access-control-max-age", "set-cookie", "x-accel-buffering"),
+        *("access-control-allow-credentials", "access-control-allow-headers", "access-control-allow-methods"),
+        *("access-control-allow-origin", "access-control-expose-headers", "access-control-max-age"),
+        *("set-cookie", "x-accel-buffering"),
     ]
     assert not location.all("proxy_pass_header")
 
