@@ -11,8 +11,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proxycfg.errors import InvalidInput, Problem, Unreadable
-from proxycfg.source import Source, Span
+from proxycfg.errors import Unreadable
 
 MAX_BYTES = 64 * 2**20
 """A larger file is not a config that anybody wrote."""
@@ -128,54 +127,3 @@ def decode(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("latin-1")
-
-
-_MAINS = ("nginx.conf", "conf/nginx.conf", "etc/nginx/nginx.conf", "envoy.yaml", "envoy.yml", "envoy.json")
-_SITES = ("*.conf", "conf.d/*.conf", "http.d/*.conf", "vhosts.d/*.conf", "sites-enabled/*", "stream.d/*.conf")
-"""Where distributions keep files that an nginx.conf includes."""
-_ANY_NAME = frozenset({"sites-enabled", "sites-available"})
-"""Folders in which every file is a site, whatever its name ends in."""
-
-
-def find(given: str) -> list[Source]:
-    """The files to begin with: the one that was given, a folder's main file, or what a main file would include.
-
-    :raises InvalidInput: if there is none, or one of them cannot be read.
-    """
-    path = Path(given)
-    if not path.is_dir():
-        return [_source(path, given)]
-    for name in _MAINS:
-        if (path / name).is_file():
-            return [_source(path / name, given)]
-    masks = ("*",) if path.resolve().name in _ANY_NAME else _SITES
-    found = [
-        each
-        for mask in masks
-        for each in sorted(path.glob(mask), key=os.fsencode)
-        if each.is_file()
-        and not each.name.startswith(".")
-        and not each.name.endswith(("~", ".bak", ".orig", ".dpkg-old"))
-    ]
-    if not found:
-        looked = ", ".join((*_MAINS[:2], *masks))
-        raise InvalidInput(
-            [Problem(Span.whole(given), f"no config in this folder: looked for {looked}", "give the main file itself")]
-        )
-    return [_source(each, os.fspath(each)) for each in found]
-
-
-def _source(path: Path, given: str) -> Source:
-    try:
-        return Source(os.fspath(path), read_text(path))
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
-        raise InvalidInput(
-            [Problem(Span.whole(given), f"cannot read: {said}", "give the path of a config, or - for standard input")]
-        ) from None
-
-
-def root_of(given: str) -> Path:
-    """The folder that a config is read from: the one that was given, or that of the file."""
-    path = Path(given)
-    return path if path.is_dir() else path.parent

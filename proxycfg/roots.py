@@ -1,19 +1,21 @@
-"""Which configs a command line means: files as they are given, the main files and fragments of a folder, standard input.
+"""Which configs a command line means: files, folders, standard input, the output of ``nginx -T``. Every command that reads configs asks here.
 
-An nginx configuration is a tree of files: a main one, and what it includes. A folder is searched for main files first; what none of them
-includes is read by itself, as a fragment, if it looks like nginx's.
+An nginx configuration is a tree of files: a main one, and what it includes. A site that is given beside a main file belongs into its ``http``
+block; sites that are given without one, or lie in a folder of sites, are one configuration together if they are of one folder. A folder is
+searched for main files first; what none of them includes is read by itself.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from proxycfg.confdir import OnDisk, read_text
-from proxycfg.source import Source
+from proxycfg.errors import InvalidInput, Problem
+from proxycfg.source import Source, Span
 from proxycfg.targets.nginx.config import Config, load, load_texts, split_dump
 from proxycfg.targets.nginx.directives import entries, is_directive, opens_line
 
@@ -54,24 +56,31 @@ _OTHERS = frozenset(
 class Found:
     """What a command line led to.
 
-    :param configs: each read on its own, in the order of the command line, then of names.
-    :param skipped: files that were given or looked promising and are not linted, each with the reason.
+    :param configs: those that are in force: main files, then fragments without one.
+    :param loose: fragments of a folder that no main file of it includes.
+    :param sources: the files that were read by themselves, not because another one includes them.
+    :param skipped: what was given or looked promising and is not read, each with the reason.
     """
 
     configs: list[Config] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    loose: list[Config] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    skipped: list[Problem] = field(default_factory=list)
 
 
 class _Overlaid:
-    """A lookup in which some files already have the text that they are about to get."""
+    """A lookup in which some files are at hand, and some already have the text that they are about to get."""
 
-    def __init__(self, lookup: OnDisk, texts: Mapping[str, str]) -> None:
+    def __init__(self, lookup: OnDisk, at_hand: Mapping[str, str], texts: Mapping[str, str]) -> None:
         self.lookup = lookup
+        self.at_hand = at_hand
         self.texts = texts
 
     def read(self, path: str) -> str:
-        """The text of a file; whether it may be read at all is asked as ever."""
-        text = self.lookup.read(path)
+        """The text of a file; whether one that is not at hand may be read at all is asked as ever."""
+        text = self.at_hand.get(os.path.normpath(path))
+        if text is None:
+            text = self.lookup.read(path)
         return self.texts.get(path, text)
 
     def glob(self, pattern: str) -> list[str]:
@@ -79,12 +88,17 @@ class _Overlaid:
         return self.lookup.glob(pattern)
 
 
+_Piece = tuple[Source, Config]
+"""A file that was read by itself, and what it came to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """How to read what a command line means.
 
     :param stdin: the text of standard input, for ``-``.
-    :param root: files outside of it are not opened; default the folder of each main file, or the folder that was given.
+    :param root: files outside of it are not opened, and sites include from there; default the folder of each main file, or the folder that
+        was given.
     :param texts: files that are taken to have another text than the disk says, by the name under which they are found.
     """
 
@@ -96,57 +110,234 @@ class Search:
     def find(self, paths: Iterable[str]) -> Found:
         """Read all that ``paths`` mean.
 
-        :raises OSError: if a path that was given cannot be read.
+        :raises InvalidInput: if a path that was given cannot be read, or there is no config at all.
         """
         found = Found()
-        seen: set[str] = set()
-        for given in paths:
-            if given == "-":
-                text = self.texts.get("<stdin>", self.stdin)
-                found.configs.append(self._read(Source("<stdin>", text), self.root or Path()))
-            elif os.path.isdir(given):
-                self._search(given, found, seen)
-            elif os.path.splitext(given)[1].lower() in _OTHERS:
-                found.skipped.append(f"{given}: skipped, as it is no nginx config by its name")
-            else:
-                self._add(given, self.root or Path(_home(given)), found, seen)
+        names = list(dict.fromkeys(paths))
+        folders = [name for name in names if name != "-" and os.path.isdir(name)]
+        given = [self._given(name) for name in names if name not in folders]
+        at_hand = {os.path.normpath(source.name): source.text for source in given}
+        read = (self._read(source, self.root or Path(_home(source.name)), found, at_hand) for source in given)
+        pieces = [piece for piece in read if piece]
+        found.configs += _belonging(pieces)
+        seen = _real_names(pieces)
+        for folder in folders:
+            self._search(folder, found, seen)
+        if not found.configs and not found.loose:
+            raise InvalidInput(found.skipped)
         return found
 
+    def _given(self, name: str) -> Source:
+        if name == "-":
+            return Source("<stdin>", self.texts.get("<stdin>", self.stdin))
+        try:
+            return Source(name, self._text(name))
+        except (OSError, ValueError) as error:
+            said = error.strerror if isinstance(error, OSError) else error
+            instead = "give the path of a config, or - for standard input"
+            raise InvalidInput([Problem(Span.whole(name), f"cannot read: {said}", instead)]) from None
+
     def _search(self, folder: str, found: Found, seen: set[str]) -> None:
-        # Main files first, so that what they include is read where it belongs.
-        for path in sorted(_candidates(folder), key=lambda path: (not _is_main_name(path), path)):
+        pieces: list[_Piece] = []
+        candidates = sorted(_candidates(folder), key=_precedence)
+        for path in candidates:
             if os.path.realpath(path) in seen:
                 continue
             try:
-                why = _why_not(self._text(path))
+                text = self._text(path)
+                why = _not_enabled(path) or _other_words(text)
             except OSError as error:
-                why = f"it cannot be read: {error.strerror}"
+                text, why = "", f"cannot read: {error.strerror}"
             if why:
-                found.skipped.append(f"{path}: skipped, as {why}")
+                found.skipped.append(Problem(Span.whole(path), why, "give the file itself if it is to be read"))
                 continue
             # A main file of a project may include from folders beside its own.
-            self._add(path, self.root or Path(folder), found, seen)
+            piece = self._read(Source(path, text), self.root or Path(folder), found, {})
+            if piece:
+                seen |= _real_names([piece])
+                pieces.append(piece)
+        if not candidates:
+            looked = "*.conf, *.nginx, *.vhost, nginx*.template, and whatever is in sites-enabled, conf.d and the like"
+            found.skipped.append(
+                Problem(Span.whole(folder), f"no config in this folder: looked for {looked}", "give the file itself")
+            )
+        whole: list[Config] = []
+        sites: list[_Piece] = []
+        alone: list[Config] = []
+        for piece in pieces:
+            if piece[1].context == "main":
+                whole.append(piece[1])
+            elif _is_site(piece) and _folder_name(piece[0].name) in _SITES:
+                sites.append(piece)
+            else:
+                alone.append(piece[1])
+        found.configs += whole
+        rest = found.loose if whole else found.configs
+        rest += [*_by_folder(sites), *alone]
 
-    def _add(self, path: str, root: Path, found: Found, seen: set[str]) -> None:
-        config = self._read(Source(path, self._text(path)), root)
-        if config.top and not config.problems and not any(is_directive(line.name) for line in config.top):
-            # Well formed, and of another program: what cannot be parsed is told, as it may be an nginx config that is broken.
-            found.skipped.append(f"{path}: skipped, as none of its lines begins with a directive of nginx")
-            return
-        seen.update(os.path.realpath(name) for name in config.files)
-        found.configs.append(config)
+    def _read(self, main: Source, root: Path, found: Found, at_hand: Mapping[str, str]) -> _Piece | None:
+        """A file with what it includes; None, and the reason among what is skipped, if it is no config."""
+        problem = _not_text(main) or _misnamed(main)
+        if problem is None:
+            config = self._load(main, root, at_hand)
+            problem = _of_others(main, config)
+            if problem is None:
+                found.sources.append(main)
+                return main, config
+        found.skipped.append(problem)
+        return None
 
-    def _read(self, main: Source, root: Path) -> Config:
+    def _load(self, main: Source, root: Path, at_hand: Mapping[str, str]) -> Config:
         texts = split_dump(main)
         if texts:
             return load_texts(texts, is_directive=opens_line)
-        prefix = "" if main.name == "<stdin>" else _home(main.name)
-        lookup = _Overlaid(OnDisk(root, self.allow_outside), self.texts)
-        return load(main, lookup, is_directive=opens_line, prefix=prefix)
+        disk = OnDisk(root, self.allow_outside)
+        lookup = _Overlaid(disk, at_hand, self.texts)
+        config = load(main, lookup, is_directive=opens_line, prefix=_home(main.name))
+        if self.root and config.context != "main":
+            config = load(main, lookup, is_directive=opens_line, prefix=str(self.root))
+        config.assumed += disk.assumed
+        return config
 
     def _text(self, path: str) -> str:
         text = self.texts.get(os.path.normpath(path))
         return read_text(Path(path)) if text is None else text
+
+
+# ---- what belongs together ----
+
+
+def _belonging(pieces: Sequence[_Piece]) -> list[Config]:
+    """The configurations that files make which were given by name."""
+    whole = [piece for piece in pieces if piece[1].context == "main"]
+    included = _real_names(whole)
+    rest = [each for each in pieces if each[1].context != "main" and os.path.realpath(each[0].name) not in included]
+    sites = [piece for piece in rest if _is_site(piece)]
+    if len(whole) == 1:
+        sites = _into(*whole[0], sites)
+    alone = [config for _, config in rest if config.context != "http"]
+    return [*(config for _, config in whole), *_by_folder(sites), *alone]
+
+
+def _into(source: Source, main: Config, sites: Sequence[_Piece]) -> list[_Piece]:
+    """Put the sites of a main file's folder, and of those below it, into its http block; the others are left."""
+    block = next((line for line in main.top if line.name == "http" and line.block is not None), None)
+    if block is None:
+        return list(sites)
+    home = os.path.join(os.path.realpath(os.path.dirname(source.name)), "")
+    inside: list[_Piece] = []
+    others: list[_Piece] = []
+    for piece in sites:
+        (inside if os.path.realpath(piece[0].name).startswith(home) else others).append(piece)
+    if inside:
+        main.extend(block, [line for _, site in inside for line in site.top])
+        main.take_over([site for _, site in inside])
+        main.assumed.append(
+            f"{_names(inside)}: not included by the main file, read as if its http block did so at its end"
+        )
+    return others
+
+
+def _by_folder(sites: Sequence[_Piece]) -> list[Config]:
+    """Sites without a main file, those of each folder together: what one of them defines, the others use."""
+    groups: dict[str, list[_Piece]] = {}
+    for piece in sites:
+        groups.setdefault(os.path.dirname(piece[0].name), []).append(piece)
+    made: list[Config] = []
+    for group in groups.values():
+        first, *others = (config for _, config in group)
+        if others:
+            first.top = [line for _, config in group for line in config.top]
+            first.take_over(others)
+            how = "read in this order, as an http block would include them, with nginx's defaults around them"
+            first.assumed[:] = [f"no nginx.conf among these files: {_names(group)} are {how}"]
+        made.append(first)
+    return made
+
+
+def _names(pieces: Iterable[_Piece]) -> str:
+    return ", ".join(source.name for source, _ in pieces)
+
+
+def _is_site(piece: _Piece) -> bool:
+    return piece[1].context == "http"
+
+
+def _real_names(pieces: Iterable[_Piece]) -> set[str]:
+    return {os.path.realpath(name) for _, config in pieces for name in config.files}
+
+
+# ---- what is no config ----
+
+_MARKS = re.compile(r"\{\{|\{%|<%|<\?php")
+_FIRST = re.compile(r"^[ \t]*([a-z_][a-z0-9_]*)(?=[ \t\n{;])[^\n]*", re.MULTILINE)
+
+
+def _not_text(source: Source) -> Problem | None:
+    at = source.text.find("\0")
+    if at < 0:
+        return None
+    line = source.text.count("\n", 0, at) + 1
+    column = at - source.text.rfind("\n", 0, at)
+    return Problem(
+        Span(source.name, line, column, line, column + 1),
+        "a NUL byte: this is no text",
+        "give the config itself, not a program or an archive (UTF-16: save it as UTF-8)",
+    )
+
+
+def _misnamed(source: Source) -> Problem | None:
+    """A file whose name says that it is something else, and whose words do not contradict."""
+    if os.path.splitext(source.name)[1].lower() not in _OTHERS or split_dump(source):
+        return None
+    why = _other_words(source.text)
+    return (
+        Problem(Span.whole(source.name), why, "give an nginx.conf, a site file, or a folder of them") if why else None
+    )
+
+
+def _of_others(source: Source, config: Config) -> Problem | None:
+    """Templates, of which only what they are rendered to is a config, and what looks like a config of nginx to nobody."""
+    marked = next((problem for problem in config.problems if _MARKS.search(problem.excerpt)), None)
+    if marked is not None:
+        return Problem(
+            marked.span,
+            "this is a template of a config: what stands between its marks decides what it says",
+            "render it, and give the result",
+            marked.excerpt,
+        )
+    if not any(tree.directives for tree in config.files.values()):
+        config.assumed.append(f"{source.name} says nothing at all")
+    elif not any(is_directive(each.name) for tree in config.files.values() for each in tree.walk()):
+        return Problem(
+            Span.whole(source.name),
+            "this is no config of nginx: none of its lines begins with a directive that nginx has",
+            "give an nginx.conf, a site file, a folder of them, or the output of `nginx -T`",
+        )
+    return None
+
+
+def _other_words(text: str) -> str:
+    """Why a file that nobody named is taken to be no config of nginx; empty if it may be one."""
+    heads = [match[1] for match in _FIRST.finditer(text)][:20]
+    if not heads:
+        nothing = not text.strip() or text.lstrip().startswith("#")
+        return "" if nothing else "no line of it begins with a directive of nginx"
+    known = sum(bool(entries(head)) for head in heads)
+    return "" if known * 2 > len(heads) else "its lines do not begin with directives of nginx"
+
+
+def _not_enabled(path: str) -> str:
+    """Why a site is not in force: where Debian's folders are in use, what counts is the one with the links."""
+    folder = os.path.dirname(path)
+    if _folder_name(path) != "sites-available":
+        return ""
+    enabled = os.path.join(os.path.dirname(folder), "sites-enabled")
+    in_use = os.path.isdir(enabled) and any(os.path.exists(os.path.join(enabled, name)) for name in os.listdir(enabled))
+    return "not enabled: nothing in sites-enabled leads to it" if in_use else ""
+
+
+# ---- where configs are ----
 
 
 def _candidates(folder: str) -> Iterator[str]:
@@ -161,38 +352,21 @@ def _candidates(folder: str) -> Iterator[str]:
                 yield os.path.join(at, name)
 
 
-def _is_main_name(path: str) -> bool:
-    return (
-        bool(re.match(r"nginx.*\.conf", os.path.basename(path)))
-        and os.path.basename(os.path.dirname(path)) not in _SITES
-    )
+def _precedence(path: str) -> tuple[bool, bool, str]:
+    """Main files first, so that what they include is read where it belongs; then the links to sites before the sites."""
+    name = _folder_name(path)
+    is_main = name not in _SITES and re.match(r"nginx.*\.conf", os.path.basename(path)) is not None
+    return not is_main, name == "sites-available", path
 
 
-_FIRST = re.compile(r"^[ \t]*([a-z_][a-z0-9_]*)(?=[ \t\n{;])[^\n]*", re.MULTILINE)
-_OTHER_LANGUAGE = re.compile(r"\{\{|\{%|<%|<\?php")
-
-
-def _why_not(text: str) -> str:
-    """Why a file of a folder is taken to be no nginx config; empty if it is one."""
-    if _OTHER_LANGUAGE.search(text):
-        return "it is a template of another language: lint what it renders to"
-    heads = [match[1] for match in _FIRST.finditer(text)][:20]
-    if not heads:
-        return (
-            ""
-            if not text.strip() or text.lstrip().startswith("#")
-            else "no line of it begins with a directive of nginx"
-        )
-    known = sum(bool(entries(head)) for head in heads)
-    return "" if known * 2 > len(heads) else "its lines do not begin with directives of nginx"
+def _folder_name(path: str) -> str:
+    folder = os.path.dirname(path)
+    return os.path.basename(folder) or os.path.basename(os.path.dirname(os.path.abspath(path)))
 
 
 def _home(path: str) -> str:
     """The folder that relative includes start from: that of the main file, one up from a folder of sites."""
     folder = os.path.dirname(path)
-    name = os.path.basename(folder) or os.path.basename(os.path.dirname(os.path.abspath(path)))
-    return (
-        (os.path.dirname(folder) if os.path.basename(folder) else os.path.join(folder, ".."))
-        if name in _SITES
-        else folder
-    )
+    if _folder_name(path) not in _SITES:
+        return folder
+    return os.path.dirname(folder) if os.path.basename(folder) else os.path.join(folder, "..")

@@ -15,7 +15,6 @@ from proxycfg.units import counted
 
 if TYPE_CHECKING:
     from proxycfg.cli.shared import Shared
-    from proxycfg.confdir import OnDisk
     from proxycfg.targets.nginx.config import Config
     from proxycfg.targets.nginx.versions import Version
 
@@ -46,38 +45,23 @@ Root = Annotated[
 AllowOutside = Annotated[bool, Option("--allow-outside", help="Follow includes anywhere on this machine.")]
 
 
-def read_sources(paths: Sequence[str], root: Path | None, *, allow_outside: bool) -> list[tuple[Source, OnDisk]]:
-    """The files that paths name, each with the folder that it may include from.
+def standard_input(paths: Sequence[str]) -> str:
+    """The text of standard input if it is among the paths, else nothing.
 
-    :raises InvalidInput: if one cannot be read.
+    :raises InvalidInput: if it is closed.
     """
-    from proxycfg.confdir import OnDisk, decode, find, root_of  # noqa: PLC0415
+    from proxycfg.confdir import decode  # noqa: PLC0415
 
-    found: list[tuple[Source, OnDisk]] = []
-    for path in dict.fromkeys(paths):
-        if path == "-":
-            if sys.stdin is None:
-                raise InvalidInput([Problem(Span.whole("<stdin>"), "cannot read: it is closed", "pipe a config in")])
-            found.append((Source("<stdin>", decode(sys.stdin.buffer.read())), OnDisk(root or Path(), allow_outside)))
-            continue
-        lookup = OnDisk(root or root_of(path), allow_outside)
-        found += [(source, lookup) for source in find(path)]
-    return found
+    if "-" not in paths:
+        return ""
+    if sys.stdin is None:
+        raise InvalidInput([Problem(Span.whole("<stdin>"), "cannot read: it is closed", "pipe a config in")])
+    return decode(sys.stdin.buffer.read())
 
 
-def read_nginx(paths: Sequence[str], root: Path | None, *, allow_outside: bool) -> tuple[list[Source], list[Config]]:
-    """The configurations of nginx that the files make; what had to be assumed about files stands in the first.
-
-    :raises InvalidInput: if one cannot be read, or is no such config.
-    """
-    from proxycfg.targets.nginx.inputs import configurations  # noqa: PLC0415
-
-    found = read_sources(paths, root, allow_outside=allow_outside)
-    lookups = {source.name: lookup for source, lookup in found}
-    sources = [source for source, _ in found]
-    made = configurations(sources, lookups, prefix=str(root) if root else None)
-    made[0].assumed += dict.fromkeys(said for lookup in lookups.values() for said in lookup.assumed)
-    return sources, made
+def of_skipped(problem: Problem) -> str:
+    """What to say of a file that is not read."""
+    return f"{problem.span.file}: skipped: {problem.message}"
 
 
 def tell_read(shared: Shared, sources: Sequence[Source], configs: Sequence[Config], version: Version) -> None:

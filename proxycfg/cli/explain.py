@@ -12,7 +12,8 @@ from proxycfg.cli.configs import (
     Root,
     headers_of,
     nginx_version,
-    read_nginx,
+    of_skipped,
+    standard_input,
     tell_read,
 )
 from proxycfg.cli.options import Argument, Option
@@ -88,12 +89,17 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise BadUsage(f"--path {each}: must start with /")
 
     from proxycfg.explain import explain  # noqa: PLC0415
+    from proxycfg.roots import Search  # noqa: PLC0415
     from proxycfg.targets.nginx.explain import Asked, explain_config  # noqa: PLC0415
 
     asked = Asked(url or (), path or (), host.lower(), method.upper(), headers_of(header or ()))
-    sources, configs = read_nginx(config, root, allow_outside=allow_outside)
-    said = nginx_version(version, binary, sources)
-    tell_read(shared, sources, configs, said)
+    found = Search(stdin=standard_input(config), root=root, allow_outside=allow_outside).find(config)
+    for problem in found.skipped:
+        shared.note(of_skipped(problem))
+    # No request ends in what no main file includes.
+    configs = found.configs if found.configs and (asked.urls or asked.paths) else [*found.configs, *found.loose]
+    said = nginx_version(version, binary, found.sources)
+    tell_read(shared, found.sources, configs, said)
     try:
         explained = [explain_config(each, said.number, asked, protocol or None) for each in configs]
     except ValueError as error:
@@ -110,7 +116,11 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         routes,
         protocol=protocol or None,
         said_by=said.said_by,
-        assumed=[*([said.assumed] if said.assumed else []), *(line for each in configs for line in each.assumed)],
+        assumed=list(
+            dict.fromkeys(
+                [*([said.assumed] if said.assumed else []), *(line for each in configs for line in each.assumed)]
+            )
+        ),
         problems=[problem for each in configs for problem in (*each.problems, *each.missing)],
     )
     _print(shared, explanation, tables=full or bool(asked.urls or asked.paths or protocol))

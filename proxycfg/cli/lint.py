@@ -12,17 +12,24 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from proxycfg.cli.configs import AllowOutside, NginxBinary, NginxVersion, Root, nginx_version
+from proxycfg.cli.configs import (
+    AllowOutside,
+    NginxBinary,
+    NginxVersion,
+    Root,
+    nginx_version,
+    of_skipped,
+    standard_input,
+)
 from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
-from proxycfg.confdir import decode
-from proxycfg.errors import BadUsage, InvalidInput, Problem
+from proxycfg.errors import BadUsage, InvalidInput
 from proxycfg.finding import Confidence, Severity
 from proxycfg.fix import repair
 from proxycfg.lint import Options, choose, lint
 from proxycfg.report import Report
-from proxycfg.roots import Found, Search
+from proxycfg.roots import Search
 from proxycfg.rules import rules
 from proxycfg.source import Source, Span
 from proxycfg.streams import Declared, declared_by_option
@@ -110,16 +117,16 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     part, parts = _shard(shard)
     if write_baseline and not baseline_file:
         raise BadUsage("--write-baseline: say where, with --baseline FILE")
-    stdin = decode(sys.stdin.buffer.read()) if "-" in paths else ""
+    stdin = standard_input(paths)
     told: set[str] = set()
 
     def look(texts: Mapping[str, str]) -> list[Scene]:
-        search = Search(stdin=stdin, root=root, allow_outside=allow_outside, texts=texts)
-        found = _find(search, paths)
-        scenes = [_scene(config, stated, knowledge) for config in found.configs[part::parts]]
+        found = Search(stdin=stdin, root=root, allow_outside=allow_outside, texts=texts).find(paths)
+        configs = [*found.configs, *found.loose]
+        scenes = [_scene(config, stated, knowledge) for config in configs[part::parts]]
         # Each thing is told once, however often the configs are read.
-        missing = (f"{problem.span}: {problem.message}" for config in found.configs for problem in config.missing)
-        for text in (*found.skipped, *missing, *_nowhere(scenes)):
+        missing = (f"{problem.span}: {problem.message}" for config in configs for problem in config.missing)
+        for text in (*map(of_skipped, found.skipped), *missing, *_nowhere(scenes)):
             if text not in told:
                 told.add(text)
                 shared.note(text)
@@ -245,17 +252,6 @@ def _of_spec(spec: Spec, declared: list[Declared]) -> Knowledge:
         )  # fmt: skip
         needs[route.span] = need_of(route)
     return Knowledge(declared, needs)
-
-
-def _find(search: Search, paths: Sequence[str]) -> Found:
-    try:
-        found = search.find(paths)
-    except OSError as error:
-        span = Span.whole(str(error.filename or paths[0]))
-        raise InvalidInput([Problem(span, f"cannot read: {error.strerror}", "give the path of a config")]) from None
-    if not found.configs:
-        raise BadUsage(f"there is no config to lint in {', '.join(paths)}")
-    return found
 
 
 def _render(report: Report, form: str, *, color: bool, statistics: bool) -> str:

@@ -144,7 +144,10 @@ def test_another_programs_config_is_skipped_and_never_passes_alone(cli: Cli) -> 
     code, out, err = cli("lint", "other.conf", conf("nginx.conf", CLEAN))
 
     assert (Exit.OK, "nothing found in 1 file, 1 route\n") == (code, out)
-    assert err == "other.conf: skipped, as none of its lines begins with a directive of nginx\n"
+    assert (
+        err
+        == "other.conf: skipped: this is no config of nginx: none of its lines begins with a directive that nginx has\n"
+    )
     assert Exit.USAGE == cli("lint", "other.conf")[0]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proxycfg.confdir import OnDisk, find
+from proxycfg.confdir import OnDisk
 from proxycfg.source import Source
 from proxycfg.targets.nginx.config import Config, load, load_texts, split_dump
 from proxycfg.targets.nginx.syntax import Directive
@@ -103,7 +103,7 @@ def test_nothing_outside_the_folder_is_opened(tmp_path: Path) -> None:
     (inside / "link.conf").symlink_to(tmp_path / "secret.conf")
     includes = [f"{tmp_path}/secret.conf", "../secret.conf", "link.conf", f"{tmp_path}/*.conf"]
     (inside / "nginx.conf").write_text("".join(f"include {name};\n" for name in includes))
-    (main,) = find(str(inside))
+    main = Source(str(inside / "nginx.conf"), (inside / "nginx.conf").read_text())
 
     closed = load(main, OnDisk(inside))
     opened = load(main, OnDisk(inside, allow_outside=True))
@@ -118,7 +118,6 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
     import os  # noqa: PLC0415
 
     os.mkfifo(tmp_path / "a.conf")
-    (tmp_path / "nginx.conf").write_text("include a.conf;")
-    config = load(*find(str(tmp_path)), OnDisk(tmp_path))
+    config = load(Source(str(tmp_path / "nginx.conf"), "include a.conf;"), OnDisk(tmp_path))
 
     assert "not a plain file" in _problems(config)[0]

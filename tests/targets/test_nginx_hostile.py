@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from proxycfg import confdir
-from proxycfg.confdir import OnDisk, find, read_text
+from proxycfg.confdir import OnDisk, read_text
 from proxycfg.explain import explain
 from proxycfg.reports.explain_text import explanation_to_text
+from proxycfg.source import Source
 from proxycfg.targets.nginx import config as nginx_config
 from proxycfg.targets.nginx.config import Config, load
 from proxycfg.targets.nginx.explain import Asked, explain_config
 
 
 def _read(folder: Path, *, allow_outside: bool = False) -> Config:
-    return load(find(os.fspath(folder))[0], OnDisk(folder, allow_outside))
+    main = folder / "nginx.conf"
+    return load(Source(os.fspath(main), read_text(main)), OnDisk(folder, allow_outside))
 
 
 def _said(config: Config) -> list[str]:

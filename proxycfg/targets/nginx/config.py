@@ -95,6 +95,14 @@ class Config:
         """Put directives at the end of a block, as if they stood there."""
         self._blocks[id(directive)] = [*self.block(directive), *more]
 
+    def take_over(self, others: Sequence[Config]) -> None:
+        """Know the files of other configurations, and what is wrong with them; their directives are for the caller to place."""
+        for other in others:
+            self.files.update(other.files)
+            self._blocks |= other._blocks  # noqa: SLF001 - of its own kind
+        self.problems = list(dict.fromkeys(problem for each in (self, *others) for problem in each.problems))
+        self.missing = list(dict.fromkeys(problem for each in (self, *others) for problem in each.missing))
+
 
 _MASK = re.compile(r"[*?\[]")
 
