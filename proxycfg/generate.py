@@ -18,8 +18,8 @@ from proxycfg.targets.cloudflare.lacks import lacks
 from proxycfg.unheeded import unheeded
 
 _CHECKSUM = re.compile(r"^# checksum: ([0-9a-f]{64})$", re.MULTILINE)
-HEADING_BYTES = 2048
-"""A heading is no longer than that."""
+HEADING_BYTES = 64 * 1024
+"""A heading is no longer than that: it holds the spec's path twice, once quoted, and Linux allows 4 KiB."""
 _MADE = "# Made by proxycfg "
 
 

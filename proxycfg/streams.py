@@ -7,7 +7,7 @@ Here is what holds for every target: the words of a declaration, and what paths 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -360,11 +360,3 @@ class _Pattern:
         if match[0][0] == "?":
             return [*piece, ""]
         return piece if piece == ["*"] and match[0][0] == "+" else ["*"]
-
-
-def first_told(paths: Sequence[str]) -> Iterator[tuple[str, Told]]:
-    """The paths that tell something, with what."""
-    for path in paths:
-        told = told_by_path(path)
-        if told is not None:
-            yield path, told

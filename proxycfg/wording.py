@@ -180,6 +180,8 @@ def _subject(path: Path, value: Any, *, of_key: bool = False) -> str:
 
 def _for_unknown_field(path: Path) -> str:
     name, known = str(path[-1]), _fields_at(path[:-1])
+    if _model_at(path[:-1]) is RouteDefaults and name in RouteEntry.model_fields:
+        return "write it in each route: two routes cannot share it"
     if name == "<<":
         return "write shared fields under `defaults`, or repeat them: merging is not part of YAML 1.2"
     return suggest(name, known)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxycfg import __version__
-from proxycfg.generate import default_targets, edited_by_hand, generate, stamp
+from proxycfg.generate import default_targets, edited_by_hand, generate, made_here, stamp
 from proxycfg.source import Source
 from proxycfg.specfile import load as load_source
 from proxycfg.targets import TARGETS
@@ -142,8 +142,18 @@ def test_what_was_generated_is_known_and_every_edit_too(text: str, edit: str) ->
     assert edited_by_hand(whole[:-1])
 
 
+@pytest.mark.parametrize("folder", ["d" * 255, "'" * 255])
+def test_a_spec_far_away_changes_nothing(folder: str) -> None:
+    """The longest path that there can be still leaves the checksum within the heading."""
+    text = stamp("# one\n\ntwo\n", load(TEXT), "nginx", "nginx 1.30", "/".join([folder] * 16))
+
+    assert made_here(text)
+    assert not edited_by_hand(text)
+    assert edited_by_hand(text + "# three\n")
+
+
 @pytest.mark.parametrize(
-    "text", ["", "server {}\n", "# checksum: 123\n", "\n" * 3000 + "# checksum: " + "0" * 64 + "\n"]
+    "text", ["", "server {}\n", "# checksum: 123\n", "\n" * 70_000 + "# checksum: " + "0" * 64 + "\n"]
 )
 def test_what_was_not_generated_is_somebodys(text: str) -> None:
     """No checksum near the top, or none of ours."""

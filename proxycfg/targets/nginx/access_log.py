@@ -20,7 +20,6 @@ COMBINED = (
 )
 """nginx's own format, for logs that name none."""
 
-_WHOLE = frozenset({"request", "request_uri", "args", "query_string"})
 _NOT_OURS = ("set_by_lua", "js_set", "js_var", "perl_set")
 """Directives that make variables by a program."""
 
