@@ -10,7 +10,8 @@ an intermediary may store it.
 
 **When it is fine.** If the application sends them itself.
 
-**Measured.** Headers of the server were gone as soon as the location had one of its own; with `merge` both arrived (1.22, 1.26, 1.30).
+**Measured.** Headers of the server were gone as soon as the location had one of its own; with `merge` both arrived (1.22, 1.26, 1.30). Its configs
+show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_headers_module.html#add_header>
 """

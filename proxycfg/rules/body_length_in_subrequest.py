@@ -14,7 +14,7 @@ proxy_set_header Content-Length "";
 
 **When it is fine.** If the service never looks at bodies.
 
-**Measured.** Such requests hung for more than 20 s (1.22, 1.26, 1.30).
+**Measured.** Such requests hung for more than 20 s (1.22, 1.26, 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_auth_request_module.html#auth_request>
 """

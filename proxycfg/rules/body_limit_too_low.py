@@ -14,7 +14,8 @@ client_max_body_size 0;
 
 **When it is fine.** If calls are unary and small.
 
-**Measured.** A streamed body was cut when its total passed the limit: 413, or a truncated answer if that had begun (1.22, 1.26, 1.30).
+**Measured.** A streamed body was cut when its total passed the limit: 413, or a truncated answer if that had begun (1.22, 1.26, 1.30). Its configs
+show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size>
 """

@@ -8,7 +8,7 @@
 
 **When it is fine.** If the cache is inherited and meant for other routes; `proxy_cache off;` says so.
 
-**Measured.** Nothing was ever stored with buffering off (1.22, 1.26, 1.30).
+**Measured.** Nothing was ever stored with buffering off (1.22, 1.26, 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** `src/http/ngx_http_upstream.c`
 """

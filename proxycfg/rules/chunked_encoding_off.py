@@ -10,7 +10,8 @@ the whole.
 
 **When it is fine.** For clients that cannot read chunks.
 
-**Measured.** Streams flowed with and without it, and a cut looked like an end without it (1.22, 1.26, 1.30).
+**Measured.** Streams flowed with and without it, and a cut looked like an end without it (1.22, 1.26, 1.30). Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#chunked_transfer_encoding>
 """

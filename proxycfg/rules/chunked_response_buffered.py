@@ -10,7 +10,8 @@ end of the answer.
 
 **When it is fine.** If every answer has `X-Accel-Buffering: no`, or if the route's answers are in fact whole files.
 
-**Measured.** `tests/containers/`: the stock config of each protocol, which falls short, beside the generated one.
+**Measured.** `tests/containers/`: the stock config of each protocol, which falls short, beside the generated one. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering>
 """

@@ -13,7 +13,8 @@ proxy_ignore_client_abort off;
 
 **When it is fine.** If a request must be finished whatever its client does.
 
-**Measured.** By default the origin learns of it within 50 ms; with the setting not within three seconds of silence (1.22, 1.26, 1.30).
+**Measured.** By default the origin learns of it within 50 ms; with the setting not within three seconds of silence (1.22, 1.26, 1.30). Its configs
+show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ignore_client_abort>
 """

@@ -15,8 +15,8 @@ client_body_timeout 1h;
 
 **When it is fine.** For services that have only unary calls and server streams, whose clients have said everything at once.
 
-**Measured.** A quiet bidirectional call was cut after 60.0 s on 1.22 and 1.30, one with traffic lived on. `docs/nginx-pitfalls.md` has the
-scenario.
+**Measured.** A quiet bidirectional call was cut after 60.0 s on 1.22 and 1.30, one with traffic lived on. `docs/nginx-pitfalls.md` has the scenario.
+Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#client_body_timeout>, `src/http/v2/ngx_http_v2.c`,
 <https://github.com/kubernetes/ingress-nginx/issues/12434>

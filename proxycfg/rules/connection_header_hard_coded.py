@@ -14,7 +14,8 @@ proxy_set_header Connection $connection_upgrade;
 
 **When it is fine.** In a location of its own for the socket.
 
-**Measured.** Ordinary requests and event streams passed, with the header, and pooled connections were used again (1.22, 1.26, 1.30).
+**Measured.** Ordinary requests and event streams passed, with the header, and pooled connections were used again (1.22, 1.26, 1.30). Its configs show
+it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/websocket.html>
 """

@@ -14,7 +14,8 @@ proxy_set_header Connection $connection_upgrade;
 
 **When it is fine.** For origins that nobody else shares.
 
-**Measured.** The client's own value arrived at the origin; WebSockets work (1.22, 1.26, 1.30).
+**Measured.** The client's own value arrived at the origin; WebSockets work (1.22, 1.26, 1.30). Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://www.rfc-editor.org/rfc/rfc9110#name-connection>
 """

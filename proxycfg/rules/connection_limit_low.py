@@ -9,7 +9,7 @@ network. Beyond the limit nginx answers 503, on which an EventSource gives up fo
 
 **When it is fine.** If the key tells users apart, and each needs few streams.
 
-**Measured.** Streams beyond the limit were answered with 503 (1.22, 1.26, 1.30).
+**Measured.** Streams beyond the limit were answered with 503 (1.22, 1.26, 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html#limit_conn>
 """

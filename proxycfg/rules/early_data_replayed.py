@@ -15,7 +15,7 @@ or `ssl_early_data off;`.
 
 **When it is fine.** If every request of the route may happen twice.
 
-**Measured.** RFC 8470 states it.
+**Measured.** Not shown here: RFC 8470 states it, and no client at hand sends early data.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_early_data>, <https://www.rfc-editor.org/rfc/rfc8470>
 """

@@ -13,7 +13,8 @@ proxy_intercept_errors off;
 
 **When it is fine.** If the page has the type and the shape that clients of the route expect.
 
-**Measured.** Generated configs pass such errors through, stock ones with this setting replace them: `tests/containers/`.
+**Measured.** Generated configs pass such errors through, stock ones with this setting replace them: `tests/containers/`. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_intercept_errors>, `src/http/ngx_http_special_response.c`
 """

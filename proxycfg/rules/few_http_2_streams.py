@@ -13,7 +13,8 @@ http2_max_concurrent_streams 128;
 
 **When it is fine.** If clients open few streams each.
 
-**Measured.** With a limit of 2 the third and the fourth stream waited until one had ended (1.22, 1.26, 1.30).
+**Measured.** With a limit of 2 the third and the fourth stream waited until one had ended (1.22, 1.26, 1.30). Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2_max_concurrent_streams>
 """

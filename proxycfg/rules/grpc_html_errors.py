@@ -19,7 +19,8 @@ location @unavailable {
 
 **When it is fine.** If the clients map HTTP statuses, as the large libraries do for 502, 503 and 504.
 
-**Measured.** Generated configs answer with a gRPC status, stock ones with a page: `tests/containers/`.
+**Measured.** Generated configs answer with a gRPC status, stock ones with a page: `tests/containers/`. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>
 """

@@ -14,7 +14,7 @@ grpc_pass grpc://agents:50051;
 
 **When it is fine.** Never, for native gRPC; gRPC-Web and Connect go through `proxy_pass` well.
 
-**Measured.** gRPC through HTTP/1.1 never got a status: `tests/containers/`.
+**Measured.** gRPC through HTTP/1.1 never got a status: `tests/containers/`. Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_grpc_module.html>, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 """

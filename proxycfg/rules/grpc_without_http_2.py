@@ -15,7 +15,8 @@ listen 443 ssl http2;     # before
 
 **When it is fine.** If only gRPC-Web or Connect clients come through it, which the linter is told by `# proxycfg: protocol=grpc-web`.
 
-**Measured.** A listener without HTTP/2 closed the connection of every gRPC client (1.22, 1.26, 1.30): `tests/containers/`.
+**Measured.** A listener without HTTP/2 closed the connection of every gRPC client (1.22, 1.26, 1.30): `tests/containers/`. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2>, `src/http/v2/ngx_http_v2.c`
 """

@@ -14,7 +14,8 @@ listen 443 ssl so_keepalive=60s:10s:6;
 
 **When it is fine.** If the application sends something regularly; say so: `# proxycfg: protocol=websocket heartbeat=30s`.
 
-**Measured.** Kernel keepalive does not extend the read timeout (1.22, 1.26, 1.30); vanished peers were not simulated.
+**Measured.** Kernel keepalive does not extend the read timeout (1.22, 1.26, 1.30). Not shown here: on a loopback interface no peer vanishes without a
+word.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_socket_keepalive>,
 <https://nginx.org/en/docs/http/ngx_http_core_module.html#listen>

@@ -9,7 +9,7 @@ speak HTTP/1.1 get binary garbage and a closed connection.
 
 **When it is fine.** On nginx 1.25.1 and newer; say which it is with `--nginx-version`.
 
-**Measured.** An HTTP/1.1 request was closed without an answer on 1.22, and served on 1.26 and 1.30. Its two configs show it in
+**Measured.** An HTTP/1.1 request was closed without an answer on 1.22, and served on 1.26 and 1.30. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/CHANGES> (1.25.1)

@@ -20,7 +20,8 @@ A value of 0 does not switch the timer off: it fires at once.
 
 **When it is fine.** If the application sends something more often than that; say so: `# proxycfg: protocol=sse heartbeat=15s`.
 
-**Measured.** `tests/containers/`: a stream that is cut by a stock config during a pause, and survives it in a generated one.
+**Measured.** `tests/containers/`: a stream that is cut by a stock config during a pause, and survives it in a generated one. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout>, `src/http/ngx_http_upstream.c`
 """

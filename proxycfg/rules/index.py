@@ -52,7 +52,7 @@ INDEX = {
     "shutdown-timeout-missing": ("inspect", "operations", "info", ("nginx",), (), None, ("worker_connections",)),
     "shutdown-timeout-too-short": ("inspect", "operations", "warning", ("nginx",), (), None, ("worker_shutdown_timeout",)),
     "slash-redirect": ("inspect", "location-shadowed", "info", ("nginx",), (), None, ("location",)),
-    "slice-on-stream": ("inspect", "caching", "warning", ("nginx",), (), None, ("slice",)),
+    "slice-on-stream": ("inspect", "caching", "info", ("nginx",), (), None, ("slice",)),
     "sse-response-buffered": ("check", "response-buffering", "error", ("nginx",), ("response_buffering",), ("sse",), ()),
     "sse-without-http-2": ("inspect", "connection-limits", "info", ("nginx",), (), None, ("ssl_certificate",)),
     "stream-cached": ("check", "caching", "error", ("nginx",), ("caching",), None, ()),

@@ -10,7 +10,7 @@ hard to find.
 
 **When it is fine.** Never, for a WebSocket.
 
-**Measured.** The handshake is that of `upgrade-headers-missing`.
+**Measured.** The handshake is that of `upgrade-headers-missing`. Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_set_header>
 """

@@ -16,7 +16,8 @@ with WebSockets in the same location a map of `$http_upgrade` whose value for `'
 
 **When it is fine.** If only WebSockets go there.
 
-**Measured.** Four requests took four connections with `close`, one without it (1.22, 1.26); a map with `close` defeats the pool on 1.30, too.
+**Measured.** Four requests took four connections with `close`, one without it (1.22, 1.26); a map with `close` defeats the pool on 1.30, too. Its
+configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive>
 """

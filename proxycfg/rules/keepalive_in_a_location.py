@@ -10,7 +10,7 @@ do nothing for such clients.
 
 **When it is fine.** For HTTP/1.1 clients.
 
-**Measured.** Without effect on HTTP/2 connections (1.22 and newer).
+**Measured.** Without effect on HTTP/2 connections (1.22 and newer). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** `src/http/v2/ngx_http_v2.c`
 """

@@ -16,7 +16,7 @@ upstream app {
 
 **When it is fine.** With one worker.
 
-**Measured.** nginx's documentation states it.
+**Measured.** Not shown here: which worker gets a connection is up to the kernel. nginx's documentation states that each counts for itself.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_upstream_module.html#max_conns>
 """

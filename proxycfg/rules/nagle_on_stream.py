@@ -13,7 +13,8 @@ tcp_nodelay on;
 
 **When it is fine.** Never, for a stream.
 
-**Measured.** Without effect on loopback, where acknowledgements are immediate; the delay is that of the network (RFC 896, RFC 1122).
+**Measured.** Not shown here: on loopback acknowledgements are immediate, and the setting was without effect; the delay is that of the network (RFC
+896, RFC 1122).
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#tcp_nodelay>, <https://www.rfc-editor.org/rfc/rfc896>
 """

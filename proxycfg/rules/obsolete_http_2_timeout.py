@@ -15,7 +15,7 @@ keepalive_requests 10000;     # for http2_max_requests
 
 **When it is fine.** On nginx before 1.19.7.
 
-**Measured.** nginx warns at its start, and goes on.
+**Measured.** nginx warns at its start, and goes on. Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/CHANGES> (1.19.7)
 """

@@ -13,7 +13,7 @@ events { worker_connections 32768; }
 
 **When it is fine.** Never.
 
-**Measured.** nginx itself warns of it at its start.
+**Measured.** nginx itself warns of it at its start. Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/ngx_core_module.html#worker_rlimit_nofile>, `src/event/ngx_event.c`
 """

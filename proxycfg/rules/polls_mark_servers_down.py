@@ -15,6 +15,7 @@ proxy_read_timeout 2m;
 **When it is fine.** If answers always come before the read timeout.
 
 **Measured.** After one poll that timed out on both servers another request got an instant 502; a single server is never marked (1.22, 1.26, 1.30).
+Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_upstream_module.html#max_fails>
 """

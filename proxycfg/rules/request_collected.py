@@ -16,7 +16,7 @@ proxy_request_buffering off;
 **When it is fine.** For a Connect service that has only unary calls and server streams.
 
 **Measured.** Pieces of an upload arrived as sent with both lines, and all at the end without either, or with a mirror (1.22, 1.26; HTTP/1.1 is the
-default on 1.30).
+default on 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_request_buffering>,
 <https://nginx.org/en/docs/http/ngx_http_mirror_module.html#mirror_request_body>

@@ -14,7 +14,7 @@ resolver 127.0.0.11 valid=10s;   # Docker's
 
 **When it is fine.** Never.
 
-**Measured.** Passed `nginx -t`, 502 at run time (1.22, 1.26, 1.30).
+**Measured.** Passed `nginx -t`, 502 at run time (1.22, 1.26, 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver>
 """

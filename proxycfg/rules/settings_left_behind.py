@@ -10,7 +10,7 @@ asked.
 
 **When it is fine.** If the named location is set up otherwise on purpose.
 
-**Measured.** nginx's inheritance is reproduced, and compared with real nginx on random configs. Its two configs show it in
+**Measured.** nginx's inheritance is reproduced, and compared with real nginx on random configs. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#try_files>

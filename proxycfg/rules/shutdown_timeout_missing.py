@@ -13,7 +13,8 @@ worker_shutdown_timeout 5m;
 
 **When it is fine.** If reloads are rare.
 
-**Measured.** Old workers lived as long as their streams; with the setting they ended in time: `tests/containers/`.
+**Measured.** Old workers lived as long as their streams; with the setting they ended in time: `tests/containers/`. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/ngx_core_module.html#worker_shutdown_timeout>
 """

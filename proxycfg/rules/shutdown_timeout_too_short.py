@@ -13,7 +13,8 @@ worker_shutdown_timeout 5m;
 
 **When it is fine.** If clients resume where they were, and spread their reconnects.
 
-**Measured.** Streams were cut at the end of that time after a reload (1.22, 1.26, 1.30).
+**Measured.** Streams were cut at the end of that time after a reload (1.22, 1.26, 1.30). Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/ngx_core_module.html#worker_shutdown_timeout>
 """

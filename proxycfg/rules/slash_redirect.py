@@ -13,7 +13,7 @@ location /ws { … }
 
 **When it is fine.** If every client has the slash, as the libraries of Socket.IO do.
 
-**Measured.** Asked for `/ws`, `location /ws/` answered 301 and the WebSocket failed (1.22, 1.26, 1.30). Its two configs show it in
+**Measured.** Asked for `/ws`, `location /ws/` answered 301 and the WebSocket failed (1.22, 1.26, 1.30). Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#location>

@@ -2,8 +2,8 @@
 
 **What it sees.** A route that streams, a `slice` size, and `Range $slice_range` among the headers to the origin.
 
-**Why it hurts.** nginx asks for the first bytes alone. An origin that cannot cut its stream answers 200, and what follows is not what the client
-expects; one that can cuts it off.
+**Why it hurts.** nginx asks for the first bytes alone. An origin that obeys cannot say how long a live stream is, and nginx refuses an answer without
+that; one that can cuts the stream off where the slice ends.
 
 **Instead.**
 
@@ -11,9 +11,10 @@ expects; one that can cuts it off.
 slice 0;
 ```
 
-**When it is fine.** For files.
+**When it is fine.** For files, and where the origin ignores ranges, as most do for a stream: then the setting does nothing.
 
-**Measured.** Follows from the source.
+**Measured.** An origin that ignores the range answers 200, and its stream flows. A 206 without a length in all was refused: the client got nothing
+(1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_slice_module.html#slice>, `src/http/modules/ngx_http_slice_filter_module.c`
 """
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
 
 
-@idiom("slice", category=Category.CACHING, severity=Severity.WARNING)
+@idiom("slice", category=Category.CACHING, severity=Severity.INFO)
 def slice_on_stream(tree: NginxTree) -> Iterator[Complaint]:
     """Ranges of what has no length."""
     for view in tree.views:
@@ -38,9 +39,9 @@ def slice_on_stream(tree: NginxTree) -> Iterator[Complaint]:
         if line is None or line.args[0].strip("kKmM") == "0" or view.header("range") is None:
             continue
         yield Complaint(
-            severity=Severity.WARNING,
+            severity=Severity.INFO,
             message=f"{view.case.title} is asked for in slices: {line.source}",
-            why="A live stream has no ranges. Write `slice 0;`, or a location of its own for it.",
+            why="A live stream has no ranges: an origin that heeds them breaks it. Write `slice 0;`, or a location of its own for it.",
             span=line.span,
             case=view.case,
             fix=view.set("slice", "0"),

@@ -19,7 +19,8 @@ location /events {
 **When it is fine.** If every answer of the route has `X-Accel-Buffering: no`, which the linter cannot see; write
 `# proxycfg: ignore[sse-response-buffered] the app sends X-Accel-Buffering` if you rely on that.
 
-**Measured.** `tests/containers/`: a stock config that holds an SSE stream back, beside a generated one that does not.
+**Measured.** `tests/containers/`: a stock config that holds an SSE stream back, beside a generated one that does not. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering>
 """

@@ -16,7 +16,8 @@ proxy_cache off;
 **When it is fine.** If the application sends `Cache-Control: no-cache` or `no-store` with every stream and nothing ignores that, which the linter
 cannot see: a warning then.
 
-**Measured.** Streams without `Cache-Control` were stored and replayed on 1.22, 1.26 and 1.30; unbuffered ones never were.
+**Measured.** Streams without `Cache-Control` were stored and replayed on 1.22, 1.26 and 1.30; unbuffered ones never were. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache>, `src/http/ngx_http_upstream.c`
 """

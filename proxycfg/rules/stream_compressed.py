@@ -10,7 +10,8 @@ Connect break: their messages are framed, and a client that finds them compresse
 
 **When it is fine.** For unbuffered event streams, if memory does not matter.
 
-**Measured.** `tests/containers/`: gzip on a buffered stream, of which nothing arrives.
+**Measured.** `tests/containers/`: gzip on a buffered stream, of which nothing arrives. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_gzip_module.html>, `src/http/modules/ngx_http_gzip_filter_module.c`
 """

@@ -10,8 +10,8 @@ documents keeps everything. A WAF with access to answers waits for its limit. Sc
 
 **When it is fine.** If the filter lets pieces through as they come.
 
-**Measured.** With a `sub_filter` that begins like the end of an event, each event ended with the next one (1.22, 1.26, 1.30). Its two configs show
-it in `tests/containers/test_rule_fixtures.py`.
+**Measured.** With a `sub_filter` that begins like the end of an event, each event ended with the next one (1.22, 1.26, 1.30). Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_sub_module.html#sub_filter>, <https://github.com/corazawaf/coraza-nginx/issues/81>,
 <https://github.com/openresty/lua-nginx-module/issues/817>

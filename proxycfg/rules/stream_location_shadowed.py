@@ -14,7 +14,7 @@ location ^~ /socket.io/ { … }
 
 **When it is fine.** If the other location is set up for the same stream.
 
-**Measured.** nginx's choice of a location is reproduced, and compared with real nginx on random configs. Its two configs show it in
+**Measured.** nginx's choice of a location is reproduced, and compared with real nginx on random configs. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#location>

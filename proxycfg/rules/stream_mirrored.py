@@ -13,7 +13,8 @@ mirror off;
 
 **When it is fine.** If the mirror answers at once whatever it is asked.
 
-**Measured.** The mirror got handshakes as well, and request bodies were collected for it (1.22, 1.26, 1.30).
+**Measured.** The mirror got handshakes as well, and request bodies were collected for it (1.22, 1.26, 1.30). Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_mirror_module.html#mirror>
 """

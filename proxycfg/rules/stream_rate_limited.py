@@ -14,7 +14,7 @@ limit_rate 0;
 **When it is fine.** If the limit is far above what the stream sends.
 
 **Measured.** Unbuffered streams ran at full speed under `limit_rate 100`; buffered ones came up to 4.4 s late under `proxy_limit_rate 100` (1.22,
-1.26, 1.30). Its two configs show it in `tests/containers/test_rule_fixtures.py`.
+1.26, 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#limit_rate>,
 <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_limit_rate>

@@ -15,7 +15,8 @@ proxy_next_upstream error;
 
 **When it is fine.** If the read timeout is longer than any answer takes.
 
-**Measured.** A slow GET arrived at both servers, and its client waited twice the timeout; then both were marked down (1.22, 1.26, 1.30).
+**Measured.** A slow GET arrived at both servers, and its client waited twice the timeout; then both were marked down (1.22, 1.26, 1.30). Its configs
+show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream>
 """

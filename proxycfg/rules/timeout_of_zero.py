@@ -13,7 +13,7 @@ proxy_read_timeout 1h;
 
 **When it is fine.** Never.
 
-**Measured.** Instant 504 with a read or connect timeout of 0; truncated answers for slow readers with `send_timeout 0` (1.22, 1.26, 1.30). Its two
+**Measured.** Instant 504 with a read or connect timeout of 0; truncated answers for slow readers with `send_timeout 0` (1.22, 1.26, 1.30). Its
 configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout>

@@ -15,7 +15,8 @@ access_log /var/log/nginx/streams.log streams;
 
 **When it is fine.** If a token works once, and at once.
 
-**Measured.** Generated configs keep the query of such routes out of every log: `tests/containers/`.
+**Measured.** Generated configs keep the query of such routes out of every log: `tests/containers/`. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format>
 """

@@ -9,7 +9,7 @@ it.
 
 **When it is fine.** Never.
 
-**Measured.** nginx's order of phases is reproduced, and compared with real nginx on random configs. Its two configs show it in
+**Measured.** nginx's order of phases is reproduced, and compared with real nginx on random configs. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#try_files>

@@ -8,7 +8,7 @@
 
 **When it is fine.** Never; rules that were left out by `--select` or `--ignore` do not count.
 
-**Measured.** Nothing to measure.
+**Measured.** Not shown here: a comment does nothing to a stream.
 
 **Sources.** None.
 """

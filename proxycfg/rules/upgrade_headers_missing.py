@@ -21,7 +21,8 @@ Where the location serves plain requests, too, take `Connection` from a map of `
 
 **When it is fine.** Never, if clients of the route really open WebSockets.
 
-**Measured.** `tests/containers/`: a handshake that a stock config breaks, and a generated one passes.
+**Measured.** `tests/containers/`: a handshake that a stock config breaks, and a generated one passes. Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/websocket.html>
 """

@@ -9,7 +9,7 @@ connection, so that a client cannot tell an end from a cut, and a request body o
 
 **When it is fine.** If only nginx 1.29.7 or newer runs the config: say so with `--nginx-version`.
 
-**Measured.** `tests/containers/`: the defaults of nginx 1.22 beside those of 1.30.
+**Measured.** `tests/containers/`: the defaults of nginx 1.22 beside those of 1.30. Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_http_version>, <https://nginx.org/en/CHANGES>
 """

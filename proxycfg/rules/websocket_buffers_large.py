@@ -14,7 +14,7 @@ in the location of the sockets; the large one where large headers come from.
 
 **When it is fine.** With few sockets.
 
-**Measured.** Not measured: memory is what the source allocates.
+**Measured.** Not shown here: nothing fails before memory is used up, and how much that is follows from the source.
 
 **Sources.** `src/http/ngx_http_upstream.c`
 """

@@ -13,7 +13,8 @@ proxy_set_header Host $http_host;
 
 **When it is fine.** If the application does not look at Origin, or has a list of its own.
 
-**Measured.** The name of the upstream, or address and port, arrived as Host (1.22, 1.26, 1.30).
+**Measured.** The name of the upstream, or address and port, arrived as Host (1.22, 1.26, 1.30). Its configs show it in
+`tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_set_header>, <https://www.rfc-editor.org/rfc/rfc6455#section-10.2>
 """

@@ -12,7 +12,7 @@ proxy_http_version 1.1;
 
 **When it is fine.** Never.
 
-**Measured.** Handshakes towards HTTP/2 origins ended with 502 (1.30). Its two configs show it in `tests/containers/test_rule_fixtures.py`.
+**Measured.** Handshakes towards HTTP/2 origins ended with 502 (1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_http_version>
 """

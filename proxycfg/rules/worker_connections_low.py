@@ -14,7 +14,7 @@ events { worker_connections 16384; }
 
 **When it is fine.** With few clients.
 
-**Measured.** Streams beyond half the number were dropped (1.22, 1.26, 1.30).
+**Measured.** Streams beyond half the number were dropped (1.22, 1.26, 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/ngx_core_module.html#worker_connections>
 """

@@ -14,7 +14,8 @@ proxy_read_timeout 1h;
 
 **When it is fine.** If a slow reader was meant.
 
-**Measured.** With each of them at 1 s, silent streams and sockets lived on; with `proxy_read_timeout 2s` they were cut (1.22, 1.26, 1.30).
+**Measured.** With each of them at 1 s, silent streams and sockets lived on; with `proxy_read_timeout 2s` they were cut (1.22, 1.26, 1.30). Its
+configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_send_timeout>,
 <https://nginx.org/en/docs/http/ngx_http_core_module.html#send_timeout>

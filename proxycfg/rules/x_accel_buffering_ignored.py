@@ -15,7 +15,7 @@ or leave the header out of the list.
 
 **When it is fine.** If the application never sends the header.
 
-**Measured.** A stream with the header was held back to its end where it is ignored (1.22, 1.26, 1.30). Its two configs show it in
+**Measured.** A stream with the header was held back to its end where it is ignored (1.22, 1.26, 1.30). Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ignore_headers>

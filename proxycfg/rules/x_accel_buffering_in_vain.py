@@ -15,7 +15,7 @@ proxy_buffering off;
 
 **When it is fine.** Added to the answer of an nginx that does not buffer, it tells the next nginx in front.
 
-**Measured.** Neither form changed anything on the nginx that had it, and `off` and `0` were ignored (1.22, 1.26, 1.30). Its two configs show it in
+**Measured.** Neither form changed anything on the nginx that had it, and `off` and `0` were ignored (1.22, 1.26, 1.30). Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering>, `src/http/ngx_http_upstream.c`

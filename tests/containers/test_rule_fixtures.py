@@ -1,27 +1,22 @@
 """The configs that prove the linter's rules, on real nginx: it starts with all of them, and what a rule calls broken is.
 
-A scenario that fails on the config that a rule complains of must pass on the one after the fix, so that neither passes for lack of teeth.
+What is shown of the config that a rule complains of must not be so after the fix, so that neither passes for lack of teeth.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from websockets.exceptions import WebSocketException
 
-from proxycfg.origin import Origin
-from tests.clients import sse
-from tests.clients.http import Client
+from proxycfg.rules import rules
 from tests.clients.tls import make_authority
-from tests.clients.websocket import Closed, Refused, open_socket
-from tests.containers.stage import fresh
-from tests.engines import Proxies, free_port
+from tests.containers.rule_demos import DEMOS
+from tests.containers.rule_stand import FIXTURES, Proof, Trial, proofs, trials
 from tests.targets.nginx_engine import check
 
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures" / "rules"
 CONFIGS = sorted(FIXTURES.glob("*/nginx/*.conf"))
 
 NEWEST = {"websocket-over-http-2"}
@@ -74,76 +69,65 @@ def test_nginx_starts_with_every_proof(tmp_path: Path, version: str) -> None:
 
 # ---- what a rule calls broken is broken, and what it wants is not ----
 
-Scenario = Callable[[Client, Origin, str], None]
-FAILURES = (AssertionError, OSError, Refused, Closed, WebSocketException)
-"""What a client sees of a proxy that fails it: a wrong answer, a timeout or a cut."""
+TRIALS = trials()
 
 
-def events_arrive(client: Client, origin: Origin, path: str) -> None:
-    """Events in two halves, and larger than a buffer, each before the next is sent."""
-    key = fresh()
-    script = f"sse; event gate={key} split=half; event gate={key} size=6000; event gate={key}"
-    with sse.listen(client, path, [("Accept-Encoding", "gzip")], script=script) as stream:
-        for _ in range(3):
-            assert stream.next_event() is not None
-            origin.release(key)
+@pytest.mark.parametrize("name", sorted(rules()))
+def test_a_rule_is_shown_or_says_why_not(name: str) -> None:
+    """On its page, under *Measured*; and what is shown is the plain bad config."""
+    measured = " ".join(rules()[name].page.partition("**Measured.**")[2].partition("**Sources.**")[0].split())
+    mine = [trial for trial in TRIALS if trial.rule == name]
+
+    if "Not shown here: " in measured:
+        assert not mine
+    else:
+        assert {trial.bad for trial in mine} == {True, False}
+        assert any(trial.path.name == "bad.conf" and trial.bad for trial in mine)
+        assert "`tests/containers/test_rule_fixtures.py`" in measured
 
 
-def socket_opens(client: Client, origin: Origin, path: str) -> None:
-    """A handshake, and a word there and back."""
-    del origin
-    with open_socket(client, path, script="ws; echo") as socket:
-        socket.send("hello")
-        assert socket.receive() == "hello"
-
-
-HURTS: tuple[tuple[str, str, Scenario, str], ...] = (
-    ("x-accel-buffering-in-vain", "nginx-1.30", events_arrive, "/events"),
-    ("x-accel-buffering-ignored", "nginx-1.26", events_arrive, "/events"),
-    ("stream-filtered", "nginx-1.30", events_arrive, "/events"),
-    ("stream-rate-limited", "nginx-1.30", events_arrive, "/events"),
-    ("timeout-of-zero", "nginx-1.26", events_arrive, "/events"),
-    ("timeout-of-zero", "nginx-1.30", events_arrive, "/events"),
-    ("try-files-before-pass", "nginx-1.30", events_arrive, "/events"),
-    ("settings-left-behind", "nginx-1.30", events_arrive, "/events"),
-    ("websocket-over-http-2", "nginx-1.30", socket_opens, "/ws"),
-    ("websocket-to-another-protocol", "nginx-1.30", socket_opens, "/ws"),
-    ("http-1-1-not-served", "nginx-1.22", socket_opens, "/ws"),
-    ("stream-location-shadowed", "nginx-1.26", socket_opens, "/socket.io/"),
-    ("stream-location-shadowed", "nginx-1.30", socket_opens, "/socket.io/"),
-    ("slash-redirect", "nginx-1.30", socket_opens, "/ws"),
-)
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[Origin]:
-    """One origin behind all configs."""
-    with Origin.start(host="127.0.0.1") as running:
-        yield running
+def test_no_demonstration_is_left_over() -> None:
+    """Each is a rule's."""
+    assert {name.partition("/")[0] for name in DEMOS} <= set(rules())
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(
-    ("rule", "engine", "scenario", "path"),
-    [pytest.param(*case, marks=pytest.mark.xdist_group(case[1])) for case in HURTS],
-    ids=[f"{rule}-{engine}" for rule, engine, _, _ in HURTS],
-)
-def test_what_a_rule_calls_broken_is(
-    proxies: Proxies, origin: Origin, tmp_path: Path, rule: str, engine: str, scenario: Scenario, path: str
-) -> None:
-    """The scenario fails on the bad config and passes on the good one."""
+@pytest.mark.parametrize("version", sorted({trial.version for trial in TRIALS}))
+def test_what_a_rule_calls_broken_is(tmp_path: Path, version: str) -> None:
+    """And what it wants is not. All configs of a version run side by side: most of the time they wait."""
+    # nginx's workers are nobody.
     tmp_path.chmod(0o755)
-    with proxies.scope() as start:
-        clients = {}
-        for kind in ("bad", "good"):
-            port, folder = free_port(), tmp_path / kind
-            folder.mkdir(mode=0o755)
-            text = (FIXTURES / rule / "nginx" / f"{kind}.conf").read_text()
-            text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{port}", text)
-            (folder / "nginx.conf").write_text(re.sub(r"127\.0\.0\.1:90\d\d", f"127.0.0.1:{origin.port}", text))
-            start(engine, folder, name=kind, time_lapse=None, ready_port=port)
-            clients[kind] = Client(("127.0.0.1", port), "http/1.1", ca=folder, host="app.example.com", timeout=3.0)
 
-        scenario(clients["good"], origin, path)
-        with pytest.raises(FAILURES):
-            scenario(clients["bad"], origin, path)
+    found = asyncio.run(proofs(version, tmp_path))
+
+    assert found.keys() == {trial for trial in TRIALS if trial.version == version}
+    assert [f"{trial}: {proof}" for trial, proof in found.items() if not shown(trial, proof)] == []
+
+
+def shown(trial: Trial, proof: Proof) -> bool:
+    """Whether a config has done what its name says.
+
+    A timer may be too long to be waited for: then the one after the fix has outlasted what was too short, and the bad one is that of another file.
+    """
+    if trial.bad:
+        return proof.works is False or (trial.path.name != "bad.conf" and proof.works is None and bool(proof.details))
+    return proof.works is True or (proof.works is None and bool(proof.details))
+
+
+@pytest.mark.parametrize(
+    ("file", "proof", "is_shown"),
+    [
+        ("bad.conf", Proof(works=False), True),
+        ("bad.conf", Proof(works=True), False),
+        ("bad.conf", Proof(None, ["a timer"]), False),
+        ("bad-stated.conf", Proof(None, ["a timer"]), True),
+        ("bad-stated.conf", Proof(works=True), False),
+        ("fixed.conf", Proof(works=True), True),
+        ("fixed.conf", Proof(None, ["a timer"]), True),
+        ("fixed.conf", Proof(None, crash="a traceback"), False),
+        ("good.conf", Proof(works=False), False),
+    ],
+)
+def test_what_counts_as_shown(file: str, proof: Proof, is_shown: bool) -> None:
+    """A bad config must fail, and no other."""
+    assert shown(Trial(FIXTURES / "a-rule" / "nginx" / file, "1.30"), proof) is is_shown

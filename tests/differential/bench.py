@@ -71,13 +71,19 @@ class Bench:
         self._tick = asyncio.get_running_loop().create_future()
         self._ticker = asyncio.create_task(self._ticking(await self.now()))
 
-    def close(self) -> None:
-        """Leave, and forget what was asked."""
+    def leave(self) -> None:
+        """Leave the lab's own server, and nobody else."""
         if self._ticker:
             self._ticker.cancel()
+        if self._control:
+            self._control.transport.abort()
+
+    def close(self) -> None:
+        """Leave, and forget what was asked."""
+        self.leave()
         for key in self._keys:
             del self.origin.handlers[key]
-        for call in (*self.calls, *filter(None, [self._control])):
+        for call in self.calls:
             call.transport.abort()
 
     async def now(self) -> float:

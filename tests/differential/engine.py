@@ -28,6 +28,13 @@ while read -r what dir; do
       # The daemon's parent ends before its number is written.
       [ $code != 0 ] || until [ -s "$dir/nginx.pid" ]; do :; done
       echo "$what $dir $code";;
+    reload)
+      read -r pid <"$dir/nginx.pid"
+      read -r worker _ <"/proc/$pid/task/$pid/children"
+      kill -s HUP "$pid"
+      # The old worker takes no connections any more, or has ended.
+      while [ -d "/proc/$worker" ] && ! grep -q "shutting down" "/proc/$worker/cmdline"; do :; done
+      echo "$what $dir 0";;
     stop)
       read -r pid <"$dir/nginx.pid"
       kill -s KILL -- "-$pid"
@@ -43,7 +50,7 @@ class Rejected(Exception):
 
 
 class Engine:
-    """The container's shell: ``start`` and ``stop`` of folders that hold an ``nginx.conf``."""
+    """The container's shell: ``start``, ``reload`` and ``stop`` of folders that hold an ``nginx.conf``."""
 
     def __init__(self, version: str, process: asyncio.subprocess.Process) -> None:
         """The process is ``docker run``, with a pipe to the shell."""
@@ -59,6 +66,10 @@ class Engine:
         """
         if await self._ask("start", folder):
             raise Rejected((folder / "said").read_text(errors="replace"))
+
+    async def reload(self, folder: Path) -> None:
+        """Have it read its config again; new connections go to its new worker when this returns."""
+        await self._ask("reload", folder)
 
     async def stop(self, folder: Path) -> None:
         """Kill it, master and workers; its ports are free when this returns."""

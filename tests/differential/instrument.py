@@ -29,7 +29,7 @@ class Surroundings:
     """What stands for the made-up machine: the ports of clients, the port of the origins, the certificate, and the lab's own port.
 
     :param sides: the port of the origins of subrequests.
-    :param limits: keep limits on the number of connections, which would be in the way of measuring many things at once.
+    :param limits: keep limits on the number of connections and of failures, which would be in the way of measuring many things at once.
     """
 
     ports: Mapping[int, int]
@@ -88,9 +88,9 @@ def _node(node: Node, context: str, around: Surroundings) -> list[Node]:
     if node.name in {"server", "proxy_pass", "grpc_pass"} and args:
         port = around.sides if context == "side" else around.origin
         args = (re.sub(rf"\b(127\.0\.0\.\d+):{ORIGIN}\b", rf"\1:{port}", args[0]), *args[1:])
-    if context == "upstream" and node.name == "server":
+    if context == "upstream" and node.name == "server" and not around.limits:
         # A server that has failed a probe would stay away from the others.
-        args = (*(word for word in args if around.limits or not word.startswith("max_conns=")), "max_fails=0")
+        args = (*(word for word in args if not word.startswith("max_conns=")), "max_fails=0")
     if node.block is None:
         return [Node(node.name, args)]
     if node.file:

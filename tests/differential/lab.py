@@ -186,7 +186,7 @@ class Lab:
             if route in prediction.routes and id(ask) not in wrong and not prediction.follow(plain).error:
                 by_route.setdefault(route, plain)
         chosen = chance.sample(sorted(by_route), min(ROUTES, len(by_route)))
-        return [_target(prediction, route, by_route[route]) for route in chosen]
+        return [target_of(prediction, route, by_route[route]) for route in chosen]
 
     async def _properties(
         self, bench: Bench, config: Config, prediction: Prediction, targets: list[Target], result: Result, only: str
@@ -356,7 +356,7 @@ def _ask(server: Any, path: str, chance: random.Random) -> Ask:
     return Ask(listen.port, listen.port in SECURE, host, path, method, headers, address)
 
 
-def _target(prediction: Prediction, route: str, ask: Ask) -> Target:
+def target_of(prediction: Prediction, route: str, ask: Ask) -> Target:
     """A plain GET for the route, through each port of the server that leads there."""
     server = prediction.servers[prediction.server_of(ask)]
     asks = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -288,10 +289,10 @@ class Origin:
         self.handlers: dict[str, Callable[[Arrival], None]] = {}
         self._server: asyncio.Server | None = None
 
-    async def open(self) -> None:
+    async def open(self, tls: ssl.SSLContext | None = None) -> None:
         """Begin to listen."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Wire(self), "0.0.0.0", self.port, backlog=512)
+        self._server = await loop.create_server(lambda: _Wire(self), "0.0.0.0", self.port, backlog=512, ssl=tls)
 
     async def close(self) -> None:
         """Hang up on everybody."""
