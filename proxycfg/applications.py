@@ -22,6 +22,8 @@ class TellingPath(NamedTuple):
     inside: bool = False
     heartbeat: float | None = None
     """Seconds between signs of life, by the library's own default."""
+    not_below: str = ""
+    """A segment below which they mean something else."""
 
 
 class Application(NamedTuple):
@@ -69,7 +71,8 @@ PATHS: tuple[TellingPath, ...] = (
                 "https://github.com/ollama/ollama/blob/main/docs/api.md"),
     TellingPath(_words("generate_stream"), "sse", "the stream of Text Generation Inference",
                 "https://huggingface.co/docs/text-generation-inference/en/basic_tutorials/consuming_tgi"),
-    TellingPath(_words("mcp"), "sse", "the Model Context Protocol's endpoint", _MCP),
+    # LibreChat and DeerFlow keep the settings of their servers at /api/mcp.
+    TellingPath(_words("mcp"), "sse", "the Model Context Protocol's endpoint", _MCP, not_below="api"),
     # Server-sent events.
     TellingPath(_words("sse"), "sse", "server-sent events by its name", _SSE, inside=True),
     TellingPath(_words("events"), "sse", "an event stream by its name", _SSE),

@@ -30,6 +30,7 @@ class Stream:
     :param idle_timeout: the longest silence to allow, in seconds, where somebody says so; else it follows from protocol and heartbeat.
     :param silent: whether it can be expected to fall silent for long; a download is not.
     :param mixed: whether ordinary requests go the same way.
+    :param vouched: whether the path or the application says so besides the directives, which may be a boilerplate.
     """
 
     protocol: str
@@ -40,6 +41,7 @@ class Stream:
     idle_timeout: float | None = None
     silent: bool = True
     mixed: bool = False
+    vouched: bool = False
 
 
 # ---- what the user declares ----
@@ -205,6 +207,8 @@ def _row(segments: Sequence[str]) -> TellingPath | None:
             start = end + 1 - len(row.segments)
             if start < 0 or tuple(segments[start : end + 1]) != row.segments or not (row.inside or end == last):
                 continue
+            if row.not_below and row.not_below in segments[:start]:
+                continue
             # /ws/2, /sse/v1: the name of an interface, with its version.
             if end < last and len(row.segments) == 1 and _VERSION.fullmatch(segments[end + 1]):
                 continue
@@ -254,12 +258,12 @@ def _by_port() -> dict[int, Application]:
 
 _ASSETS = frozenset(
     ("static", "assets", "media", "images", "image", "img", "css", "js", "fonts", "uploads", "favicon.ico", "robots.txt", "_nuxt", "dist",
-     "vendor", "packs", "build", "public", "manifest.json", "sw.js", "healthz", "health", "ping", "metrics", ".well-known")
+     "vendor", "packs", "build", "public", "manifest.json", "sw.js", "healthz", "health", "ping", "metrics", ".well-known", "dns-query")
 )  # fmt: skip
 
 
 def is_asset(path: str) -> bool:
-    """Whether a path is that of files, or of a probe, through which nothing streams whatever headers it sets."""
+    """Whether a path is that of files, of a probe or of DNS over HTTPS, through which nothing streams whatever headers it sets."""
     segments = [segment.lower() for segment in path.split("/") if segment and segment != "*"]
     return bool(segments) and (segments[-1] in _ASSETS or bool(_FILE.search(segments[-1])))
 

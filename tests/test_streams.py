@@ -26,7 +26,7 @@ TELLING = {
     "sse": """
         /events /events/ /api/events /api/v1/events /sse /sse/ /sse/updates /api/sse /stream /stream/ /api/stream /chat/stream /v1/chat/completions
         /v1/completions /v1/responses /v1/messages /openai/v1/chat/completions /openai/deployments/x/chat/completions /api/openai/v1/chat/completions
-        /api/v1/chat/completions /chat/completions /mcp /mcp/ /api/mcp /eventsource /event-stream /events/stream /.well-known/mercure
+        /api/v1/chat/completions /chat/completions /mcp /mcp/ /app/mcp /eventsource /event-stream /events/stream /.well-known/mercure
         /api/realtime /__webpack_hmr /queue/join /gradio_api/queue/data /generate_stream /v1/events/* /events* /logs/stream /api/eventstream/x
         /v1beta/models/gemini:streamGenerateContent /notifications-sse /sse-gateway /hooks/sse/*
     """,

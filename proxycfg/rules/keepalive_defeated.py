@@ -31,6 +31,7 @@ from proxycfg.finding import Category, Related, Severity
 from proxycfg.rule import Complaint, idiom
 
 if TYPE_CHECKING:
+    from proxycfg.reading import ReadRoute
     from proxycfg.targets.nginx.scene import NginxTree
 
 
@@ -41,20 +42,30 @@ def keepalive_defeated(tree: NginxTree) -> Iterator[Complaint]:
         case = view.case
         if case.protocol == "websocket" and not case.stream.mixed:
             continue
-        route = case.older or case.route
-        behavior = route.reading.behavior
-        closes = behavior.upstream_connection_header.low.lower() == "close"
-        name = "upstream_connection_header" if closes else "upstream_http_version"
-        if not closes and behavior.upstream_http_version.high != "1.0":
+        name, only_older = _defeats(case.route), False
+        route = case.route
+        if not name and case.older is not None:
+            route, only_older = case.older, True
+            name = _defeats(route)
+        if not name:
             continue
         why = route.reading.evidence[name]
+        when = "on nginx older than 1.29.7, " if only_older else ""
         for group in view.groups:
             if group.pooled and group.directive is not None:
                 yield Complaint(
                     severity=Severity.WARNING,
-                    message=f"requests of {case.route.path} never use the kept connections of {group.directive.args[0]} again: {why.text}",
+                    message=f"{when}requests of {case.route.path} never use the kept connections of {group.directive.args[0]} again: {why.text}",
                     why="Each opens a new one. Write `proxy_http_version 1.1;` and `proxy_set_header Connection \"\";`, or a map with '' for ''.",
                     span=why.span or case.route.span,
                     related=(Related(group.directive.span, "keeps connections"),),
                     case=case,
                 )
+
+
+def _defeats(route: ReadRoute) -> str:
+    """The property by which connections end with each request; empty if they are kept."""
+    behavior = route.reading.behavior
+    if behavior.upstream_connection_header.low.lower() == "close":
+        return "upstream_connection_header"
+    return "upstream_http_version" if behavior.upstream_http_version.high == "1.0" else ""

@@ -17,14 +17,18 @@ in `tests/containers/test_rule_fixtures.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from proxycfg.finding import Category, Severity
+from proxycfg.finding import Category, Related, Severity
 from proxycfg.rule import Complaint, idiom
+from proxycfg.units import counted
 
 if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
+    from proxycfg.targets.nginx.syntax import Directive
+    from proxycfg.targets.nginx.view import View
 
 
 _MODULES = ("proxy", "grpc", "fastcgi", "uwsgi", "scgi")
@@ -55,9 +59,13 @@ def setting_of_another_module(tree: NginxTree) -> Iterator[Complaint]:
     for view in tree.views:
         if view.handler is None or view.own("if") or view.inside:
             continue
+        included: dict[str, list[Directive]] = {}
         for module in _MODULES:
             for what in _MATTERS if module != view.module else ():
                 for line in view.own(f"{module}_{what}"):
+                    if line.span.file != view.handler.span.file:
+                        included.setdefault(line.span.file, []).append(line)
+                        continue
                     yield Complaint(
                         severity=Severity.WARNING,
                         message=f"`{line.source}` does nothing for {view.case.title}: {view.handler.name} does not read it",
@@ -67,6 +75,20 @@ def setting_of_another_module(tree: NginxTree) -> Iterator[Complaint]:
                         span=line.span,
                         case=view.case,
                     )
+        for file, lines in included.items():
+            yield _of_a_file(view, view.handler, file, lines)
+
+
+def _of_a_file(view: View, handler: Directive, file: str, lines: Sequence[Directive]) -> Complaint:
+    """Those lines are right for the locations that the file was written for; the edit is due in this one."""
+    return Complaint(
+        severity=Severity.WARNING,
+        message=f"{counted(len(lines), 'setting')} out of {PurePath(file).name} without effect for {view.case.title}: {handler.name} reads none",
+        why=f"What it includes is for another module. Write the `{view.module}_` settings that it needs instead.",
+        span=handler.span,
+        related=tuple(Related(line.span, "not read") for line in lines),
+        case=view.case,
+    )
 
 
 _NOT_GRPC = ("buffering", "request_buffering", "cache")

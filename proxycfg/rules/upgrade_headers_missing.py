@@ -19,7 +19,8 @@ location /ws {
 
 Where the location serves plain requests, too, take `Connection` from a map of `$http_upgrade`.
 
-**When it is fine.** Never, if clients of the route really open WebSockets.
+**When it is fine.** Never, if clients of the route really open WebSockets. `Connection keep-alive` beside `Upgrade` is copied from guides of ASP.NET
+around applications that have none, so it is only an info where neither path nor application tells of WebSockets.
 
 **Measured.** `tests/containers/`: a handshake that a stock config breaks, and a generated one passes. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
@@ -48,9 +49,15 @@ def upgrade_headers_missing(case: Case) -> Iterator[Complaint]:
     if not is_about_headers(case) or is_about_version(case) or dropped_headers(proxied, "upgrade", "connection"):
         return
     yield Complaint(
-        severity=Severity.ERROR if short.sure else Severity.WARNING,
+        severity=Severity.INFO if _is_boilerplate(case) else Severity.ERROR if short.sure else Severity.WARNING,
         message=f"handshakes of {case.route.path} {short.will} not reach the origin as such: {short.evidence.text}",
         why="Upgrade and Connection end at each proxy unless they are set anew: the origin answers 400 or 426.",
         span=short.span,
         wishes=("upgrade",),
     )
+
+
+def _is_boilerplate(case: Case) -> bool:
+    """Whether it is the block that people copy for ASP.NET, `Connection keep-alive` beside `Upgrade`, around any application."""
+    connection = case.route.reading.behavior.upstream_connection_header.low
+    return case.stream.mixed and not case.stream.vouched and connection.lower() == "keep-alive"

@@ -38,6 +38,8 @@ from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
 
 _PATIENT = 300.0
 """Seconds: who lets an origin be silent for so long on a path with a name such as /events may well mean a stream."""
+_AMBIGUOUS = frozenset(("events", "stream", "hub"))
+"""Last segments that are common for other things, too: calendars, WebSockets, a hub of anything."""
 
 
 class Signs:
@@ -61,6 +63,7 @@ class Signs:
         self._applications: dict[int, dict[int, list[Stream]]] = {}
         self._known: dict[int, tuple[Stream, ...]] = {}
         self._proxying: dict[int, int] = {}
+        self._upgrading: dict[int, list[Location]] = {}
 
     def of(self, location: Location) -> Stream | None:
         """What flows through a location, or the chief of several; None where nothing tells."""
@@ -163,23 +166,24 @@ class Signs:
             known = found.get(stream.protocol)
             if known is None or (known.mixed and not stream.mixed and known.confidence == stream.confidence):
                 found[stream.protocol] = stream
-            elif known.heartbeat is None and stream.heartbeat is not None:
+            elif stream.confidence is Confidence.INFERRED:
                 # The directives say that it is one, the path or the upstream whose.
-                found[stream.protocol] = replace(known, heartbeat=stream.heartbeat)
+                heartbeat = stream.heartbeat if known.heartbeat is None else known.heartbeat
+                found[stream.protocol] = replace(known, heartbeat=heartbeat, vouched=True)
         ranked = sorted(found.values(), key=lambda stream: (stream.confidence is Confidence.INFERRED, stream.mixed))
         # They ask for the same; one finding about it is enough.
         downloads = [stream for stream in ranked if stream.protocol in {"sse", "ndjson"}]
         return tuple(stream for stream in ranked if stream not in downloads[1:])
 
     def _explicit(self, location: Location) -> Iterator[Stream]:
+        paths = _paths(location)
+        if paths and all(is_asset(path) for path in paths):
+            return
         handler = location.handler
         if handler is not None and handler.name == "grpc_pass":
             yield Stream(
                 protocol="grpc", confidence=Confidence.EXPLICIT, why="grpc_pass hands it on", span=handler.span
             )
-            return
-        paths = _paths(location)
-        if paths and all(is_asset(path) for path in paths):
             return
         told = {each.protocol: each for _, each in _told(paths)}
         yield from self._upgraded(location, told)
@@ -194,7 +198,7 @@ class Signs:
         telling = "websocket" in told
         if not own and not telling and not self._lonely(location):
             return
-        if told and not telling:
+        if told and not telling and not self._is_socket_by_headers(location):
             # A boilerplate of headers, on a path that is known to carry something else.
             return
         yield Stream(
@@ -202,8 +206,26 @@ class Signs:
             confidence=Confidence.EXPLICIT,
             why=f"`{line.source}` lets it upgrade",
             span=line.span,
-            mixed=not telling,
+            mixed=not told,
         )
+
+    def _is_socket_by_headers(self, location: Location) -> bool:
+        """Whether a path such as /events, which may be anything, has Upgrade headers of its own that not every location has."""
+        line = self._upgrade_line(location)
+        if line is None or not _is_own(location, line) or not all(_is_ambiguous(path) for path in _paths(location)):
+            return False
+        if any(True for _ in self._unbuffered(location, {})):
+            return False
+        count = self._count(location.server)
+        return count == 1 or len(self._with_headers(location.server)) < count
+
+    def _with_headers(self, server: Server) -> list[Location]:
+        """The locations of a server that hand Upgrade headers on."""
+        found = self._upgrading.get(id(server))
+        if found is None:
+            found = [each for each in server.locations.all() if _proxies(each) and self._upgrade_line(each) is not None]
+            self._upgrading[id(server)] = found
+        return found
 
     def _upgrade_line(self, location: Location) -> Directive | None:
         """What lets a handshake pass, or means to."""
@@ -229,11 +251,14 @@ class Signs:
         """Whether inherited headers can hardly be meant for another location: everything goes here."""
         if location.kind == "named" or location.name == "/":
             return True
-        count = self._proxying.get(id(location.server))
+        return self._count(location.server) == 1
+
+    def _count(self, server: Server) -> int:
+        """How many locations of a server hand requests on."""
+        count = self._proxying.get(id(server))
         if count is None:
-            count = sum(_proxies(other) for other in location.server.locations.all())
-            self._proxying[id(location.server)] = count
-        return count == 1
+            count = self._proxying[id(server)] = sum(_proxies(other) for other in server.locations.all())
+        return count
 
     def _unbuffered(self, location: Location, told: dict[str, Told]) -> Iterator[Stream]:
         own = location.level.own
@@ -282,9 +307,10 @@ class Signs:
             return
         patient = (_seconds_in_force(location, "read_timeout") or 0) >= _PATIENT
         for path, told in _told(paths):
+            if told.protocol != "websocket" and self._is_socket_by_headers(location):
+                continue
             # PHP behind /events is a calendar as often as not; by other names it is a stream whoever makes it.
-            ambiguous = path.strip("/*").rpartition("/")[2] in {"events", "stream", "hub"}
-            if handler.name == "proxy_pass" or patient or not ambiguous:
+            if handler.name == "proxy_pass" or patient or not _is_ambiguous(path):
                 yield Stream(
                     protocol=told.protocol, confidence=Confidence.INFERRED, why=told.why, heartbeat=told.heartbeat
                 )
@@ -292,8 +318,16 @@ class Signs:
         if handler.name == "proxy_pass":
             for name, _ in self._origins(location):
                 named = told_by_name(name)
-                if named is not None:
+                if named is not None and not (named.protocol == "websocket" and self._marks_sockets(location.server)):
                     yield Stream(protocol=named.protocol, confidence=Confidence.INFERRED, why=named.why)
+
+    def _marks_sockets(self, server: Server) -> bool:
+        """Whether somebody said which requests to an origin with such a name upgrade: its other ones do not, by the name alone."""
+        return any(
+            told is not None and told.protocol == "websocket"
+            for location in self._with_headers(server)
+            for told in (told_by_name(name) for name, _ in self._origins(location))
+        )
 
     # ---- applications, known by their upstream ----
 
@@ -438,6 +472,10 @@ def _paths(location: Location) -> list[str]:
 
 def _told(paths: Sequence[str]) -> list[tuple[str, Told]]:
     return [(path, told) for path in paths if (told := told_by_path(path)) is not None]
+
+
+def _is_ambiguous(path: str) -> bool:
+    return path.strip("/*").rpartition("/")[2].lower() in _AMBIGUOUS
 
 
 def _is_own(location: Location, line: Directive) -> bool:
