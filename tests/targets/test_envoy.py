@@ -570,6 +570,57 @@ def _underscored(strings: dict[str, str]) -> bool:
     return "_" in strings["AUTH"]
 
 
+def _raw_spec(field: str, text: str) -> dict[str, Any]:
+    """A spec with the text in one of the fields that take few characters, whatever the text is; harmless values in the others."""
+    values = RAW | {field: text}
+    return {
+        "hosts": [values["host"]],
+        "trusted_proxies": [values["network"]],
+        "upstreams": {
+            values["upstream"]: {"servers": [f"http://{values['server']}:1"], "affinity": {"by": "hash", "name": values["argument"]}},
+            "socket": {"servers": [f"unix:/{values['socket']}"]},
+            "secure": {"servers": ["https://10.0.0.3:3"], "tls": {"sni": values["sni"]}},
+            "sticky": {"servers": ["http://10.0.0.1:1", "http://10.0.0.2:1"], "affinity": {"by": "cookie", "name": values["cookie"]}},
+            "pinned": {"servers": ["http://10.0.0.4:1", "http://10.0.0.5:1"], "affinity": {"by": "header", "name": values["header"]}},
+        },
+        "routes": [
+            {"path": "/a", "upstream": values["upstream"], "auth": {"by": "header", "name": values["auth"]},
+             "cors": {"origins": [values["origin"]]}},
+            {"path": f"/{values['strip']}/b", "upstream": "socket", "strip_prefix": f"/{values['strip']}"},
+            {"path": "/c", "upstream": "secure"},
+            {"path": "/d", "upstream": "sticky"},
+            {"path": "/e", "upstream": "pinned", "headers": {"response": {values["name"]: "x"}}},
+        ],
+    }  # fmt: skip
+
+
+RAW = {
+    "host": "a.example", "network": "10.0.0.0/8", "upstream": "main", "server": "one.example", "argument": "room", "socket": "run.sock",
+    "sni": "o.example", "cookie": "sid", "header": "X-Session", "auth": "X-Key", "origin": "https://w.example", "strip": "v1", "name": "X-Out",
+}  # fmt: skip
+"""Field → a harmless value."""
+_ODD = st.text("ab1-_.:/@+~*[]()=&;,|!#%$^`'\"{}<>\\ \n\t\0é", min_size=1, max_size=10)
+
+
+@pytest.mark.parametrize("field", RAW)
+@given(raw=st.one_of(NASTY, _ODD, st.text("ab1-_.@+~", min_size=1, max_size=8)), around=st.booleans())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_text_in_any_field_is_refused_or_stays_a_value(field: str, raw: str, around: bool) -> None:
+    """The document has the shape that it has with a harmless value there: no scalar of it has become a field, a list or another type."""
+    text = f"{RAW[field]}{raw}" if around else raw
+    try:
+        found = lab.tree(lab.written(yaml.safe_dump(_raw_spec(field, text), allow_unicode=False)))
+    except (InvalidInput, UnicodeEncodeError):
+        return
+    # Addresses and wildcards mean something, and what they mean has another shape: nothing else can stand in them.
+    if re.fullmatch(r"[0-9a-fA-F:.\[\]]*|\*.*|10\.0\.0\.0/8[0-9./]*", text):
+        return
+    harmless = {"auth": "X_Key" if "_" in text else "X-Key", "strip": "é" if "%" in quote.path(f"/{text}") else "v1"}
+    twin = lab.tree(lab.written(yaml.safe_dump(_raw_spec(field, harmless.get(field, RAW[field])))))
+
+    assert _shape(found) == _shape(twin)
+
+
 @pytest.mark.engine
 def test_envoy_reads_hostile_strings_as_they_are(tmp_path: Path) -> None:
     """What Envoy prints of its config is what the spec said, character by character."""
