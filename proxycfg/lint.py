@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -51,7 +52,7 @@ def _named(rules: Mapping[str, Rule], names: Iterable[str], option: str) -> set[
         elif name in tuple(Category):
             found |= {rule.name for rule in rules.values() if rule.category == name}
         else:
-            raise BadUsage(f"{option} {name}: there is no such rule; {suggest(name, [*rules, *Category])}")
+            raise BadUsage(f"{option} {name}: there is no such rule; {_meant(name, [*rules, *Category])}")
     return found
 
 
@@ -63,18 +64,22 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
     files: dict[str, None] = {}
     texts: dict[str, str] = {}
     routes = 0
+    hidden: list[Finding] = []
+    at = _SUREST.index(options.least) + 1
     for scene in scenes:
         routes += scene.routes
         files |= dict.fromkeys(scene.files)
         texts |= scene.texts
         errors |= dict.fromkeys(scene.problems)
         notes |= {note.span: note for note in scene.notes}
-        for finding in _merged(_found(scene, options)):
+        if scene.notes and options.notes:
+            hidden += _found(scene, options, _SUREST[at:])
+        for finding in _merged(_found(scene, options, _SUREST[:at])):
             key = (finding.rule, finding.span, finding.target)
             # A file that two configs include is one place to edit.
             findings.setdefault(key, finding)
     errors |= dict.fromkeys(_unknown_names(notes.values(), options.known))
-    kept, ignored = _silenced([*findings.values()], notes.values(), options)
+    kept, ignored = _silenced(findings.values(), hidden, notes.values(), options)
     return Report(
         findings=tuple(sorted(kept, key=lambda finding: finding.order)),
         errors=tuple(sorted(errors)),
@@ -89,9 +94,11 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
 # ---- asking the rules ----
 
 
-def _found(scene: Scene, options: Options) -> Iterator[Finding]:
+def _found(scene: Scene, options: Options, likely: Sequence[Confidence]) -> Iterator[Finding]:
+    """What the rules say of the routes that are so surely streams."""
     rules = [rule for rule in options.rules if scene.target in rule.targets]
-    likely = _SUREST[: _SUREST.index(options.least) + 1]
+    if not likely:
+        return
     for case in scene.cases:
         if case.route.confidence not in likely:
             continue
@@ -165,35 +172,72 @@ def _unknown_names(notes: Iterable[Note], known: Iterable[str]) -> Iterator[Prob
     for note in notes:
         for name in note.ignored:
             if name not in names:
-                yield Problem(note.span, f"there is no rule `{name}` to ignore", suggest(name, sorted(names)))
+                yield Problem(note.span, f"there is no rule `{name}` to ignore", _meant(name, sorted(names)))
 
 
-def _silenced(findings: list[Finding], notes: Iterable[Note], options: Options) -> tuple[list[Finding], int]:
-    """The findings that no note silences, with those about the notes that silence none; and how many are silenced."""
+def _meant(name: str, known: Sequence[str]) -> str:
+    """What to write instead of a name that no rule has."""
+    from proxycfg.remarks import remarks  # noqa: PLC0415 - nearly never needed
+
+    return f"`proxycfg generate` tells {name}, of specs: remove it" if name in remarks() else suggest(name, known)
+
+
+class _Silencer:
+    """The notes by their places, and which of them were of use.
+
+    A note speaks of a directive that begins, ends or goes on at its line.
+    """
+
+    def __init__(self, notes: Iterable[Note]) -> None:
+        self.notes: dict[tuple[str, str], dict[int, list[Note]]] = {}
+        for note in notes:
+            for name in note.ignored:
+                self.notes.setdefault((note.span.file, name), {}).setdefault(note.line, []).append(note)
+        self.lines = {place: sorted(lines) for place, lines in self.notes.items()}
+        self.used: set[tuple[str, str, int]] = set()
+
+    def silences(self, finding: Finding) -> bool:
+        """Whether a note does; it is of use then."""
+        place, span = (finding.span.file, finding.rule), finding.span
+        lines = self.lines.get(place, [])
+        found = lines[bisect_left(lines, span.line) : bisect_right(lines, span.end_line)]
+        self.used |= {(*place, line) for line in found}
+        return bool(found)
+
+    def unused(self) -> list[tuple[Note, str]]:
+        """The notes that were of none, each with the rule that it names."""
+        return [
+            (note, name)
+            for (file, name), lines in self.notes.items()
+            for line, found in lines.items()
+            if (file, name, line) not in self.used
+            for note in found
+        ]
+
+
+def _silenced(
+    findings: Iterable[Finding], hidden: Iterable[Finding], notes: Iterable[Note], options: Options
+) -> tuple[list[Finding], int]:
+    """The findings that no note silences, with those about the notes that silence none; and how many are silenced.
+
+    :param hidden: findings that are not asked for, which a note may be there for all the same.
+    """
     asked = {rule.name: rule for rule in options.rules}
-    findings = [finding for finding in findings if not options.leaves_out(finding.span.file, asked[finding.rule])]
-    if not options.notes:
-        return findings, 0
-    by_place: dict[tuple[str, int, str], list[Note]] = {}
-    for note in notes:
-        for name in note.ignored:
-            by_place.setdefault((note.span.file, note.line, name), []).append(note)
+    silencer = _Silencer(notes if options.notes else ())
+    for finding in hidden:
+        silencer.silences(finding)
     kept: list[Finding] = []
-    used: set[tuple[str, int, str]] = set()
+    ignored = 0
     for finding in findings:
-        place = (finding.span.file, finding.span.line, finding.rule)
-        if place in by_place:
-            used.add(place)
+        silenced = silencer.silences(finding)
+        if options.leaves_out(finding.span.file, asked[finding.rule]):
+            continue
+        if silenced:
+            ignored += 1
         else:
             kept.append(finding)
-    ignored = len(findings) - len(kept)
-    unused = [
-        (note, name)
-        for (file, line, name), found in by_place.items()
-        # A rule that was not asked may have had something to say.
-        if (file, line, name) not in used and name in asked
-        for note in found
-    ]
+    # A rule that was not asked may have had something to say.
+    unused = [(note, name) for note, name in silencer.unused() if name in asked]
     return [*kept, *_reviewed(asked.values(), unused)], ignored
 
 

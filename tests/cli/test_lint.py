@@ -290,6 +290,66 @@ def test_notes_silence_rules_on_their_line_or_the_next(cli: Cli) -> None:
     assert [] == found_by(cli, name, "--ignore", "sse-response-buffered")
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "proxy_buffering on; # proxycfg: ignore[sse-response-buffered] behind it\n",
+        "# proxycfg: ignore[sse-response-buffered] above it\n# why\nproxy_buffering on;",
+        "proxy_buffering # proxycfg: ignore[sse-response-buffered] within it\non;",
+        "proxy_buffering\non; # proxycfg: ignore[sse-response-buffered] at its end\n",
+        "proxy_buffering\n# proxycfg: ignore[sse-response-buffered] in its midst\non;",
+        "# proxycfg: ignore[sse-response-buffered]\n# proxycfg: ignore[upstream-http-1-0]\nproxy_buffering on; proxy_http_version 1.0;",
+    ],
+)
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("included", [False, True])
+def test_a_note_silences_what_stands_at_its_lines(cli: Cli, inside: str, ends: str, included: bool) -> None:
+    """Wherever people put it, however lines end, also in an included file; it is not told to be unused then."""
+    if included:
+        Path("in.conf").write_text(inside.replace("\n", ends))
+    part = "include in.conf;" if included else inside
+    path = Path(
+        conf("nginx.conf", "location /events { proxy_pass http://127.0.0.1:1; proxy_read_timeout 1h;\n" + part + "}")
+    )
+    path.write_text(path.read_text().replace("\n", ends))
+    rules_of = ("--select", "sse-response-buffered,unused-ignore", "--nginx-version", "1.22")
+
+    assert [] == found_by(cli, "nginx.conf", *rules_of)
+    assert ["sse-response-buffered"] == found_by(cli, "nginx.conf", *rules_of, "--no-ignores")
+
+
+def test_a_note_is_of_use_where_its_finding_is_not_asked_for(cli: Cli) -> None:
+    """A guess that ``--min-confidence`` leaves out, a rule that the settings leave out in that file."""
+    name = conf(
+        "nginx.conf", EVENTS % "proxy_read_timeout 1h; proxy_buffering on; # proxycfg: ignore[sse-response-buffered]\n"
+    )
+
+    assert [] == found_by(cli, name, "--min-confidence", "declared")
+    Path(".proxycfg.toml").write_text('[lint.per-path-ignores]\n"*" = ["sse-response-buffered"]\n')
+    assert [] == found_by(cli, name, "--nginx-version", "1.30")
+    assert 0 == json_of(cli, name)["ignored"]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_an_unused_note_goes_and_its_line_end_stays(cli: Cli, ends: str) -> None:
+    """Beside a directive the note alone, else the whole line; at the end of a file, too."""
+    note = "# proxycfg: ignore[sse-response-buffered] x"
+    text = f"events {{}}  {note}\n{note}\nhttp {{}}\n  {note}"
+    Path("nginx.conf").write_bytes(text.replace("\n", ends).encode())
+    assert cli("lint", "nginx.conf", "--fix")[0] == Exit.OK
+
+    assert f"events {{}}{ends}http {{}}{ends}" == Path("nginx.conf").read_bytes().decode()
+
+
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_what_generate_tells_is_no_rule_of_lint(cli: Cli, option: str) -> None:
+    """The catalogue has it, so it is said where it belongs."""
+    code, _, err = cli("lint", conf("nginx.conf", CLEAN), option, "cache-not-kept")
+    assert (Exit.USAGE, True) == (code, "`proxycfg generate` tells cache-not-kept, of specs" in err)
+    code, _, err = cli("lint", conf("nginx.conf", "# proxycfg: ignore[cache-not-kept]\n" + CLEAN))
+    assert (Exit.USAGE, True) == (code, "`proxycfg generate` tells cache-not-kept, of specs" in err)
+
+
 # ---- the catalogue ----
 
 

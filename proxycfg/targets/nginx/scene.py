@@ -221,7 +221,8 @@ def _notes_of(tree: Tree) -> Iterable[Note | Problem]:
         if lead.strip():
             removal = text.span(word.start - len(lead) + len(lead.rstrip()), word.end)
         else:
-            removal = text.span(word.start - len(lead), min(word.end + 1, len(text.text)))
+            stop = text.text.find("\n", word.end) + 1 or len(text.text)
+            removal = text.span(word.start - len(lead), stop)
             # Alone on its line it speaks of the next, as do other comments between.
             line += 1
             while text.has_line(line) and text.line(line).lstrip().startswith("#"):

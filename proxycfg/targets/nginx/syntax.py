@@ -314,7 +314,8 @@ def _comments(text: str, at: int, stop: int) -> Iterator[Word]:
             at += 1
         elif char == "#":
             end = _COMMENT.match(text, at).end()  # type: ignore[union-attr]
-            yield Word(text[at + 1 : end].strip(), at, end, "")
+            # The carriage return belongs to the end of the line.
+            yield Word(text[at + 1 : end].strip(), at, end - text.startswith("\r", end - 1), "")
             at = end
         else:
             try:
