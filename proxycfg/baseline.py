@@ -7,11 +7,11 @@ import json
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from proxycfg.errors import InvalidInput, Problem
 from proxycfg.finding import Finding
+from proxycfg.record import record, replace
 from proxycfg.report import Report
 from proxycfg.source import Source, Span
 
@@ -42,7 +42,7 @@ def fingerprints(report: Report) -> Iterator[tuple[Finding, str]]:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Baseline:
     """Fingerprint → rule of every finding that is known."""
 

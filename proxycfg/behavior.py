@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints
+
+from proxycfg.record import names, record
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class Answer(Enum):
     MAYBE = "maybe"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Between(Generic[T]):
     """The values from ``low`` to ``high``, both included, in the order of their type.
 
@@ -109,7 +110,7 @@ def smallest(a: float, b: float) -> float:
     return min(a, b)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Property:
     """What one property means.
 
@@ -130,7 +131,7 @@ _SWITCH = Between[bool]
 _NUMBER = Between[float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Behavior:
     """All properties of one route on one hop. No field has a default: silence is always somebody's decision."""
 
@@ -206,7 +207,7 @@ class Behavior:
 def properties() -> dict[str, Property]:
     """Every property by name, in the order of contract section 4."""
     hints = get_type_hints(Behavior, include_extras=True)
-    return {f.name: get_args(hints[f.name])[1] for f in fields(Behavior)}
+    return {name: get_args(hints[name])[1] for name in names(Behavior)}
 
 
 def transparent() -> Behavior:

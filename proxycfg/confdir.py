@@ -8,10 +8,10 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from proxycfg.errors import Unreadable
+from proxycfg.record import field, record
 
 MAX_BYTES = 64 * 2**20
 """A larger file is not a config that anybody wrote."""
@@ -28,7 +28,7 @@ STANDARD = frozenset({
 """Files that nginx's packages bring along; none of them decides how a stream is treated."""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class OnDisk:
     """A lookup (see ``targets.nginx.config``) over the files below ``root``."""
 

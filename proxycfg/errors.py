@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from proxycfg.record import record
 from proxycfg.source import Span
 from proxycfg.units import short
 
@@ -18,7 +18,7 @@ MAX_PROBLEMS = 100
 _LISTED = 20
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(frozen=True, slots=True)
 class Problem:
     """One thing wrong with the input: where, what, and what to write instead.
 
@@ -29,6 +29,14 @@ class Problem:
     message: str
     instead: str = ""
     excerpt: str = ""
+
+    def __lt__(self, other: Problem) -> bool:
+        """By place, then by what is said."""
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[Span, str, str, str]:
+        return self.span, self.message, self.instead, self.excerpt
 
     def __str__(self) -> str:
         """``file:line:column: message``, the line with a caret below it, and the remedy; nothing that a terminal would obey."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from proxycfg.behavior import Answer, value_to_json
 from proxycfg.errors import Problem
 from proxycfg.need import Need, need_of, shortfalls
 from proxycfg.protocols import protocols
 from proxycfg.reading import ReadRoute
+from proxycfg.record import field, record, replace
 from proxycfg.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Passed:
     """One thing on a request's way: what, and the directive's place."""
 
@@ -25,7 +25,7 @@ class Passed:
         return {"what": self.what, "location": self.span.to_json() if self.span else None}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Explained:
     """One route, alone or as the end of a request.
 
@@ -89,7 +89,7 @@ class Explained:
 VERDICTS = {Answer.YES: "pass", Answer.MAYBE: "may fail", Answer.NO: "fail"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Explanation:
     """All that was asked for, and what had to be assumed or could not be read.
 

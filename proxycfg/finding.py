@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from proxycfg.record import field, record
 from proxycfg.source import Edit, Span
 
 
@@ -70,7 +70,7 @@ def page_of(rule: str) -> str:
     return f"docs/rules/{rule}.md"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Kind:
     """A kind of finding, of which there is a page.
 
@@ -105,7 +105,7 @@ class Kind:
         return page_of(self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Fix:
     """A change that removes the finding; ``safe`` means that it changes nothing else."""
 
@@ -114,7 +114,7 @@ class Fix:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Related:
     """Another place that the finding speaks of, with its own phrase."""
 
@@ -122,7 +122,7 @@ class Related:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that falls short, as contract section 3 prints it.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from proxycfg.finding import Fix
 from proxycfg.lint import Options, lint
+from proxycfg.record import record
 from proxycfg.report import Report
 from proxycfg.rule import Scene
 from proxycfg.source import Edit
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Applied:
     """The texts after the fixes that could be made, and how many these were."""
 

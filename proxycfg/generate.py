@@ -6,12 +6,12 @@ import hashlib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from proxycfg import __version__, remarks
 from proxycfg.behavior import Behavior
 from proxycfg.collector import held_off
 from proxycfg.finding import Finding
+from proxycfg.record import record
 from proxycfg.spec import Spec
 from proxycfg.targets import TARGETS, target
 from proxycfg.targets.cloudflare.lacks import lacks
@@ -23,7 +23,7 @@ HEADING_BYTES = 64 * 1024
 _MADE = "# Made by proxycfg "
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Generated:
     """What a run of ``generate`` made: path below the output folder → text, findings, and the aim of every (target, route)."""
 

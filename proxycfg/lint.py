@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from proxycfg.errors import BadUsage, Problem, suggest
 from proxycfg.finding import Category, Confidence, Finding, Fix, Related
 from proxycfg.note import Note
+from proxycfg.record import record, replace
 from proxycfg.report import Report
 from proxycfg.rule import Case, Complaint, Rule, Scene, cap
 from proxycfg.source import Span
@@ -16,7 +16,7 @@ from proxycfg.source import Span
 _SUREST = (Confidence.DECLARED, Confidence.EXPLICIT, Confidence.INFERRED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Options:
     """What to report.
 

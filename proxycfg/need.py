@@ -7,7 +7,6 @@ or measured, lies outside.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from proxycfg.behavior import (
 )
 from proxycfg.finding import Category
 from proxycfg.protocol import Want
+from proxycfg.record import record
 
 if TYPE_CHECKING:
     from proxycfg.spec import Terms
@@ -65,7 +65,7 @@ _INDIFFERENT: Mapping[str, Between[Any]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Need:
     """The acceptable behavior of a route, and for each property that matters, why."""
 

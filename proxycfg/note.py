@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from proxycfg.errors import Problem
+from proxycfg.record import record
 from proxycfg.source import Span
 from proxycfg.streams import DECLARES, MARK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Note:
     """One comment that silences rules.
 

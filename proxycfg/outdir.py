@@ -9,11 +9,11 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from proxycfg.errors import BadUsage
 from proxycfg.generate import HEADING_BYTES, edited_by_hand, made_here
+from proxycfg.record import record
 
 
 def read_existing(out: Path, files: Iterable[str]) -> dict[str, str | None]:
@@ -93,7 +93,7 @@ def _lines(text: str) -> list[str]:
     return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Change:
     """One file on its way: ``staged`` is the new text beside its place, ``kept`` the old one, to go back to."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxycfg.behavior import Between
 from proxycfg.finding import Category
+from proxycfg.record import record
 
 if TYPE_CHECKING:
     from proxycfg.spec import Terms
@@ -38,7 +38,7 @@ def meant(word: str) -> str | None:
     return ALSO_CALLED.get(word.strip().lower().replace("_", "-").replace(" ", "-"))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Want:
     """The values of one property that a protocol can live with, and what happens outside them."""
 
@@ -47,7 +47,7 @@ class Want:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Protocol:
     """One protocol.
 

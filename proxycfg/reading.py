@@ -6,11 +6,11 @@ Behaviors compare with ``==``; reports point with evidence. The two never mix.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from proxycfg.behavior import Behavior, properties, value_to_json
 from proxycfg.finding import Confidence
+from proxycfg.record import field, record
 
 if TYPE_CHECKING:
     from proxycfg.source import Span
@@ -59,7 +59,7 @@ class Reading(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ReadRoute:
     """One place that clients can reach, as a config has it.
 

@@ -6,18 +6,18 @@ A page's first line says what is wrong; the rest says what that does to the stre
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Finding, Kind, Severity
+from proxycfg.record import record, replace
 
 if TYPE_CHECKING:
     from proxycfg.source import Span
     from proxycfg.spec import Route
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Remark(Kind):
     """Something to say about a spec."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from proxycfg.errors import Problem
 from proxycfg.finding import Finding
+from proxycfg.record import field, record
 from proxycfg.rule import Rule
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Report:
     """Findings in the order of files and lines, what could not be read, and what was looked at.
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from proxycfg.confdir import OnDisk, read_text
 from proxycfg.errors import InvalidInput, Problem
+from proxycfg.record import field, record
 from proxycfg.source import Source, Span
 from proxycfg.targets.nginx.config import Config, load, load_texts, split_dump
 from proxycfg.targets.nginx.directives import entries, is_directive, opens_line
@@ -52,7 +52,7 @@ _OTHERS = frozenset(
 """Endings of files that are something else, even in such folders."""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Found:
     """What a command line led to.
 
@@ -92,7 +92,7 @@ _Piece = tuple[Source, Config]
 """A file that was read by itself, and what it came to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Search:
     """How to read what a command line means.
 

@@ -8,9 +8,7 @@ the notes that silenced nothing. Each is a function that yields complaints; conf
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,13 +18,14 @@ from proxycfg.finding import Category, Confidence, Fix, Kind, Related, Severity
 from proxycfg.need import Need, shortfalls
 from proxycfg.note import Note
 from proxycfg.reading import Evidence, ReadRoute
+from proxycfg.record import field, record
 from proxycfg.source import Span
 from proxycfg.streams import Declared, Stream
 
 # ---- what rules look at ----
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Case:
     """A route that streams, and what it asks for.
 
@@ -84,7 +83,7 @@ def _short_of(need: Need, route: ReadRoute) -> dict[str, Answer]:
     return shortfalls(need, route.reading.behavior)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Shortfall:
     """A property outside of what its route can live with.
 
@@ -139,7 +138,7 @@ class Shortfall:
         return "will" if self.sure else "may"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Scene:
     """One config under review.
 
@@ -170,7 +169,7 @@ class Scene:
 # ---- what rules say ----
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Complaint:
     """What a rule has to say.
 
@@ -195,7 +194,7 @@ Inspect = Callable[[Any], Iterator[Complaint]]
 Review = Callable[[Sequence[tuple[Note, str]]], Iterator[Complaint]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Rule(Kind):
     """One pitfall; its slug is the file's name, its page says what it sees, why that hurts and what to write instead.
 
@@ -266,7 +265,12 @@ def _slug(check: Callable[..., Any]) -> str:
 
 
 def _page(check: Callable[..., Any]) -> Callable[[], str]:
-    return lambda: inspect.cleandoc(check.__globals__["__doc__"] or "")
+    def read() -> str:
+        import inspect  # noqa: PLC0415 - dear, and a page is seldom asked for
+
+        return inspect.cleandoc(check.__globals__["__doc__"] or "")
+
+    return read
 
 
 def cap(severity: Severity, confidence: Confidence) -> Severity:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from proxycfg.commands import COMMANDS
 from proxycfg.errors import InvalidInput, Problem, suggest
+from proxycfg.record import record
 from proxycfg.source import Source, Span
 from proxycfg.sourcefile import read_source
 from proxycfg.units import short
@@ -31,7 +31,7 @@ _VCS = (".git", ".hg", ".svn", ".jj")
 Kind: TypeAlias = Literal["switch", "number", "text", "texts"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Option:
     """What a file can say of an option.
 
@@ -44,7 +44,7 @@ class Option:
     path: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Settings:
     """The settings of one file; ``root`` leads to them in its ``document``."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from proxycfg.behavior import FOREVER
+from proxycfg.record import field, record
 from proxycfg.streams import Comment
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DEFAULT_KEEPALIVE = 64
 """Idle connections kept to an upstream, per worker: enough for bursts of short requests; a stream in use is not counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """A group of equal origin servers. ``max_connections`` is None for no limit."""
 
@@ -70,7 +70,7 @@ def is_address(host: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Terms:
     """What of a route its need hangs on, so that a need can be asked for without a spec around it.
 
@@ -119,7 +119,7 @@ def default_cache(protocol: Protocol) -> float:
     return 1.0 if protocol.name == "poll" else 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Route(Terms):
     """One place that a client can reach, with every value decided; ``strip`` is the prefix to remove."""
 
@@ -189,7 +189,7 @@ _Lists: TypeAlias = tuple[tuple[tuple[str, ...], ...], ...]
 """For each pattern that covers a host, from the most specific, the routes' lists of hosts that name the pattern."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Spec:
     """A whole spec. ``digest`` is the SHA-256 of the file, in hex; ``source`` the file's name without folders."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from proxycfg.applications import APPLICATIONS, PATHS, WORDS, Application, TellingPath
 from proxycfg.finding import Confidence
+from proxycfg.record import record
 from proxycfg.source import Span
 from proxycfg.units import parse_duration, short, show_duration
 
@@ -20,7 +20,7 @@ PROTOCOLS = ("sse", "ndjson", "websocket", "grpc", "grpc-web", "connect", "long-
 """Contract section 1, spelled out here so that a declaration can be read without loading what protocols need."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Stream:
     """What flows through a route.
 
@@ -47,7 +47,7 @@ class Stream:
 # ---- what the user declares ----
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Declared:
     """A path that somebody says streams, on the command line or in a spec.
 
@@ -93,7 +93,7 @@ DECLARES = ("protocol", "heartbeat", "idle_timeout")
 _EXAMPLE = "protocol=sse heartbeat=15s"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Comment:
     """What a comment ``proxycfg: protocol=…`` declares; durations in seconds, as in :class:`Stream`."""
 
@@ -146,7 +146,7 @@ def _protocol(name: str) -> str:
 # ---- what paths tell ----
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Told:
     """What a path or an upstream tells: a protocol, and the reason in words."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxycfg.behavior import Answer, Behavior, Between, exactly, properties
+from proxycfg.record import record
 
 if TYPE_CHECKING:
     from proxycfg.finding import Finding
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from proxycfg.spec import Spec
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Output:
     """What a target wrote.
 
@@ -28,7 +28,7 @@ class Output:
     aims: Mapping[str, Behavior]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Target:
     """One kind of hop.
 

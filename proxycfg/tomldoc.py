@@ -6,10 +6,10 @@ import bisect
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxycfg.errors import InvalidInput, Problem
+from proxycfg.record import record
 from proxycfg.source import Source, Span
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 _AT = re.compile(r"(?P<said>.*) \(at (line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Document:
     """A parsed document; it answers as ``yamldoc.Document`` does."""
 

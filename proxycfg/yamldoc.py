@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import yaml
 
 from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem
+from proxycfg.record import field, record
 from proxycfg.source import Source, Span
 from proxycfg.units import short
 
@@ -43,7 +43,7 @@ _Children: TypeAlias = "dict[str | int, tuple[_Node | None, _Node]]"
 _CHILDLESS: _Children = {}
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Node:
     """A value with its place; ``children`` leads from a key or an index to (key node or None, value node).
 
@@ -58,7 +58,7 @@ class _Node:
     size: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Document:
     """A parsed document: ``data`` is plain Python, ``span_of`` answers where a part of it stands."""
 
@@ -297,7 +297,7 @@ class _Reader:
         parent.children[name] = (key, node)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Syntax:
     """How to word one of PyYAML's errors: a pattern for what it says, one for the character that it stopped at."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -31,6 +30,7 @@ from proxycfg.behavior import (
     transparent,
     value_to_json,
 )
+from proxycfg.record import names, replace
 
 CONTRACT = [
     "response_buffering", "stalls_on", "request_buffering", "compression", "caching", "upstream_http_version",
@@ -57,7 +57,7 @@ def _pair(kind: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, Any]]:
 def test_the_properties_are_those_of_the_contract() -> None:
     """One name everywhere: in code, JSON and docs."""
     assert CONTRACT == list(properties())
-    assert CONTRACT == [field.name for field in fields(Behavior)]
+    assert CONTRACT == names(Behavior)
 
 
 @pytest.mark.parametrize("name", CONTRACT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from proxycfg.behavior import EITHER, FOREVER, NO, YES, Answer, Between, at_leas
 from proxycfg.finding import Category
 from proxycfg.need import Need, need_of, shortfalls
 from proxycfg.protocols import protocols
+from proxycfg.record import replace
 from proxycfg.spec import Route, ordinary
 from tests.specs import load, route
 

@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +27,7 @@ from proxycfg.errors import BadUsage, InvalidInput
 from proxycfg.finding import Confidence, Severity
 from proxycfg.fix import repair
 from proxycfg.lint import Options, choose, lint
+from proxycfg.record import replace
 from proxycfg.report import Report
 from proxycfg.roots import Search
 from proxycfg.rules import rules

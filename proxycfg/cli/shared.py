@@ -7,19 +7,19 @@ import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from proxycfg import __version__
 from proxycfg.cli import paint
 from proxycfg.errors import BadUsage, InvalidInput
+from proxycfg.record import field, record
 
 if TYPE_CHECKING:
     from proxycfg.settings import Settings
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Shared:
     """The common options of one run; the first parameter of every command.
 

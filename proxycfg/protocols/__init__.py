@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from functools import cache
+from pathlib import Path
 
 from proxycfg.protocol import Protocol
 
@@ -12,6 +12,7 @@ from proxycfg.protocol import Protocol
 @cache
 def protocols() -> dict[str, Protocol]:
     """Name → protocol, sorted by name."""
-    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
-    found: list[Protocol] = [module.PROTOCOL for module in modules if hasattr(module, "PROTOCOL")]
+    # `pkgutil` would import `inspect`, which is dear.
+    names = (path.stem for path in Path(__file__).parent.iterdir() if path.suffix == ".py" and path.stem[0] != "_")
+    found: list[Protocol] = [importlib.import_module(f"{__name__}.{name}").PROTOCOL for name in names]
     return {protocol.name: protocol for protocol in sorted(found, key=lambda protocol: protocol.name)}

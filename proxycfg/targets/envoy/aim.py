@@ -6,11 +6,11 @@ becomes a finding in :mod:`proxycfg.targets.envoy.lacks`.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from proxycfg.behavior import FOREVER, Behavior, Between, exactly
 from proxycfg.need import need_of
+from proxycfg.record import replace
 from proxycfg.target import choose_aim
 from proxycfg.targets.envoy import facts
 
@@ -94,7 +94,7 @@ def aim_of(route: Route, spec: Spec, version: str, body_limit: float) -> tuple[B
     aim, missed = choose_aim(
         need_of(route), can, {**fixed, "accept_encoding_forwarded": name in ("http", "grpc", "websocket")}
     )
-    return dataclasses.replace(aim, send_timeout=_send_timeout(route, clients, version)), missed
+    return replace(aim, send_timeout=_send_timeout(route, clients, version)), missed
 
 
 def _send_timeout(route: Route, clients: frozenset[str], version: str) -> Between[float]:

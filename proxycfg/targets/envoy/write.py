@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING
 
 from proxycfg import reasons
 from proxycfg.behavior import FOREVER
+from proxycfg.record import record
 from proxycfg.spec import is_address
 from proxycfg.target import Output
 from proxycfg.targets.envoy import facts, quote
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from proxycfg.specmodel import Server
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Network:
     """A CIDR as Envoy spells it."""
 
@@ -36,7 +36,7 @@ class Network:
     length: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Chain:
     """One filter chain, and the peers it is for: none means everybody else. The first one holds what all of them share."""
 
@@ -45,7 +45,7 @@ class Chain:
     first: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Listener:
     """One port of one transport."""
 
@@ -56,7 +56,7 @@ class Listener:
     chains: tuple[Chain, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Match:
     """How a path is matched: ``exact``, ``regex``, ``segments`` or ``all``."""
 
@@ -64,7 +64,7 @@ class Match:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Header:
     """A header to set; the value is a substitution format."""
 
@@ -72,7 +72,7 @@ class Header:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class HashOn:
     """What tells clients apart: ``cookie``, ``header``, ``argument``, ``path`` or ``ip``."""
 
@@ -80,7 +80,7 @@ class HashOn:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CorsPolicy:
     """Which web origins may call a route, and how."""
 
@@ -91,7 +91,7 @@ class CorsPolicy:
     credentials: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rate:
     """A token bucket: requests that pass at once, and how it fills."""
 
@@ -100,7 +100,7 @@ class Rate:
     interval: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BodyLimit:
     """One filter that counts request bodies: its settings cannot differ by route, so there is one for each limit."""
 
@@ -112,7 +112,7 @@ class BodyLimit:
         return f"body_size_limit_{self.bytes}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RouteEntry:
     """One route of the spec, with every value that its template prints. Empty, 0 and None leave the line out."""
 
@@ -146,7 +146,7 @@ class RouteEntry:
         return bool(self.cors or self.rate or self.body_limit or self.connect_bridge or self.grpc_web)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class VirtualHost:
     """Domains that share their routes."""
 
@@ -155,7 +155,7 @@ class VirtualHost:
     routes: tuple[RouteEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OriginTls:
     """How an origin's certificate is checked: not at all where ``ca`` is empty."""
 
@@ -165,7 +165,7 @@ class OriginTls:
     ca: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """One upstream. ``requests`` is what runs at once; ``per_host`` is 0 for no limit on connections to one server."""
 
@@ -183,7 +183,7 @@ class Cluster:
     tls: OriginTls | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Filters:
     """The HTTP filters that some route uses."""
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxycfg.behavior import EITHER, FOREVER, NO, Behavior, Between, exactly
 from proxycfg.need import need_of
+from proxycfg.record import replace
 from proxycfg.target import choose_aim
 from proxycfg.targets.nginx import facts
 

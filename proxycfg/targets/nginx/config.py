@@ -10,11 +10,11 @@ import fnmatch
 import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxycfg.collector import held_off
 from proxycfg.errors import Problem, Unreadable
+from proxycfg.record import field, record
 from proxycfg.source import Source
 from proxycfg.targets.nginx.syntax import Directive, Lines, Text, Tree, parse
 
@@ -67,7 +67,7 @@ def matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
     )
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Config:
     """A configuration: the directives at its top, includes already in place.
 

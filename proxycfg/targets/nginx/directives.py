@@ -16,10 +16,11 @@ processes): 1.5 ms to import this module, 0.5 ms to load the table, 0.5 µs to f
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal, cast
+
+from proxycfg.record import record
 
 Merge = Literal["plain", "array", "bitmask", "none"]
 """How an inner level takes over what an outer one says. ``plain``: unless it has its own value; ``array``: unless it has any item of its own;
@@ -47,7 +48,7 @@ ALSO_ARGUMENTS = frozenset({
 _HTTP = frozenset({"http", "server", "location", "if-in-server", "if-in-location", "limit_except", "upstream"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Known:
     """A directive, in the contexts where it means the same."""
 

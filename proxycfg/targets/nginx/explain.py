@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from proxycfg.explain import Explained, Passed
 from proxycfg.finding import Confidence
 from proxycfg.reading import ReadRoute
+from proxycfg.record import field, record, replace
 from proxycfg.source import Span
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.config import Config
@@ -29,7 +29,7 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
 _POSTED = frozenset({"grpc", "grpc-web", "connect"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Asked:
     """The requests that somebody asks about: URLs, and paths on a host, or on any.
 

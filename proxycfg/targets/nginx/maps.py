@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxycfg import reasons
+from proxycfg.record import record
 from proxycfg.targets.nginx import facts, quote
 from proxycfg.targets.nginx.names import Names
 from proxycfg.template import Quoted
@@ -23,7 +23,7 @@ STANDARD_EXPOSED = "grpc-status, grpc-message, grpc-status-details-bin"
 """Response headers that a browser client of gRPC-Web or Connect must be able to read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Map:
     """One ``map`` or ``geo``: a variable out of a key. ``default`` and the values may hold variables already quoted."""
 

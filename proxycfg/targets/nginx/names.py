@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+from proxycfg.record import record
 
 if TYPE_CHECKING:
     from proxycfg.spec import Route, Spec
@@ -21,7 +22,7 @@ Credential = tuple[str, str]
 """Kind and name, as the spec's ``auth`` has them; two empty texts for Authorization and cookies, which always count."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Names:
     """What stands for what.
 

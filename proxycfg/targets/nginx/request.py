@@ -11,10 +11,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from proxycfg.record import field, record
 from proxycfg.targets.nginx import pcre
 from proxycfg.targets.nginx.clients import Socket, Sockets
 from proxycfg.targets.nginx.config import Config
@@ -34,7 +34,7 @@ MAX_JUMPS = 10
 """Internal redirects of one request; nginx answers 500 beyond it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Request:
     """What a client asks: scheme, host, port, the target as sent, and the headers that are known to be there (lower-case names).
 
@@ -84,7 +84,7 @@ def request_of(url: str, *, method: str = "GET", headers: Mapping[str, str] | No
     return Request(scheme, parts.hostname, usual if port is None else port, target, method, headers or {}, address)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Step:
     """One thing that happened on the way, with the directive that did it."""
 
@@ -92,7 +92,7 @@ class Step:
     directive: Directive | None
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Journey:
     """The way of one request: the server, the location where it ends, what it answers if no origin does, and each step."""
 

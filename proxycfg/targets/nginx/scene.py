@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from proxycfg.behavior import differences
@@ -14,6 +13,7 @@ from proxycfg.need import Need, need_of
 from proxycfg.note import Note, read_note
 from proxycfg.protocols import protocols
 from proxycfg.reading import ReadRoute
+from proxycfg.record import field, record, replace
 from proxycfg.rule import Case, Scene
 from proxycfg.source import Span
 from proxycfg.spec import ordinary
@@ -32,7 +32,7 @@ OLDER = "1.26"
 """What many still run: before 1.29.7 nginx spoke HTTP/1.0 to origins unless it was told otherwise."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class NginxTree:
     """What idioms of nginx look at."""
 
@@ -74,7 +74,7 @@ class NginxTree:
                     yield directive
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Knowledge:
     """What is known from elsewhere than the config.
 
@@ -86,7 +86,7 @@ class Knowledge:
     needs: Mapping[Span, Need] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Readers:
     """How the locations of one http block are read: by the version, and by the older one where nobody said which it is."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from proxycfg.record import field, record
 from proxycfg.targets.nginx import pcre
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.scope import HANDLERS, Level, level_of
@@ -77,7 +77,7 @@ def _canonical(address: str) -> str:
         return address.lower()
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Location:
     """One location (or a named one): how it matches, its level, and the locations inside it."""
 
@@ -124,7 +124,7 @@ class Locations:
                 todo += [*location.inside][::-1]
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Server:
     """One ``server``. ``names`` are as written, lower case; a server without ``server_name`` answers for the empty name."""
 
@@ -136,7 +136,7 @@ class Server:
     locations: Locations = field(default_factory=Locations)
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Http:
     """The http block: its level, servers in the order of the file, and upstreams by name."""
 

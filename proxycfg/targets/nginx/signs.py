@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from proxycfg.applications import Application
 from proxycfg.errors import Problem
 from proxycfg.finding import Confidence
+from proxycfg.record import replace
 from proxycfg.source import Span
 from proxycfg.streams import (
     MARK,

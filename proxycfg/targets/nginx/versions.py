@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from proxycfg.record import record
 from proxycfg.source import Source
 from proxycfg.targets.nginx import facts
 
@@ -22,7 +22,7 @@ _HEAD = 4000
 """Characters of a file in which a version is looked for: what comes later is about something else."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Version:
     """A version, and who says so, for people."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from proxycfg import reasons
 from proxycfg.errors import InvalidInput
 from proxycfg.finding import Finding
+from proxycfg.record import record
 from proxycfg.target import Output
 from proxycfg.targets.nginx import facts, lacks, quote
 from proxycfg.targets.nginx.aim import (
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from proxycfg.spec import Route, Spec, Upstream
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Header:
     """A header to set: name, value ready to print."""
 
@@ -44,7 +44,7 @@ class Header:
     value: Quoted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class UpstreamBlock:
     """One ``upstream``. ``keepalive`` is None where nginx keeps no connections by itself and none is wanted."""
 
@@ -58,7 +58,7 @@ class UpstreamBlock:
     zone_kilobytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class UpstreamTls:
     """How the origin's certificate is checked."""
 
@@ -67,7 +67,7 @@ class UpstreamTls:
     ca: Quoted
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Errors:
     """Where nginx's own answers come from, and the headers they bear."""
 
@@ -75,7 +75,7 @@ class Errors:
     headers: tuple[Header, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Location:
     """One route, with every value that its template prints. ``matches`` are the arguments of its ``location`` blocks."""
 
@@ -112,7 +112,7 @@ class Location:
     buffer_size: Quoted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Server:
     """One ``server``. ``first`` says that it sets what belongs to the port, ``catch_all`` that unknown paths need an answer."""
 
@@ -126,7 +126,7 @@ class Server:
     grpc: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Hashes:
     """Sizes of nginx's hash tables, where its defaults are too small: directive → value."""
 
