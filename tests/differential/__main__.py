@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -53,7 +52,7 @@ def main() -> int:
             for version in versions:
                 asyncio.run(fixtures.remeasure(version))
             return 0
-        with ProcessPoolExecutor(min(len(versions), os.cpu_count() or 1)) as pool:
+        with ProcessPoolExecutor(len(versions)) as pool:
             tallies = list(pool.map(_measured, versions, repeat(args.count), repeat(args.seed)))
         sys.stderr.write("\n")
         args.report.write_text(report.render(tallies, args.seed))

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import cast
 
 import h2.config
 import h2.connection
@@ -17,6 +18,11 @@ import h2.events
 import h2.exceptions
 
 Headers = list[tuple[str, str]]
+
+
+def decoded(event: h2.events.Event) -> Headers:
+    """The headers of an event; h2 decodes them with ``header_encoding``, which its types do not know."""
+    return cast("Headers", getattr(event, "headers"))  # noqa: B009 - only some events have them
 
 
 @cache
@@ -59,7 +65,8 @@ class Call(asyncio.Protocol):
         self.buffer = bytearray()
         self.closed = asyncio.Event()
         self.closed_at = 0.0
-        self._changed = asyncio.Event()
+        self.changed = asyncio.Event()
+        """Set whenever something comes that somebody may wait for."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Of asyncio."""
@@ -69,7 +76,7 @@ class Call(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Keep it."""
         self.buffer += data
-        self._changed.set()
+        self.changed.set()
 
     def eof_received(self) -> bool:
         """Half a connection is none."""
@@ -83,7 +90,7 @@ class Call(asyncio.Protocol):
         if not self.closed.is_set():
             self.closed_at = time.monotonic()
             self.closed.set()
-            self._changed.set()
+            self.changed.set()
 
     def hang_up(self) -> None:
         """Leave, as a closed tab does: TLS does not wait for the other side to say goodbye."""
@@ -100,17 +107,23 @@ class Call(asyncio.Protocol):
 
     async def until(self, done: Callable[[], object], within: float) -> bool:
         """Wait until ``done()`` holds, the connection is over, or so many seconds have passed; whether it held."""
-        ends = time.monotonic() + within
-        while not done():
-            left = ends - time.monotonic()
-            if self.closed.is_set() or left <= 0:
-                return bool(done())
-            self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), left)
-            except TimeoutError:
-                return bool(done())
-        return True
+        expired = False
+
+        def expire() -> None:
+            nonlocal expired
+            expired = True
+            self.changed.set()
+
+        timer = asyncio.get_running_loop().call_later(within, expire)
+        try:
+            while not done():
+                if self.closed.is_set() or expired:
+                    return bool(done())
+                self.changed.clear()
+                await self.changed.wait()
+            return True
+        finally:
+            timer.cancel()
 
     async def whole(self, within: float) -> Answer:
         """The answer when it is complete, or as far as it came."""
@@ -122,6 +135,8 @@ class Call1(Call):
     """HTTP/1.1."""
 
     method = "GET"
+    _parsed: tuple[int, bool, Answer] = (0, False, Answer())
+    """Of so many bytes, with the connection over or not."""
 
     def send(
         self, method: str, target: str, headers: Headers, *, host: str, body: bytes | None = None, chunked: bool = False
@@ -135,13 +150,23 @@ class Call1(Call):
             lines.append(f"Content-Length: {len(body)}")
         self.transport.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b""))
 
+    def forget(self) -> None:
+        """Make room for the answer to another request."""
+        self.buffer.clear()
+        self._parsed = (0, False, Answer())
+
     def piece(self, data: bytes) -> None:
         """A piece of an open body; an empty one ends it."""
         self.transport.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     @property
     def answer(self) -> Answer:
-        """Parsed anew: answers are small."""
+        """Parsed anew when more has come: answers are small."""
+        if self._parsed[:2] != (state := (len(self.buffer), self.closed.is_set())):
+            self._parsed = (*state, self._parse())
+        return self._parsed[2]
+
+    def _parse(self) -> Answer:
         data = bytes(self.buffer)
         while True:
             head, found, rest = data.partition(b"\r\n\r\n")
@@ -221,11 +246,11 @@ class Call2(Call):
             return
         for event in events:
             if isinstance(event, h2.events.ResponseReceived):
-                fields = dict(event.headers)
-                self._answer.status = int(fields[":status"])
-                self._answer.headers = [(k, v) for k, v in event.headers if not k.startswith(":")]
+                headers = decoded(event)
+                self._answer.status = int(dict(headers)[":status"])
+                self._answer.headers = [(k, v) for k, v in headers if not k.startswith(":")]
             elif isinstance(event, h2.events.TrailersReceived):
-                self._answer.trailers = list(event.headers)
+                self._answer.trailers = decoded(event)
             elif isinstance(event, h2.events.DataReceived):
                 self._answer.body += event.data
                 if not self.frozen:
@@ -235,7 +260,7 @@ class Call2(Call):
             elif isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)):
                 self._over()
         self._flush()
-        self._changed.set()
+        self.changed.set()
 
     def send(
         self,

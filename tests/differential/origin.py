@@ -18,8 +18,9 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
+from tests.differential.client import Headers, decoded
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-Headers = list[tuple[str, str]]
 
 
 class Arrival:
@@ -129,6 +130,7 @@ class _Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         self.open = False
         self.origin.wires.discard(self)
+        self.origin.paused.discard(self)
         for arrival in self.arrivals:
             arrival.lost()
 
@@ -228,8 +230,9 @@ class _Wire(asyncio.Protocol):
             return
         for event in events:
             if isinstance(event, h2.events.RequestReceived):
-                fields = {k: v for k, v in event.headers if k.startswith(":")}
-                headers = [(k, v) for k, v in event.headers if not k.startswith(":")]
+                told = decoded(event)
+                fields = {k: v for k, v in told if k.startswith(":")}
+                headers = [(k, v) for k, v in told if not k.startswith(":")]
                 self.requests += 1
                 arrival = Arrival(
                     self, fields.get(":method", ""), fields.get(":path", ""), "2", headers, event.stream_id

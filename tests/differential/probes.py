@@ -578,36 +578,39 @@ async def versions(bench: Bench, target: Target) -> Values:
 
 
 _SEQUENCE = 14
+_KEYS = ("ip", "cookie", "header", "hash")
 
 
 async def affinity(bench: Bench, target: Target) -> Values:
     """Which of several servers the same client comes back to, and what has to change about it to come to another one."""
 
-    async def servers(**changes: Any) -> set[str]:
+    async def several(*changing: str) -> bool | None:
+        """Whether requests that differ in so much come to different servers; None if none comes to any."""
         seen: set[str] = set()
         for number in range(_SEQUENCE):
             word = uuid.uuid4().hex
             headers = [
-                ("Cookie", f"sid={word if 'cookie' in changes else 'mine'}"),
-                ("X-Session", word if "header" in changes else "mine"),
+                ("Cookie", f"sid={word if 'cookie' in changing else 'mine'}"),
+                ("X-Session", word if "header" in changing else "mine"),
             ]
-            source = f"127.{number + 1}.{number * 7 % 250}.1" if "ip" in changes else "127.0.0.1"
+            source = f"127.{number + 1}.{number * 7 % 250}.1" if "ip" in changing else "127.0.0.1"
             exchange = await bench.ask(
-                target.ask, _ok, headers=headers, query=f"room={word if 'hash' in changes else 'mine'}", source=source
+                target.ask, _ok, headers=headers, query=f"room={word if 'hash' in changing else 'mine'}", source=source
             )
             await exchange.call.whole(PATIENCE)
             exchange.call.hang_up()
             if not exchange.arrivals:
-                return set()
+                return None
             seen.add(exchange.arrivals[0].address)
-        return seen
+            if len(seen) > 1:
+                return True
+        return False
 
-    same = await servers()
-    if not same:
+    if not await several(*_KEYS):
         return {}
-    if len(same) > 1:
+    if await several():
         return {"session_affinity": "none"}
-    kinds = [kind for kind in ("ip", "cookie", "header", "hash") if len(await servers(**{kind: True})) > 1]
+    kinds = [key for key in _KEYS if await several(key)]
     if not kinds:
         return {}
     return {"session_affinity": kinds[0] if len(kinds) == 1 else "hash"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 import time
 from collections import Counter
@@ -81,6 +82,8 @@ async def measure(version: str, count: int, seed: int, progress: Callable[[Tally
                         taken -= bool(result.rejected)
                         tally.add(number, result)
                     progress(tally)
+                    # Both ends of thousands of connections know each other, and wait for a collection of what is old: gigabytes.
+                    gc.collect()
 
             await asyncio.gather(*(one() for _ in range(min(AT_ONCE, count))))
             for number in doubtful:
