@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from proxycfg.behavior import ANYTHING, Answer, Between, properties
@@ -35,6 +36,20 @@ def explanation_to_text(
     """
     printer = _Printer(explanation, max(_NARROWEST, width or WIDE), Style(color))
     return "\n".join(map(harmless, printer.report(tables=tables))).rstrip() + "\n"
+
+
+def _not_understood_around(routes: Sequence[Explained]) -> Mapping[Passed, None]:
+    """What is not understood and concerns whole servers, more than one of them if there are more: it stands around them."""
+    whole = Counter(each.server for each in routes)
+    places: dict[Passed, Counter[Passed | None]] = {}
+    for each in routes:
+        for unknown in dict.fromkeys(each.not_understood):
+            places.setdefault(unknown, Counter())[each.server] += 1
+    return {
+        unknown: None
+        for unknown, servers in places.items()
+        if len(servers) >= min(2, len(whole)) and all(count == whole[server] for server, count in servers.items())
+    }
 
 
 class _Printer:
@@ -70,7 +85,13 @@ class _Printer:
 
     def tree(self) -> Iterable[str]:
         routes = [each for each in self.explanation.routes if each.route]
-        rows = [self.row(each, each.route) for each in routes if each.route]
+        shared = _not_understood_around(routes)
+        for unknown in shared:
+            place = _place(unknown.span) if unknown.span else ""
+            yield from self.cell(f"{self.style.paint('not understood:', 'yellow')} ", unknown.what, place, "    ")
+        if shared:
+            yield ""
+        rows = [self.row(each, each.route, shared) for each in routes if each.route]
         heads = ("route", "events", "silence", "origin", "")
         place_width = max(len(place) for *_, place in rows)
         room = self.width - 4 - place_width
@@ -109,15 +130,17 @@ class _Printer:
         place = _place(explained.server.span) if explained.server.span else ""
         yield from self.cell(f"{host}  ", explained.server.what, place, "    ")
 
-    def row(self, explained: Explained, route: ReadRoute) -> tuple[str, ...]:
+    def row(self, explained: Explained, route: ReadRoute, shared: Container[Passed]) -> tuple[str, ...]:
+        """The cells of a route; what is ``shared`` with the others is said above."""
         behavior = route.reading.behavior
         name = f"{_MATCHES.get(route.kind, '')}{route.path}"
+        unknown = [each for each in explained.not_understood if each not in shared]
         extras = [
             *([f"{route.protocol}{_GUESS.get(route.confidence, '')}"] if route.protocol else []),
             *(["WebSocket passes"] if behavior.upgrade.low and route.protocol != "websocket" else []),
             *(["gRPC passes"] if behavior.grpc.low and route.protocol != "grpc" else []),
             *(["cached"] if behavior.caching.high else []),
-            *([f"{len(explained.not_understood)} not understood"] if explained.not_understood else []),
+            *([f"{len(unknown)} not understood"] if unknown else []),
             *([f"spec: {explained.made_from}"] if explained.made_from else []),
         ]
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -470,11 +471,30 @@ def test_the_table_holds_a_route_against_a_protocol(cli: Cli) -> None:
 
 def test_what_is_not_understood_is_never_silent(cli: Cli) -> None:
     """In the tree and in the table, with its place."""
-    Path("nginx.conf").write_text("http { server { location / { proxy_pass http://a; some_module on; } } }")
+    Path("nginx.conf").write_text(
+        "http { server { location / { proxy_pass http://a; some_module on; } location /b { proxy_pass http://a; } } }"
+    )
 
     assert "1 not understood" in cli("explain", "nginx.conf")[1]
     assert "not understood: some_module on  nginx.conf:1" in cli("explain", "nginx.conf", "--path", "/")[1]
     assert len(told(cli, "nginx.conf")["routes"][0]["not_understood"]) == 1
+
+
+@pytest.mark.parametrize("servers", [1, 2])
+def test_what_is_not_understood_around_all_servers_is_told_once(cli: Cli, servers: int) -> None:
+    """Above the tree; a row counts what it has of its own, a server's own lines among it if there are others."""
+    server = "server { %s location /a { proxy_pass http://a; } location /b { proxy_pass http://a; this_one on; } }\n"
+    Path("nginx.conf").write_text(
+        "http { some_module on;\n"
+        + "".join(server % f"listen {80 + n}; of_server_{n} on;" for n in range(servers))
+        + "}"
+    )
+    above, _, tree = cli("explain", "nginx.conf")[1].partition("route ")
+
+    assert above.count("not understood: some_module on  nginx.conf:1\n") == 1
+    assert ("of_server_0" in above) == (servers == 1)
+    counted = ["1 not", "2 not"] * 2 if servers == 2 else ["1 not"]
+    assert counted == re.findall(r"\d not(?= understood)", tree)
 
 
 def test_colour_is_for_those_who_want_it(cli: Cli) -> None:

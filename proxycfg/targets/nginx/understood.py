@@ -36,9 +36,9 @@ _HARMLESS_PREFIXES = (
     "init_worker_by_lua",
     "exit_worker_by_lua",
     "log_by_lua", "ssl_certificate_by_lua", "ssl_client_hello_by_lua", "ssl_session_", "set_by_lua", "modsecurity_",
-    "coraza_", "datadog_", "brotli_", "zstd_",
+    "coraza_", "datadog_", "brotli_", "zstd_", "vod_",
 )  # fmt: skip
-"""Settings of Lua and of firewalls; what sets a variable shows where the variable is used."""
+"""Settings of Lua, of firewalls and of handlers that another directive calls; what sets a variable shows where the variable is used."""
 
 _OFF = frozenset({"off", "unplug", "no", "0"})
 
