@@ -15,7 +15,8 @@ or `ssl_early_data off;`.
 
 **When it is fine.** If every request of the route may happen twice.
 
-**Measured.** Not shown here: RFC 8470 states it, and no client at hand sends early data.
+**Measured.** By hand, with `openssl s_client -early_data`, on 1.30: a request of the first flight arrived like any other, and with the line as
+`Early-Data: 1`. Not shown here: the clients of the tests send none.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_early_data>, <https://www.rfc-editor.org/rfc/rfc8470>
 """

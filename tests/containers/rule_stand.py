@@ -114,11 +114,13 @@ class Proof:
 
     :param works: whether it gives its streams what they need, in what the rule is about; None if nothing tells.
     :param details: each value that was measured.
+    :param contradictions: those that the linter takes for something else.
     :param crash: a traceback, where there is nothing else to tell.
     """
 
     works: bool | None
     details: list[str] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
     crash: str = ""
 
 
@@ -173,8 +175,13 @@ async def measured(around: Surroundings, text: str, rule: Rule) -> Proof:
                 for name in rule.properties:
                     if name in values:
                         accepted = getattr(case.need.accepted, name)
-                        answers.append(met(values[name], accepted))
-                        proof.details.append(f"{case.title}: {name} was {values[name]}, needed {accepted}")
+                        answer = met(values[name], accepted)
+                        answers.append(answer)
+                        seen = f"{case.title}: {name} was {values[name]}, needed {accepted}"
+                        proof.details.append(seen)
+                        short = case.shortfalls.get(name)
+                        if (answer is True and short and short.sure) or (answer is False and not short):
+                            proof.contradictions.append(seen)
 
         await asyncio.gather(*(one(case, node) for case, node in cases if rule.concerns(case.protocol)))
     proof.works = False if False in answers else None if None in answers or not answers else True

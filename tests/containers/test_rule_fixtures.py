@@ -109,6 +109,8 @@ def shown(trial: Trial, proof: Proof) -> bool:
 
     A timer may be too long to be waited for: then the one after the fix has outlasted what was too short, and the bad one is that of another file.
     """
+    if proof.contradictions:
+        return False
     if trial.bad:
         return proof.works is False or (trial.path.name != "bad.conf" and proof.works is None and bool(proof.details))
     return proof.works is True or (proof.works is None and bool(proof.details))
@@ -120,6 +122,7 @@ def shown(trial: Trial, proof: Proof) -> bool:
         ("bad.conf", Proof(works=False), True),
         ("bad.conf", Proof(works=True), False),
         ("bad.conf", Proof(None, ["a timer"]), False),
+        ("bad.conf", Proof(works=False, contradictions=["a value"]), False),
         ("bad-stated.conf", Proof(None, ["a timer"]), True),
         ("bad-stated.conf", Proof(works=True), False),
         ("fixed.conf", Proof(works=True), True),
