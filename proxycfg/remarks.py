@@ -70,6 +70,18 @@ UPSTREAM_TLS_UNUSED = _remark("upstream-tls-unused", Category.HARDENING, _W, _BO
     What is sent to `http://`, `grpc://` and `unix:` servers is not encrypted, and nobody's certificate is checked, whatever `tls` says.
     Write `https://` or `grpcs://` if the servers speak TLS; otherwise remove `tls`, so that nobody believes in it.
 """)  # fmt: skip
+CA_UNUSED = _remark("ca-unused", Category.HARDENING, _W, _BOTH, """
+    An upstream names the CA to trust, and has `verify: false`.
+
+    No certificate is checked then, so whoever stands between the proxy and the origin can read and change the streams, and the CA is of no use.
+    Remove `verify: false`, or `ca`.
+""")  # fmt: skip
+ANYBODY_TRUSTED = _remark("anybody-trusted", Category.FORWARDED_HEADERS, _W, _BOTH, """
+    `trusted_proxies` covers every address.
+
+    Each client may then say in `X-Forwarded-For` who it is: limits count an address that it makes up, and logs show it. Name the networks
+    of the proxies in front. Where nothing but them can reach this one, their networks are still known.
+""")  # fmt: skip
 UPSTREAM_UNUSED = _remark("upstream-unused", Category.OPERATIONS, _I, _BOTH, """
     No route uses the upstream, so no config mentions it.
 

@@ -29,6 +29,12 @@ def unheeded(spec: Spec, target: str) -> Iterator[Finding]:
             "port 443 is where clients speak TLS, and the listener has no certificate: every https:// client fails",
             "add listen.tls, or use another port if something in front takes TLS off",
         )  # fmt: skip
+    if {"0.0.0.0/0", "::/0"} & set(spec.trusted_proxies):
+        yield remarks.ANYBODY_TRUSTED.on(
+            target, spec.span_of("trusted_proxies"),
+            "every address is trusted, so each client decides in X-Forwarded-For whom limits count and logs show",
+            "write the networks of the proxies in front, such as 10.0.0.0/8",
+        )  # fmt: skip
     used = {upstream.name for upstream in spec.used_upstreams}
     for upstream in spec.upstreams.values():
         yield from _of_upstream(upstream, spec, target, used=upstream.name in used)
@@ -52,6 +58,12 @@ def _of_upstream(upstream: Upstream, spec: Spec, target: str, *, used: bool) -> 
             target, spec.span_of("upstreams", name, "tls"),
             f"upstream `{name}` is reached in cleartext ({upstream.scheme}:), so its tls settings have no effect",
             f"write {other}:// if its servers speak TLS, or remove tls",
+        )  # fmt: skip
+    if upstream.tls.ca and not upstream.tls.verify:
+        yield remarks.CA_UNUSED.on(
+            target, spec.span_of("upstreams", name, "tls", "ca"),
+            f"the certificates of upstream `{name}` are not checked (verify: false), so its ca has no effect",
+            "remove verify: false, or ca",
         )  # fmt: skip
     if upstream.affinity and not others and not upstream.named:
         yield remarks.AFFINITY_ON_ONE_SERVER.on(

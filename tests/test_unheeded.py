@@ -23,6 +23,9 @@ TOLD = {
     "tls-on-cleartext": (_one("path: /x", '{servers: ["http://10.0.0.1"], tls: {verify: false}}'), "upstream-tls-unused", "{verify: false}"),
     "tls-on-grpc": (_one("path: /x, protocol: grpc", '{servers: ["grpc://a"], tls: {ca: /c}}'), "upstream-tls-unused", "{ca: /c}"),
     "tls-on-a-socket": (_one("path: /x", '{servers: ["unix:/s"], tls: {sni: o.example}}'), "upstream-tls-unused", "{sni: o.example}"),
+    "ca-unchecked": (_one("path: /x", '{servers: ["https://a"], tls: {ca: /c, verify: false}}'), "ca-unused", "/c"),
+    "trusts-anybody": (_one("path: /x", more="trusted_proxies: [10.0.0.0/8, 0.0.0.0/0]"), "anybody-trusted", "[10.0.0.0/8, 0.0.0.0/0]"),
+    "trusts-anybody-by-ipv6": (_one("path: /x", more="trusted_proxies: ['::/0']"), "anybody-trusted", "['::/0']"),
     "unused": ("upstreams: {a: http://10.0.0.1, b: http://b}\nroutes: [{path: /x, upstream: a}]", "upstream-unused", "b"),
     "affinity": (_one("path: /x", '{servers: ["http://10.0.0.1"], affinity: {by: ip}}'), "affinity-on-one-server", "{by: ip}"),
     "affinity-on-a-socket": (_one("path: /x", '{servers: ["unix:/s"], affinity: {by: ip}}'), "affinity-on-one-server", "{by: ip}"),
@@ -60,6 +63,8 @@ def test_it_is_told_at_its_place(case: str) -> None:
 
 QUIET = {
     "tls": _one("path: /x", '{servers: ["https://10.0.0.1"], tls: {verify: false}}'),
+    "ca": _one("path: /x", '{servers: ["https://a"], tls: {ca: /c}}'),
+    "trusts-some": _one("path: /x", more="trusted_proxies: [10.0.0.0/8, 'fd00::/8', 0.0.0.0/1]"),
     "affinity": _one("path: /x", f"{{servers: {TWO}, affinity: {{by: ip}}}}"),
     "affinity-on-a-name": _one("path: /x", '{servers: ["http://a"], affinity: {by: ip}}'),
     "retry": _one("path: /x, retry: true", f"{{servers: {TWO}}}"),
