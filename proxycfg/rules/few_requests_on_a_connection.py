@@ -13,7 +13,7 @@ keepalive_requests 100000;
 
 **When it is fine.** If clients make few calls.
 
-**Measured.** Open streams are not cut by it (1.22, 1.26, 1.30); a connection was closed after a hundred calls (1.30). Its configs show it in
+**Measured.** Open streams are not cut by it (1.22, 1.26, 1.30); a connection was closed after a hundred calls (1.26, 1.30). Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#keepalive_requests>

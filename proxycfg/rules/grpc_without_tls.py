@@ -12,7 +12,7 @@ grpc_pass grpcs://agents.example.com:443;
 
 **When it is fine.** If clear text is spoken on that port, against custom.
 
-**Measured.** A call to a port that speaks TLS ended without a gRPC status, and had one with `grpcs://` (1.30). Its configs show it in
+**Measured.** A call to a port that speaks TLS ended without a gRPC status, and had one with `grpcs://` (1.26, 1.30). Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_grpc_module.html#grpc_pass>

@@ -13,7 +13,7 @@ proxy_buffer_size 8k;
 
 **When it is fine.** If the origin is known to send next to nothing.
 
-**Measured.** An answer with 3 kB of headers became a 502 (1.30); nginx logs the reason. Its configs show it in
+**Measured.** An answer with 3 kB of headers became a 502 (1.22, 1.26, 1.30); nginx logs the reason. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffer_size>, `src/http/ngx_http_upstream.c`

@@ -13,8 +13,8 @@ keepalive_timeout 75s;
 
 **When it is fine.** For HTTP/1.1 clients that open no second request.
 
-**Measured.** Open streams are not affected (1.22, 1.26, 1.30); the connection of a client was closed after each answer (1.30). Its configs show it in
-`tests/containers/test_rule_fixtures.py`.
+**Measured.** Open streams are not affected (1.22, 1.26, 1.30); the connection of a client was closed after each answer (1.26, 1.30). Its configs show
+it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_core_module.html#keepalive_timeout>, `src/http/v2/ngx_http_v2.c`
 """

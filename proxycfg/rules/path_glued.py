@@ -13,7 +13,7 @@ location /events/ { proxy_pass http://app/stream/; }
 
 **When it is fine.** If clients ask for the prefix alone.
 
-**Measured.** `/events/news` arrived as `/streamnews` (1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
+**Measured.** `/events/news` arrived as `/streamnews` (1.22, 1.26, 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass>
 """

@@ -13,7 +13,7 @@ proxy_pass http://$backend$request_uri;
 
 **When it is fine.** If the location takes one path, without a query.
 
-**Measured.** `/events/news` and its query arrived as `/stream` (1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
+**Measured.** `/events/news` and its query arrived as `/stream` (1.22, 1.26, 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass>
 """

@@ -13,7 +13,7 @@ limit_except POST OPTIONS { deny all; }
 
 **When it is fine.** If pages and API have one origin.
 
-**Measured.** `OPTIONS` was answered with 403 (1.30); what browsers make of that is the fetch standard's. Its configs show it in
+**Measured.** `OPTIONS` was answered with 403 (1.22, 1.26, 1.30); what browsers make of that is the fetch standard's. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://fetch.spec.whatwg.org/#cors-preflight-fetch>, <https://nginx.org/en/docs/http/ngx_http_core_module.html#limit_except>

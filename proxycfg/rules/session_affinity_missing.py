@@ -18,8 +18,8 @@ upstream chat {
 
 **When it is fine.** If clients are told to use WebSocket alone.
 
-**Measured.** The same client came to one server and then to the other (1.30); that libraries cannot live with it is in their documentation. Its
-configs show it in `tests/containers/test_rule_fixtures.py`.
+**Measured.** The same client came to one server and then to the other (1.22, 1.26, 1.30); that libraries cannot live with it is in their
+documentation. Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://socket.io/docs/v4/using-multiple-nodes/>, <https://learn.microsoft.com/aspnet/core/signalr/scale>,
 <https://nginx.org/en/docs/http/ngx_http_upstream_module.html#ip_hash>

@@ -9,8 +9,8 @@ accepted, and without effect; the default of 60 s, or of buffering, stays in for
 
 **When it is fine.** If the location has blocks that hand requests to both modules.
 
-**Measured.** A call with `proxy_read_timeout 20s` outlived a minute of silence, one with `grpc_read_timeout 20s` did not (1.30). Its configs show it
-in `tests/containers/test_rule_fixtures.py`.
+**Measured.** A call with `proxy_read_timeout 20s` outlived a minute of silence, one with `grpc_read_timeout 20s` did not (1.26, 1.30). Its configs
+show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** `src/http/modules/`
 """

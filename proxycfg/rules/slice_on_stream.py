@@ -14,7 +14,7 @@ slice 0;
 **When it is fine.** For files, and where the origin ignores ranges, as most do for a stream: then the setting does nothing.
 
 **Measured.** An origin that ignores the range answers 200, and its stream flows. A 206 without a length in all was refused: the client got nothing
-(1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
+(1.22, 1.26, 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_slice_module.html#slice>, `src/http/modules/ngx_http_slice_filter_module.c`
 """

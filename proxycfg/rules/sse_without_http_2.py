@@ -13,7 +13,7 @@ http2 on;
 
 **When it is fine.** If no browser opens event streams there; APIs of language models are asked by programs.
 
-**Measured.** Without the line nothing but HTTP/1.1 is offered (1.30); the limit of six connections is the browsers'. Its configs show it in
+**Measured.** Without the line nothing but HTTP/1.1 is offered (1.26, 1.30); the limit of six connections is the browsers'. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://developer.mozilla.org/en-US/docs/Web/API/EventSource>

@@ -18,8 +18,8 @@ upstream app {
 
 **When it is fine.** For short streams.
 
-**Measured.** When the streams of one server had ended, new ones went to both all the same; with `least_conn` to the one without any (1.30). Its
-configs show it in `tests/containers/test_rule_fixtures.py`.
+**Measured.** When the streams of one server had ended, new ones went to both all the same; with `least_conn` to the one without any (1.22, 1.26,
+1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_upstream_module.html#least_conn>
 """

@@ -16,8 +16,8 @@ in the location of the authorisation request.
 
 **When it is fine.** If the service ignores both headers.
 
-**Measured.** Where the service that is asked takes handshakes as well, those of clients failed (1.30); nginx's source has the message. Its configs
-show it in `tests/containers/test_rule_fixtures.py`.
+**Measured.** Where the service that is asked takes handshakes as well, those of clients failed (1.22, 1.26, 1.30); nginx's source has the message.
+Its configs show it in `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** `src/http/ngx_http_upstream.c`, <https://nginx.org/en/docs/http/ngx_http_auth_request_module.html#auth_request>
 """

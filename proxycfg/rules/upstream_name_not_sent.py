@@ -13,7 +13,7 @@ proxy_ssl_server_name on;
 
 **When it is fine.** If one name alone is served there.
 
-**Measured.** An origin that goes by the name in TLS could not be reached: 502 (1.30). Its configs show it in
+**Measured.** An origin that goes by the name in TLS could not be reached: 502 (1.22, 1.26, 1.30). Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_server_name>

@@ -8,7 +8,7 @@
 
 **When it is fine.** Never.
 
-**Measured.** No handshake passed (1.30): the modules have no code for it (`src/http/modules/`). Its configs show it in
+**Measured.** No handshake passed (1.22, 1.26, 1.30): the modules have no code for it (`src/http/modules/`). Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/websocket.html>
