@@ -144,6 +144,7 @@ class Channel(ABC):
         self.live = live
         self.inbox = Inbox(keep=keep, hold=self._hold, go_on=self._go_on)
         self._deframer = deframer(request)
+        self._corked: list[bytes] | None = None
 
     # What the wire calls.
 
@@ -220,13 +221,31 @@ class Channel(ABC):
     async def rst(self, code: int, *, connection: bool) -> None:
         """Reset the stream or the connection."""
 
-    @abstractmethod
     def cork(self) -> None:
         """Collect what ``data`` is given."""
+        self._corked = []
 
-    @abstractmethod
     async def uncork(self) -> None:
         """Send what was collected in one write, and write at once again."""
+        corked, self._corked = self._corked, None
+        if corked:
+            await self._send(b"".join(corked))
+
+    async def _put(self, data: bytes, split: Split, pause: float, head: int = 0, tail: int = 0) -> None:
+        """Collect body bytes, or send them in one or two writes; so many at their ends are framing."""
+        if self._corked is not None:
+            self._corked.append(data)
+        elif split == "no":
+            await self._send(data)
+        else:
+            first, second = halves(data, split, head, tail)
+            await self._send(first)
+            await asyncio.sleep(pause)
+            await self._send(second)
+
+    @abstractmethod
+    async def _send(self, data: bytes) -> None:
+        """Write bytes of the answer."""
 
     @abstractmethod
     def _hold(self) -> None:

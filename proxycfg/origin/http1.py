@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from typing import Literal, cast
 
-from proxycfg.origin.channel import INBOX_LIMIT, Body, Channel, Request, halves, phrase
+from proxycfg.origin.channel import INBOX_LIMIT, Body, Channel, Request, phrase
 from proxycfg.origin.record import Headers, Live
 from proxycfg.origin.service import Plan, Refusal, Service, reads
 from proxycfg.origin.steps import Split
@@ -306,14 +306,13 @@ class Http1Channel(Channel):
         self._framing: Literal["chunked", "close", "length", "none"] = "none"
         self._bodyless = False
         self._held = b""
-        self._corked: list[bytes] | None = None
         self.last = not _keeps(request)
 
     async def info(self, status: int, headers: Headers) -> None:
         """Send an interim response."""
         if self.request.version == "1.1":  # HTTP/1.0 does not know them, RFC 9110 section 15.2.
             self.live.send("info", status, 0)
-            await self._write(_head(status, headers))
+            await self._send(_head(status, headers))
 
     async def head(self, status: int, headers: Headers, body: Body) -> None:
         """Send the response headers."""
@@ -337,7 +336,7 @@ class Http1Channel(Channel):
             self._held = block
         else:
             self.live.send("headers", 0, 0)
-            await self._write(block)
+            await self._send(block)
 
     async def whole(self, status: int, headers: Headers, body: bytes, *, keep: bool = True) -> None:
         """Send headers and body in one write."""
@@ -345,14 +344,14 @@ class Http1Channel(Channel):
         if not self._bodyless and body:
             self.live.send("bytes", 0, len(body))
         self.live.complete()
-        await self._write(b"" if self._bodyless else body)
+        await self._send(b"" if self._bodyless else body)
 
     async def upgrade(self, headers: Headers) -> Callable[[bytes], None]:
         """Answer 101; from then on bytes go out as they are."""
         self.last = True
         self.live.status = 101
         self.live.send("headers", 0, 0)
-        await self._write(_head(101, headers))
+        await self._send(_head(101, headers))
         return self._wire.write
 
     def divert(self, receiver: Callable[[bytes], None]) -> None:
@@ -369,15 +368,7 @@ class Http1Channel(Channel):
             size = b"%x\r\n" % len(data)
             head, tail = len(size), 2
             data = b"%b%b\r\n" % (size, data)
-        if self._corked is not None:
-            self._corked.append(data)
-        elif split == "no":
-            await self._write(data)
-        else:
-            first, second = halves(data, split, head, tail)
-            await self._write(first)
-            await asyncio.sleep(pause)
-            await self._write(second)
+        await self._put(data, split, pause, head, tail)
 
     async def end(self, trailers: Headers = ()) -> None:
         """End the body."""
@@ -385,9 +376,9 @@ class Http1Channel(Channel):
         self.live.complete()
         if self._framing == "chunked" and not self._bodyless:
             lines = "".join(f"{name}: {value}\r\n" for name, value in trailers)
-            await self._write(b"0\r\n%b\r\n" % lines.encode("latin-1"))
+            await self._send(b"0\r\n%b\r\n" % lines.encode("latin-1"))
         else:
-            await self._write(b"")
+            await self._send(b"")
 
     async def trailers_only(self, headers: Headers) -> None:
         """Answer without a body."""
@@ -397,7 +388,7 @@ class Http1Channel(Channel):
         """Close the connection in the middle."""
         self.last = True
         if self._held:
-            await self._write(b"")
+            await self._send(b"")
 
     async def rst(self, code: int, *, connection: bool) -> None:
         """Reset the connection; a code has no place in TCP."""
@@ -405,17 +396,7 @@ class Http1Channel(Channel):
         self.last = True
         await self._wire.reset()
 
-    def cork(self) -> None:
-        """Collect."""
-        self._corked = []
-
-    async def uncork(self) -> None:
-        """Send what was collected."""
-        corked, self._corked = self._corked, None
-        if corked:
-            await self._write(b"".join(corked))
-
-    async def _write(self, data: bytes) -> None:
+    async def _send(self, data: bytes) -> None:
         if self._held:
             data = self._held + data
             self._held = b""

@@ -21,7 +21,7 @@ from h2.events import (
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes
 
-from proxycfg.origin.channel import Body, Channel, Request, halves
+from proxycfg.origin.channel import Body, Channel, Request
 from proxycfg.origin.record import Headers, Live
 from proxycfg.origin.service import Plan, Service, reads
 from proxycfg.origin.steps import Split
@@ -136,7 +136,6 @@ class Http2Channel(Channel):
         self._session = session
         self._stream = stream
         self._task: asyncio.Task[None] | None = None
-        self._corked: list[bytes] | None = None
         self._held: list[tuple[str, str]] | None = None
         self._bodyless = False
         self.window = asyncio.Event()
@@ -207,15 +206,7 @@ class Http2Channel(Channel):
             return
         self._release()
         self.live.send(what, n, len(data))
-        if self._corked is not None:
-            self._corked.append(data)
-        elif split == "no":
-            await self._send(data)
-        else:
-            first, second = halves(data, split, 0, 0)
-            await self._send(first)
-            await asyncio.sleep(pause)
-            await self._send(second)
+        await self._put(data, split, pause)
 
     async def _send(self, data: bytes, *, last: bool = False) -> None:
         h2 = self._session.h2
@@ -284,16 +275,6 @@ class Http2Channel(Channel):
         with contextlib.suppress(H2Error):
             self._session.h2.reset_stream(self._stream, code)
         await self._flush()
-
-    def cork(self) -> None:
-        """Collect."""
-        self._corked = []
-
-    async def uncork(self) -> None:
-        """Send what was collected."""
-        corked, self._corked = self._corked, None
-        if corked:
-            await self._send(b"".join(corked))
 
     async def _flush(self) -> None:
         self._session.flush()

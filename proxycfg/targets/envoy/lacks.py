@@ -174,13 +174,13 @@ def _of_headers(route: Route) -> Iterator[Finding]:
             where = route.span_of("headers", side, name)
             if name.lower().startswith("x-envoy-"):
                 yield remarks.HEADER_OWNED_BY_THE_PROXY.about(
-            route, ENVOY, where,
+                    route, ENVOY, where,
                     f"Envoy reads and writes the {side} header {name} itself, so {route.title} goes without this line",
                     "remove it: timeouts, retries and limits have fields of their own",
                 )  # fmt: skip
             elif name.lower() == "host" and (side == "response" or not value):
                 yield remarks.HEADER_OWNED_BY_THE_PROXY.about(
-            route, ENVOY, where,
+                    route, ENVOY, where,
                     f"the {side} header Host of {route.title} stays as it is: " +
                     ("a request cannot be without one" if side == "request" else "Envoy does not touch it"),
                     "write the host name to send, or remove the line",

@@ -290,7 +290,7 @@ def _of_headers(route: Route) -> Iterator[Finding]:
             where = route.span_of("headers", side, name)
             if not header_kept(side, name, value):
                 yield remarks.HEADER_OWNED_BY_THE_PROXY.about(
-            route, NGINX, where,
+                    route, NGINX, where,
                     f"the {side} header {name} of {route.title} stays as it is: "
                     + ("a request cannot be without one" if side == "request" else "nginx writes its own, whatever it is told"),
                     "write the host name to send, or remove the line" if side == "request" else "remove the line",

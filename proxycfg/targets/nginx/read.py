@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from proxycfg.behavior import EITHER, FOREVER, NO, TRANSPORTS, YES, Behavior, Between, Transports, exactly
 from proxycfg.collector import held_off
 from proxycfg.reading import Evidence, Reading, ReadRoute
+from proxycfg.source import Span
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.clients import Clients
 from proxycfg.targets.nginx.config import Config
@@ -118,14 +119,19 @@ def read_route(
     :param levels: those that its requests can end with: its own, or of blocks inside it.
     :param listener: the one that clients come through; None for all of the server's.
     """
+    reading = _reading(reader, location, levels, listener=listener, protocol=protocol)
+    return _route(location, reading, protocol, reader.not_understood(location, levels))
+
+
+def _route(location: Location, reading: Reading, protocol: str | None, not_understood: tuple[Span, ...]) -> ReadRoute:
     return ReadRoute(
         host=host_of(location.server),
         path=location.name,
         kind=location.kind,
         span=location.directive.span,
-        reading=_reading(reader, location, levels, listener=listener, protocol=protocol),
+        reading=reading,
         protocol=protocol,
-        not_understood=reader.not_understood(location, levels),
+        not_understood=not_understood,
     )
 
 
@@ -185,16 +191,8 @@ def shared_route(reader: Reader, location: Location, protocol_of: ProtocolOf) ->
         if not any(each.asked & LOCATION for each in shape.known[protocol][1]):
             shape.found[protocol, alike, group] = found
     behavior, understood = found
-
-    return ReadRoute(
-        host=host_of(location.server),
-        path=location.name,
-        kind=location.kind,
-        span=location.directive.span,
-        reading=Reading(behavior, _Told(reader, location, clients, protocol)),
-        protocol=protocol,
-        not_understood=() if understood else reader.not_understood(location, _proxying(location.level, reader.http)),
-    )
+    unknown = () if understood else reader.not_understood(location, _proxying(location.level, reader.http))
+    return _route(location, Reading(behavior, _Told(reader, location, clients, protocol)), protocol, unknown)
 
 
 def _stand_ins(reader: Reader, location: Location, shape: Shape, clients: Clients, protocol: str | None) -> list[Place]:
