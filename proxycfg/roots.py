@@ -145,7 +145,7 @@ class Search:
                 continue
             try:
                 text = self._text(path)
-                why = _not_enabled(path) or _other_words(text)
+                why = _not_enabled(path, folder) or _other_words(text)
             except OSError as error:
                 text, why = "", f"cannot read: {error.strerror}"
             if why:
@@ -327,10 +327,10 @@ def _other_words(text: str) -> str:
     return "" if known * 2 > len(heads) else "its lines do not begin with directives of nginx"
 
 
-def _not_enabled(path: str) -> str:
+def _not_enabled(path: str, searched: str) -> str:
     """Why a site is not in force: where Debian's folders are in use, what counts is the one with the links."""
     folder = os.path.dirname(path)
-    if _folder_name(path) != "sites-available":
+    if _folder_name(path) != "sites-available" or os.path.normpath(folder) == os.path.normpath(searched):
         return ""
     enabled = os.path.join(os.path.dirname(folder), "sites-enabled")
     in_use = os.path.isdir(enabled) and any(os.path.exists(os.path.join(enabled, name)) for name in os.listdir(enabled))

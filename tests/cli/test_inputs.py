@@ -57,6 +57,10 @@ FORMS: dict[str, tuple[dict[str, str], list[str], list[str]]] = {
         },
         ["etc"], ["etc/sites-enabled/on /on"],
     ),
+    "the folder of sites that are switched on or not": (
+        {"etc/sites-enabled/on": SITE % "/on", "etc/sites-available/off": SITE % "/off"},
+        ["etc/sites-available"], ["etc/sites-available/off /off"],
+    ),
     "a folder where no site is switched on": (
         {"etc/nginx.conf": MAIN % "sites-enabled/*", "etc/sites-available/off": SITE % "/off"},
         ["etc"], ["etc/sites-available/off /off"],
