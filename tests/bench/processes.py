@@ -63,6 +63,8 @@ class Bench:
             capture_output=True,
             text=True,
             env=self._environment,
+            # Not where the settings of whatever project would be read.
+            cwd=self.folder,
             check=False,
         )
         if done.returncode:
