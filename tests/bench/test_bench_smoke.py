@@ -27,6 +27,8 @@ def test_the_quick_benchmark_tells_every_figure(tmp_path: Path, capsys: pytest.C
     assert [bound["what"].partition(",")[0] for bound in parts["start-up"]["bounds"]] == [
         "proxycfg --version",
         "proxycfg --help",
+        "proxycfg explain",
+        "proxycfg lint",
     ]
     assert {"sites 100", "sites 1000"} == set(parts["read"]["figures"])
     assert "proxycfg --version" in capsys.readouterr().out
