@@ -10,7 +10,7 @@ N ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test containers lint types fmt docs docs-check snapshots bench differential interop clean all
+.PHONY: help demo picture test explore containers lint types fmt docs docs-check snapshots bench differential interop clean all
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ test: $(VENV)/.test ## Pass the tests; engines that this machine lacks are skipp
 containers: $(VENV)/.test ## Only the tests on real engines.
 	@$(RUN)/python -m tests.engines prepare $(if $(PROXYCFG_REQUIRE_ENGINES),--require,)
 	$(RUN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/containers
+
+explore: $(VENV)/.test ## The property tests, with examples that were never tried before.
+	HYPOTHESIS_PROFILE=explore $(RUN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/laws tests/targets tests/cli
 
 lint: $(VENV)/.dev ## Look for mistakes and untidiness.
 	$(RUN)/ruff check .

@@ -137,7 +137,12 @@ class _Reader:
         self.total = 0
 
     def span(self, start: Any, end: Any) -> Span:
-        return Span(self.source.name, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        last = len(self.lines)
+        if start.line < last:
+            return Span(self.source.name, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        # The end of the text is not a place that one can look at: the end of its last line is.
+        line, column = max(1, last), len(self.lines[-1]) + 1 if last else 1
+        return Span(self.source.name, line, column, line, column)
 
     def complain(self, span: Span, message: str, instead: str = "") -> None:
         excerpt = self.lines[span.line - 1] if 0 < span.line <= len(self.lines) else ""

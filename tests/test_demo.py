@@ -758,7 +758,7 @@ def test_nothing_outlives_the_demo(number: signal.Signals, envoy_here: Wanted, t
             assert child.poll() is None
         assert len(_processes(tmp_path)) >= 2
         child.send_signal(number)
-        child.wait(20)
+        child.wait(100)
 
     deadline = time.monotonic() + 10
     while _processes(tmp_path) and time.monotonic() < deadline:

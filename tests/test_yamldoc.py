@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxycfg import yamldoc
@@ -331,6 +331,8 @@ def test_nesting_up_to_the_end_is_read() -> None:
 
 
 @given(st.text(st.sampled_from(list("ab:,-[]{}#&*!|>'\"%@`? \n\t\\\r0é\x85\u2028")), max_size=40))
+@example("---")
+@example("a: 1\n---")
 def test_any_text_is_read_or_refused_with_a_place_inside_it(text: str) -> None:
     """No exception but ours, and no place that an editor could not show."""
     try:

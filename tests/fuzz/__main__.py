@@ -83,8 +83,9 @@ def tried(texts: list[str], seed: str, tries: int) -> list[str]:
 
 
 def _child(parent: Connection, texts: list[str], seed: str, start: int, end: int) -> None:
-    used = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, used))
+    # What it was forked from may be large already: that much is no fault of a try.
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
     def over(*_: object) -> None:
         raise TimeoutError(f"not done in {PATIENCE} s")

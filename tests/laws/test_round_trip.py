@@ -98,6 +98,7 @@ ASKED_FOR = {
     "request-collected": r"upload",
     "connection-limit-low": r"per_client",
     "worker-connections-low": r"scale",
+    "x-accel-buffering-in-vain": r"(?i)x-accel-buffering",
     "sse-without-http-2": r'http: \["1.1"\]',
     # An origin of HTTP/2 that speaks Connect, or gRPC-Web, itself: the config does not show that it does.
     "grpc-web-to-grpc-pass": r'connect|"?http"?: "2"',
