@@ -2,8 +2,9 @@
 
 **What it sees.** `proxy_http_version 1.0`, by a directive, or by default before nginx 1.29.7, where a stream needs HTTP/1.1.
 
-**Why it hurts.** HTTP/1.0 has no `Upgrade`, so no WebSocket opens: an error. It has no chunks either: an answer whose end is not known ends with the
-connection, so that a client cannot tell an end from a cut, and a request body of unknown length is collected before it is sent.
+**Why it hurts.** HTTP/1.0 has no `Upgrade`: strict origins, such as Python's websockets, answer 505, lenient ones, such as Node and aiohttp, let the
+handshake pass. It has no chunks either: an answer whose end is not known ends with the connection, so that a client cannot tell an end from a cut,
+and a request body of unknown length is collected before it is sent.
 
 **Instead.** `proxy_http_version 1.1;`, which does no harm to any version.
 
@@ -38,7 +39,7 @@ def upstream_http_1_0(case: Case) -> Iterator[Complaint]:
         return
     if handshake:
         severity = Severity.ERROR if short.sure else Severity.WARNING
-        why = "Upgrade exists only in HTTP/1.1: the origin refuses the handshake."
+        why = "Upgrade exists only in HTTP/1.1: strict origins refuse the handshake, such as Python's websockets (505)."
     else:
         # What this holds back, the rules about buffering say; here it is about the ends of answers.
         severity = Severity.WARNING if short.sure and case.protocol != "long-poll" else Severity.INFO

@@ -64,6 +64,7 @@ class Signs:
         self._known: dict[int, tuple[Stream, ...]] = {}
         self._proxying: dict[int, int] = {}
         self._upgrading: dict[int, list[Location]] = {}
+        self._marked: dict[int, bool] = {}
 
     def of(self, location: Location) -> Stream | None:
         """What flows through a location, or the chief of several; None where nothing tells."""
@@ -323,11 +324,14 @@ class Signs:
 
     def _marks_sockets(self, server: Server) -> bool:
         """Whether somebody said which requests to an origin with such a name upgrade: its other ones do not, by the name alone."""
-        return any(
-            told is not None and told.protocol == "websocket"
-            for location in self._with_headers(server)
-            for told in (told_by_name(name) for name, _ in self._origins(location))
-        )
+        known = self._marked.get(id(server))
+        if known is None:
+            known = self._marked[id(server)] = any(
+                told is not None and told.protocol == "websocket"
+                for location in self._with_headers(server)
+                for told in (told_by_name(name) for name, _ in self._origins(location))
+            )
+        return known
 
     # ---- applications, known by their upstream ----
 
