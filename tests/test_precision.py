@@ -69,3 +69,14 @@ def test_a_file_for_another_module_is_one_fault() -> None:
     included = "proxy_set_header Host $host;\nproxy_set_header X-Real-IP $remote_addr;\nproxy_read_timeout 1h;\n"
 
     assert said_of(server, files={"proxy.conf": included}) == [("setting-of-another-module", "warning")]
+
+
+def test_a_line_of_a_template_is_no_fault_and_hides_what_it_stands_for() -> None:
+    """Nobody knows whether the headers are there: the same without it is an error."""
+    sound = f"location /ws {{ {PASS} {LONG}\n%s\n}}\n${{BELOW}}\n# the end\n${{MORE}}"
+    config = load_texts({"nginx.conf": f"events {{}}\nhttp {{ server {{ listen 80; {sound % '${INSIDE}'}\n}} }}"})
+
+    assert config.problems == []
+    assert [problem.message.split()[0] for problem in config.missing] == ["${INSIDE}", "${BELOW}", "${MORE}"]
+    assert [rule for rule, _ in said_of(sound % "")] == ["upgrade-headers-missing", "upstream-http-1-0"]
+    assert said_of(sound % "${INSIDE}") == []

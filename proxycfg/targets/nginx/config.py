@@ -142,6 +142,10 @@ class _Joiner:
                         self.blocks[id(directive)] = joined
             elif directive.name == "include":
                 includes = True
+            elif directive.name.startswith("${") and not directive.args:
+                self.lack(
+                    directive, f"{directive.name} stands for lines that are not here", "lint what the template becomes"
+                )
         if not includes:
             return directives
         made: list[Directive] = []
@@ -182,11 +186,11 @@ class _Joiner:
             return path
 
     def complain(self, directive: Directive, message: str, instead: str) -> None:
-        word = directive.words[1]
+        word = directive.words[-1]
         self.problems.append(directive.text.problem(word.start, word.end, message, instead))
 
     def lack(self, directive: Directive, message: str, instead: str) -> None:
-        word = directive.words[1]
+        word = directive.words[-1]
         self.missing.append(directive.text.problem(word.start, word.end, message, instead))
 
     def file(self, path: str, directive: Directive) -> list[Directive]:

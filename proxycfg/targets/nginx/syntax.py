@@ -229,6 +229,8 @@ _BARE = re.compile(r"[^ \t\r\n;{\\$]+")
 _UNSEEN = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _COMMENT = re.compile(r"#[^\n]*")
+_PLACEHOLDER = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}[ \t\r]*(?=\n|#|\Z)")
+"""A line of a template that stands for whatever comes there, directives or nothing: no directive's name begins with a dollar sign."""
 _ESCAPES = re.compile(r"""\\(["'\\trn])""")
 _UNESCAPED = {'"': '"', "'": "'", "\\": "\\", "t": "\t", "r": "\r", "n": "\n"}
 
@@ -494,6 +496,8 @@ class _Parser:
                     return None, "", at
                 words.append(word)
                 at = word.end
+                if len(words) == 1 and _PLACEHOLDER.match(text, word.start):
+                    return self.made(words, at), ";", at
                 if not word.quote and (unseen := _UNSEEN.search(text, word.start, word.end)):
                     self.complain(
                         unseen.start(),
