@@ -171,12 +171,11 @@ IDLE_TIMEOUT_CUT = _remark("idle-timeout-cut", Category.IDLE_TIMEOUT, _W, _NGINX
 
     nginx counts milliseconds to its next timer in 32 bits, which has room for 24 days. A heartbeat makes such a timer unnecessary.
 """)  # fmt: skip
-CACHE_NOT_KEPT = _remark("cache-not-kept", Category.CACHING, _W, _BOTH, """
+CACHE_NOT_KEPT = _remark("cache-not-kept", Category.CACHING, _W, _NGINX, """
     A poll route is not answered from a shared cache.
 
-    Every poll of every client reaches the origin. nginx caches what it reads over HTTP/1.1, and from 1.29.4 on also over HTTP/2. Envoy's two
-    caches are not generated: see [decision 0005](../decisions/0005-no-cache-on-envoy.md). Put nginx or a CDN in front for such
-    routes, or make the origin's answer cheap.
+    Every poll of every client reaches the origin. nginx caches what it reads over HTTP/1.1, and from 1.29.4 on also over HTTP/2. Let
+    the origin speak HTTP/1.1 on such routes, use a newer nginx, or make the origin's answer cheap.
 """)  # fmt: skip
 CACHE_ROUNDED = _remark("cache-rounded", Category.CACHING, _I, _NGINX, """
     nginx caches for whole seconds.

@@ -151,7 +151,7 @@ WHY_DEFAULTS: dict[str, str] = {
     "routes[].limits.burst": "A page that loads asks for several things at once.",
     "routes[].retry": "An origin that failed may have begun on the request, and a prompt that runs twice is paid twice.",
     "routes[].retry.attempts": "One more server; with more of them a client waits longer for the same failure.",
-    "routes[].cache": "A second is not seen in a status page, and takes a thousand polls a second down to one. Who sends a credential gets an own answer.",
+    "routes[].cache": "A second is not seen in a status page, and takes a thousand polls a second down to one. Who sends a credential gets an own answer. Each worker of Envoy keeps its own, and there a burst that meets no answer at all passes whole ([why](decisions/0005-cache-on-envoy.md)).",
 }
 """Field that may be left out → why its default is what it is."""
 

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -175,7 +176,7 @@ def _await(at: str, port: int, process: subprocess.Popen[bytes], log: Path) -> N
 
 
 class _Answers(http.server.BaseHTTPRequestHandler):
-    """Tells what it got; the last part of the path may ask for more."""
+    """Tells what it got; the last part of the path may ask for more, and arguments ``h-name`` for headers in the answer."""
 
     protocol_version = "HTTP/1.1"
     seen: ClassVar[list[str]] = []
@@ -189,7 +190,7 @@ class _Answers(http.server.BaseHTTPRequestHandler):
         if last == "drop":
             self.close_connection = True
             return
-        if last == "hold":
+        if last == "hold" or (last == "second-hangs" and self.seen.count(self.path) == 2):
             # Until the other side hangs up.
             self.rfile.read(1)
             self.close_connection = True
@@ -202,12 +203,20 @@ class _Answers(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         told = {"path": self.path, "method": self.command, "headers": [[k.lower(), v] for k, v in self.headers.items()]}
+        if last == "large":
+            told["path"] *= 10_000
         data = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Access-Control-Allow-Origin", "*")
+        for name, value in urllib.parse.parse_qsl(self.path.partition("?")[2]):
+            if name.startswith("h-"):
+                self.send_header(name[2:], value)
         self.end_headers()
+        if last == "half":
+            self.close_connection = True
+            data = data[: len(data) // 2]
         if self.command != "HEAD":
             self.wfile.write(data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from proxycfg.need import need_of, shortfalls
 from proxycfg.protocols import protocols
 from proxycfg.source import Source
 from proxycfg.targets.envoy import TARGET, facts, quote
+from proxycfg.targets.nginx.maps import CREDENTIALS
 from proxycfg.template import environment
 from proxycfg.yamldoc import parse
 from tests.clients.tls import make_authority
@@ -77,6 +79,11 @@ SPECS: dict[str, str] = {
     "limits": _route("path: /x, limits: {rate: 90/m, burst: 3, per_client: 2}"),
     "slow-rate": _route("path: /x, limits: {rate: 1/m}"),
     "fast-rate": _route("path: /x, limits: {rate: 1000000}"),
+    "poll-alone": _route("path: /x, protocol: poll, cache: false"),
+    "poll-headers": _route(
+        f'path: /x, protocol: poll, cors: {{origins: ["*"]}}, auth: {{by: header, name: X-Key}}, headers: {{{HEADERS}}}'
+    ),
+    "poll-query": _route("path: /x, protocol: poll, cache: 2500ms, auth: {by: query, name: Key}"),
     "retry": _route("path: /x, retry: {attempts: 4}", f"{{servers: {TWO_SERVERS}}}"),
     "durations": _route("path: /x, protocol: sse, heartbeat: 15s, idle_timeout: 365d, max_duration: 500ms"),
     "body": _route("path: /x, upload: {max_bytes: 1}"),
@@ -243,11 +250,11 @@ def test_generation_is_linear() -> None:
     ],
 )
 def test_aims_lie_within_the_need(protocol: str, upstream: str) -> None:
-    """Every route gets what it needs, but for the cache, which Envoy does not have."""
+    """Every route gets what it needs."""
     spec = lab.spec_of(_route(f"path: /x, protocol: {protocol}, heartbeat: 20s", f"{upstream}://h:1"))
     aim = TARGET.write(spec).aims["x"]
 
-    assert set(shortfalls(need_of(spec.routes[0]), aim)) == ({"caching"} if protocol == "poll" else set())
+    assert not shortfalls(need_of(spec.routes[0]), aim)
 
 
 def test_the_aim_follows_the_spec() -> None:
@@ -279,7 +286,6 @@ def test_older_envoys_have_other_aims() -> None:
 
 VERSION = 'targets: {envoy: {version: "1.39"}}\n'
 FINDINGS = [
-    ("cache-not-kept", _route("path: /x, protocol: poll, cache: 3s"), "3s"),
     ("streams-per-client-not-limited", _route("path: /x, limits: {per_client: 12}"), "12"),
     ("body-not-limited", _route("path: /x, auth: {by: query, name: t}, upload: {max_bytes: 77}"), "77"),
     ("body-not-limited", VERSION + _route("path: /x, upload: {max_bytes: 77}"), "77"),
@@ -328,6 +334,7 @@ def test_an_ordinary_spec_has_no_findings() -> None:
         "grpc-web-to-grpc",
         "connect",
         "long-poll",
+        "poll",
         "http",
         "tls-origin",
     )
@@ -458,6 +465,9 @@ HOSTILE_SPEC: dict[str, Any] = {
         {"exact": "EXACT", "upstream": "h"},
         {"regex": "REGEX", "upstream": "h"},
         {"path": "/w", "upstream": "h", "protocol": "websocket", "cors": {"origins": ["ORIGIN"]}},
+        {"path": "/i", "upstream": "h", "protocol": "poll", "auth": {"by": "header", "name": "AUTH"},
+         "headers": {"response": {"REMOVED": None, "X-R": "ANSWER"}}},
+        {"path": "/u", "upstream": "h", "protocol": "poll", "auth": {"by": "query", "name": "AUTH"}},
     ],
 }  # fmt: skip
 """A word in capitals stands for a string that somebody else may have written."""
@@ -564,6 +574,17 @@ def test_a_string_stays_the_value_it_is(strings: dict[str, str]) -> None:
     matches = [route["match"] for route in by_name.values()]
     assert _path_match(strings["EXACT"], exact=True) in matches
     assert {"safe_regex": {"regex": strings["REGEX"]}} in matches
+    # The script is the same whatever the strings; they are data of their routes.
+    assert _script(found) == _script(twin)
+    notes = {name: by_name[name]["metadata"]["filter_metadata"]["poll_cache"] for name in ("i", "u")}
+    assert notes["i"]["header"] == notes["u"]["argument"] == strings["AUTH"].lower()
+    (mutations,) = (by_name["i"]["typed_per_filter_config"]["poll_headers"]["mutations"]["response_mutations"],)
+    assert mutations[0]["append"]["header"] == {"key": "X-R", "value": strings["ANSWER"].replace("%", "%%")}
+    assert mutations[1] == {"remove": strings["REMOVED"]}
+
+
+def _script(bootstrap: Any) -> Any:
+    return next(each for each in lab.managers(bootstrap)[0]["http_filters"] if each["name"] == "poll_cache")
 
 
 def _underscored(strings: dict[str, str]) -> bool:
@@ -714,6 +735,16 @@ routes:
   - {{path: /short, upstream: a, protocol: sse, max_duration: 400ms}}
   - {{path: /few, upstream: few, protocol: sse}}
   - {{path: /half, upstream: half, retry: true}}
+  - path: /poll
+    upstream: a
+    protocol: poll
+    cache: 1h
+    cors: {{origins: ["https://ok.example"]}}
+    limits: {{rate: 1000000, burst: 1000000}}
+    headers: {{response: {{Cache-Control: no-store, X-Answer: "100%", X-Gone: null}}}}
+  - {{path: /poll-short, upstream: a, protocol: poll, cache: 100ms}}
+  - {{path: /poll-query, upstream: a, protocol: poll, auth: {{by: query, name: Access-Token}}, cache: 1h}}
+  - {{path: /poll-header, upstream: a, protocol: poll, auth: {{by: header, name: X-My}}, cache: 1h}}
 """
 UPGRADE = [
     ("Connection", "Upgrade"),
@@ -942,6 +973,117 @@ class TestLive:
         assert expected <= ended
         assert "s3cr3t" not in log
 
+    # ---- the cache of polls ----
+
+    def test_polls_share_an_answer(self, live: tuple[lab.Running, list[str]]) -> None:
+        """With the origin's headers and the route's own, once each; HEAD too; and 304 for a client that has it."""
+        envoy, seen = live
+        path = "/poll/shared?h-ETag=%22e%22&h-X-Gone=1&h-Date=yesterday&h-Vary=Accept-Encoding"
+        web = [("Origin", "https://ok.example")]
+        first, second = (envoy.ask(path, web) for _ in range(2))
+
+        assert seen.count(path) == 1
+        assert (first[0], second[0], first[2]) == (200, 200, second[2])
+        assert first[1] | {"age": "0"} == second[1]
+        assert second[1]["vary"] == "Accept-Encoding,Origin"
+        assert second[1]["access-control-allow-origin"] == "https://ok.example"
+        assert second[1]["cache-control"] == "no-store"
+        assert "x-gone" not in second[1]
+        assert envoy.ask(path, web, method="HEAD")[0] == 200
+        assert [envoy.ask(path, [*web, ("If-None-Match", tag)])[0] for tag in ('W/"o", "e"', '"o"')] == [304, 200]
+        assert envoy.ask(path, [*web, ("Cache-Control", "no-cache")])[0] == 200
+        assert seen.count(path) == 1
+
+    @pytest.mark.parametrize("name", [*CREDENTIALS, "Range", "If-Range", "If-Match", "If-Unmodified-Since"])
+    def test_a_request_of_ones_own_is_not_shared(self, live: tuple[lab.Running, list[str]], name: str) -> None:
+        """Neither from the store nor into it, also with a credential of 0."""
+        envoy, seen = live
+        path = f"/poll/own-{name}"
+        for headers in ([(name, "0")], [(name, "0")], [], [], [(name, "0")]):
+            assert envoy.ask(path, headers)[0] == 200
+
+        assert seen.count(path) == 4
+
+    def test_the_credential_of_the_spec_counts(self, live: tuple[lab.Running, list[str]]) -> None:
+        """As an argument of either case and as a header; one that only looks like it does not."""
+        envoy, seen = live
+        asked = {
+            "/poll-query/x?access-token=0": (), "/poll-query/x?a=b&Access-Token=x": (), "/poll-query/x?my-access-token=x": (),
+            "/poll-header/x": (("X-My", "0"),),
+        }  # fmt: skip
+        for path, headers in asked.items():
+            for _ in range(3):
+                envoy.ask(path, list(headers))
+
+        assert [seen.count(path) for path in asked] == [3, 3, 1, 3]
+
+    @pytest.mark.parametrize(
+        "answer",
+        ["Set-Cookie=a", "Cache-Control=no-store", "Cache-Control=Private", "Cache-Control=max-age%3D0", "Expires=0",
+         "X-Accel-Expires=0", "Vary=*", "large"],
+    )  # fmt: skip
+    def test_an_answer_for_one_is_not_shared(self, live: tuple[lab.Running, list[str]], answer: str) -> None:
+        """The origin says so, or it is too large."""
+        envoy, seen = live
+        path = "/poll/large" if answer == "large" else f"/poll/one?h-{answer}"
+        for _ in range(3):
+            assert envoy.ask(path)[0] == 200
+
+        assert seen.count(path) == 3
+
+    def test_variants_are_kept_apart(self, live: tuple[lab.Running, list[str]]) -> None:
+        """By the headers that the answer names, by host and by web origin."""
+        envoy, seen = live
+        path = "/poll/varied?h-Vary=X-Lang"
+        told = [
+            dict(envoy.ask(path, [("X-Lang", lang)])[2]["headers"])["x-lang"] for lang in ("de", "de", "en", "de", "en")
+        ]
+
+        assert told == ["de", "de", "en", "de", "en"]
+        # The first one teaches what the answer varies by.
+        assert seen.count(path) == 3
+        for host, headers in (("a.example", []), ("localhost", []), ("localhost", [("Origin", "https://o.example")])):
+            for _ in range(2):
+                envoy.ask("/poll/hosts", headers, host=host)
+        assert seen.count("/poll/hosts") == 3
+
+    def test_one_poll_fetches_what_has_expired(self, live: tuple[lab.Running, list[str]]) -> None:
+        """The others get the old answer meanwhile; and where that fetch hangs, another one follows after a second."""
+        envoy, seen = live
+        path = "/poll-short/second-hangs"
+        assert envoy.ask(path)[0] == 200
+        # Past its 100 ms.
+        time.sleep(0.2)
+        hanging = _Held(envoy, path)
+        try:
+            assert [envoy.ask(path)[0] for _ in range(3)] == [200] * 3
+            assert seen.count(path) == 2
+            time.sleep(facts.CACHE_FETCH)
+            assert envoy.ask(path)[0] == 200
+            assert seen.count(path) == 3
+        finally:
+            hanging.close()
+
+    def test_the_oldest_answers_go(self, live: tuple[lab.Running, list[str]]) -> None:
+        """The store is bounded, whatever clients ask for."""
+        envoy, seen = live
+        paths = [f"/poll/many-{i}" for i in range(facts.CACHE_ANSWERS + 1)]
+        for path in (*paths, paths[-1], paths[0]):
+            assert envoy.ask(path)[0] == 200
+
+        assert (seen.count(paths[-1]), seen.count(paths[0])) == (1, 2)
+
+    def test_a_fetch_that_breaks_off_is_not_kept(self, live: tuple[lab.Running, list[str]]) -> None:
+        """Nor is anything of a client that left; and the script has failed nowhere."""
+        envoy, seen = live
+        for _ in range(2):
+            with pytest.raises(http.client.IncompleteRead):
+                envoy.ask("/poll/half")
+        assert seen.count("/poll/half") == 2
+        _Held(envoy, "/poll/hold").close()
+        assert envoy.ask("/poll/after")[0] == 200
+        assert "script log" not in envoy.log.read_text()
+
 
 def _ended(log: str) -> set[str]:
     """The paths of exchanges that the access log shows as over."""
@@ -952,9 +1094,9 @@ def _ended(log: str) -> set[str]:
 class _Held:
     """A stream that the origin holds open."""
 
-    def __init__(self, envoy: lab.Running) -> None:
+    def __init__(self, envoy: lab.Running, path: str = "/few/hold") -> None:
         self.socket = socket.create_connection(("127.0.0.1", envoy.port), 5)
-        self.socket.sendall(b"GET /few/hold HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         # The stream counts from the moment when the origin has it.
         time.sleep(0.15)
 

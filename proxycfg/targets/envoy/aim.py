@@ -65,8 +65,7 @@ def aim_of(route: Route, spec: Spec, version: str, body_limit: float) -> tuple[B
         "stalls_on": frozenset(),
         "request_buffering": False,
         "compression": False,
-        # docs/decisions/0005: what Envoy's caches fetch goes past the route, and clients that leave crash the older one.
-        "caching": False,
+        "caching": route.cache > 0,
         "upstream_http_version": route.upstream.http_version,
         "upgrade": name == "websocket" and "1.1" in clients,
         "upstream_connection_header": "",

@@ -88,6 +88,15 @@ REGEX_STEPS = 1_000_000
 """Steps of one compiled regular expression. Envoy's limit of 100 is from days when its engine was not linear; RE2 has a bound
 of its own, in memory."""
 
+# ---- the cache of polls: of each worker, since its threads share nothing ----
+
+CACHE_ANSWER, CACHE_ANSWERS, CACHE_BYTES = 64 * 2**10, 1024, 8 * 2**20
+"""Bytes of the largest answer kept, headers included; answers; bytes of all. Beyond them the oldest go."""
+
+CACHE_FETCH, CACHE_STALE = 1.0, 10.0
+"""Seconds for which others get an expired answer while one request fetches a new one (it may hang, or its client leave), and
+how old, past its time, that answer may be."""
+
 # ---- counts, out of scale.streams ----
 
 CLIENT_STREAMS = 1024
@@ -148,6 +157,19 @@ CORS_HEADERS = (
     "access-control-allow-headers", "access-control-expose-headers", "access-control-max-age",
 )  # fmt: skip
 """What an origin may say about CORS by itself, and must not where the spec says it."""
+
+OWN_REQUEST_HEADERS = (
+    "authorization", "cookie", "proxy-authorization", "x-api-key", "api-key", "x-auth-token",
+    "range", "if-range", "if-match", "if-unmodified-since", "transfer-encoding", "upgrade",
+)  # fmt: skip
+"""Request headers that keep a poll away from the shared answer: credentials as with nginx; what asks for a part or a condition
+that only the origin can judge; a body."""
+
+PASSING_HEADERS = (
+    "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade",
+    "content-length", "age", "alt-svc", "x-accel-expires",
+)  # fmt: skip
+"""Response headers that are not kept with an answer: they belong to one connection, or are written anew."""
 
 SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
 """Where Debian, Alpine and Envoy's own images keep the CAs that the system trusts."""

@@ -121,7 +121,7 @@ def of_route(route: Route, version: str, missed: Mapping[str, Between[Any]]) -> 
 
 
 def _of_need(route: Route, missed: Mapping[str, Between[Any]]) -> Iterator[Finding]:
-    known = {"client_http_versions", "grpc", "upgrade", "caching", "max_streams"}
+    known = {"client_http_versions", "grpc", "upgrade", "max_streams"}
     if route.protocol.name == "grpc" and {"client_http_versions", "grpc"} & set(missed):
         yield remarks.GRPC_WITHOUT_HTTP2.about(
             route, ENVOY, route.span_of("protocol"),
@@ -132,13 +132,6 @@ def _of_need(route: Route, missed: Mapping[str, Between[Any]]) -> Iterator[Findi
             route, ENVOY, route.span_of("protocol"),
             f"the listener offers no HTTP/1.1, without which no client can open the socket {route.title}",
             'add "1.1" to listen.http',
-        )  # fmt: skip
-    if "caching" in missed:
-        yield remarks.CACHE_NOT_KEPT.about(
-            route, ENVOY, route.span_of("cache"),
-            f"no cache is generated for Envoy, so every poll of {route.title} reaches the origin: what its caches fetch goes past the "
-            "route's timers and headers, and the older one crashes when clients leave",
-            "put nginx or a CDN in front for this route, or make the origin's answer cheap",
         )  # fmt: skip
     for name in sorted(set(missed) - known):
         yield remarks.OUT_OF_REACH.about(

@@ -1,6 +1,6 @@
 """How text becomes part of an Envoy config without becoming config.
 
-Every string of the file is a double-quoted YAML scalar of printable ASCII. Some fields read their text once more, as a format
+Every string of a spec is a double-quoted YAML scalar of printable ASCII. Some fields read their text once more, as a format
 with ``%COMMAND%``, as a regular expression or as a path on the wire: those have an escape of their own here, applied before the
 quotes.
 """

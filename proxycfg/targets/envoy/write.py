@@ -113,6 +113,19 @@ class BodyLimit:
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class PollCache:
+    """How answers are shared: for so many seconds, with requests that have neither this header nor this argument (lower case).
+
+    ``plain``: the origin never sees Accept-Encoding.
+    """
+
+    seconds: float
+    header: str
+    argument: str
+    plain: bool
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class RouteEntry:
     """One route of the spec, with every value that its template prints. Empty, 0 and None leave the line out."""
 
@@ -137,13 +150,14 @@ class RouteEntry:
     cors: CorsPolicy | None
     rate: Rate | None
     body_limit: BodyLimit | None
+    cache: PollCache | None
     connect_bridge: bool
     grpc_web: bool
 
     @property
     def has_filters(self) -> bool:
         """Whether any filter is set up for this route alone."""
-        return bool(self.cors or self.rate or self.body_limit or self.connect_bridge or self.grpc_web)
+        return bool(self.cors or self.rate or self.body_limit or self.cache or self.connect_bridge or self.grpc_web)
 
 
 @record(frozen=True, slots=True)
@@ -190,6 +204,7 @@ class Filters:
     cors: bool
     rate: bool
     body_limits: tuple[BodyLimit, ...]
+    cache: bool
     connect_bridge: bool
     grpc_web: bool
 
@@ -291,6 +306,7 @@ def _filters(entries: Iterable[RouteEntry]) -> Filters:
         cors=any(entry.cors for entry in entries),
         rate=any(entry.rate for entry in entries),
         body_limits=tuple(sorted(limits, key=lambda limit: limit.bytes)),
+        cache=any(entry.cache for entry in entries),
         connect_bridge=any(entry.connect_bridge for entry in entries),
         grpc_web=any(entry.grpc_web for entry in entries),
     )
@@ -331,6 +347,7 @@ def _route(route: Route, aim: Behavior) -> RouteEntry:
         cors=_cors(route) if route.browser_cors else None,
         rate=None if route.rate is None else _rate(route.rate, route.burst),
         body_limit=None if limit == FOREVER else BodyLimit(int(limit)),
+        cache=_cache(route, remove_request) if aim.caching.high else None,
         connect_bridge=route.protocol.name == "connect" and route.upstream.speaks_grpc,
         grpc_web=route.protocol.name == "grpc-web" and route.upstream.speaks_grpc,
     )
@@ -386,6 +403,18 @@ def _cors(route: Route) -> CorsPolicy:
         headers=", ".join(sorted({*facts.ALLOWED_HEADERS, *mine})),
         expose=", ".join(facts.EXPOSED_HEADERS),
         credentials="*" not in route.cors,
+    )
+
+
+def _cache(route: Route, removed: tuple[str, ...]) -> PollCache:
+    def credential(by: str) -> str:
+        return route.auth.name.lower() if route.auth and route.auth.by == by else ""
+
+    return PollCache(
+        seconds=route.cache,
+        header=credential("header"),
+        argument=credential("query"),
+        plain="accept-encoding" in {name.lower() for name in removed},
     )
 
 
