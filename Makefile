@@ -10,7 +10,7 @@ N ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test explore containers lint types fmt docs docs-check snapshots bench differential interop clean all
+.PHONY: help demo picture picture-lint test explore containers lint types fmt docs docs-check snapshots bench differential interop clean all
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -20,6 +20,9 @@ demo: $(VENV)/.demo ## Stream tokens through a generated proxy, beside a stock o
 
 picture: $(VENV)/.demo ## Record the demo's picture for the README anew.
 	@$(RUN)/proxycfg demo --engine nginx --plain --save-svg docs/images/demo.svg
+
+picture-lint: $(VENV)/.test ## Draw the picture of a session with lint for the README anew.
+	@$(RUN)/python -m tests.lint_picture
 
 test: $(VENV)/.test ## Pass the tests; engines that this machine lacks are skipped with a reason.
 	@$(RUN)/python -m tests.engines prepare $(if $(PROXYCFG_REQUIRE_ENGINES),--require,)

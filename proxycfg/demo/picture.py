@@ -1,12 +1,13 @@
-"""The last frame of a run as an SVG for the README: no script, no font and no picture from elsewhere."""
+"""What a terminal shows as an SVG for the README: no script, no font and no picture from elsewhere."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
 
 from rich.color import parse_rgb_hex
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.terminal_theme import TerminalTheme
 
 from proxycfg.demo.result import Result
@@ -20,20 +21,30 @@ _FONTS = "ui-monospace, 'SF Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospac
 
 
 def picture(result: Result) -> str:
-    """Draw it."""
+    """The last frame of a run."""
+    lasted = max((lane.ended or 0.0) for lane in result.lanes.values())
+    return drawn(
+        [frame(result.scene, result.lanes, lasted, _WIDTH, 60), conclusion(result)], _WIDTH, "make demo", "demo"
+    )
+
+
+def drawn(shown: Iterable[RenderableType], width: int, title: str, name: str) -> str:
+    """A terminal of ``width`` columns with all that, one below the other.
+
+    ``name`` starts the picture's classes: two pictures may stand in one page.
+    """
     console = Console(
         record=True,
         file=io.StringIO(),
-        width=_WIDTH,
+        width=width,
         height=60,
         force_terminal=True,
         color_system="truecolor",
         highlight=False,
     )
-    lasted = max((lane.ended or 0.0) for lane in result.lanes.values())
-    console.print(frame(result.scene, result.lanes, lasted, _WIDTH, 60))
-    console.print(conclusion(result))
-    return _alone(console.export_svg(title="make demo", theme=_THEME, unique_id="demo"))
+    for each in shown:
+        console.print(each)
+    return _alone(console.export_svg(title=title, theme=_THEME, unique_id=name))
 
 
 def _alone(svg: str) -> str:
