@@ -162,7 +162,8 @@ def _stock_failures() -> Iterator[tuple[str, Scenario, Transport, Kind, bool]]:
         yield engine, scenarios.grpc_unary, "2", "stock", False
         yield engine, scenarios.grpc_server_stream_in_step, "2", "stock", False
         yield engine, scenarios.grpc_bidi_in_step, "2", "stock", False
-        yield engine, scenarios.origin_sees_a_clean_request, "http/1.1", "stock", False
+        for protocol, clean in scenarios.CLEAN.items():
+            yield engine, clean, "2" if protocol == "grpc" else "http/1.1", "stock", False
         yield engine, scenarios.post_is_never_sent_twice, "http/1.1", "careless", False
 
 
