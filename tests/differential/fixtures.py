@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +77,8 @@ async def shrunk(version: str, seed: int, check: Check) -> str:
         if not await _shows(lab, config, check):
             return f"nginx {version}, seed {seed}: {check.what} does not disagree when measured alone"
         _inline(config.top)
-        changed = True
-        while changed:
-            changed = False
-            for block, at in list(_places(config.top)):
-                if at < len(block):
-                    node = block.pop(at)
-                    if await _shows(lab, config, check):
-                        changed = True
-                    else:
-                        block.insert(at, node)
+        while await _pruned(config.top, partial(_shows, lab, config, check)):
+            pass
         measured = await _measured(lab, config, check.what, check.ask)
     slug = re.sub(r"[^a-z0-9]+", "-", f"{check.what}-{version}-{seed}".lower())
     texts = config.files()
@@ -106,19 +99,43 @@ def _inline(nodes: list[Node]) -> None:
         at += 1
 
 
-def _places(nodes: list[Node]) -> Iterator[tuple[list[Node], int]]:
-    """Where something can be taken away: the last and the outermost first."""
-    for at in range(len(nodes) - 1, -1, -1):
-        yield nodes, at
+async def _pruned(nodes: list[Node], shows: Callable[[], Awaitable[bool]]) -> bool:
+    """Take away what is not needed to show it, from the outside in and the largest pieces first; whether anything was."""
+    before = len(nodes)
+    size = (len(nodes) + 1) // 2
+    while size:
+        for at in range(len(nodes) - size, -size, -size):
+            low = max(0, at)
+            taken = nodes[low : at + size]
+            del nodes[low : at + size]
+            if not await shows():
+                nodes[low:low] = taken
+        size //= 2
+    changed = len(nodes) < before
     for node in nodes:
         if node.block:
-            yield from _places(node.block)
+            changed |= await _pruned(node.block, shows)
+    return changed
 
 
 async def _shows(lab: Lab, config: Config, check: Check) -> bool:
-    """Whether a config still shows the disagreement."""
+    """Whether a config still shows the disagreement; nginx is only asked where the prediction is still the same."""
+    try:
+        if _predicted(Prediction(config, lab.version), check) != check.predicted:
+            return False
+    except (ValueError, LookupError):
+        return False  # what is left is no config
     result = await lab.examine(config, 0, only=check.what, asks=(check.ask,))
     return any(found.what == check.what for found in result.disagreements)
+
+
+def _predicted(prediction: Prediction, check: Check) -> Any:
+    if check.what == "location":
+        end = prediction.follow(check.ask)
+        # Places move when lines go.
+        return replace(end, place=check.predicted.place)
+    route = prediction.route(check.ask)
+    return getattr(prediction.behavior(route), check.what) if route else None
 
 
 async def _measured(lab: Lab, config: Config, what: str, ask: Ask) -> Any:

@@ -382,6 +382,7 @@ def target_of(prediction: Prediction, route: str, ask: Ask) -> Target:
         protocol=found.protocol or "",
         straight=prediction.follow(main).straight,
         posts=prediction.route(replace(main, method="POST")) == route,
+        shakes=prediction.route(replace(main, headers=(("Upgrade", "websocket"),))) == route,
         complete=complete,
     )
 

@@ -41,6 +41,7 @@ class Arrival:
         self.done = asyncio.Event()
         """The body is complete, or will never be."""
         self._framing = ""
+        self._ended = False
         self._last = version == "1.0" or "close" in (self.header("connection") or "").lower()
         """Whether the client wants no more on this connection, which an origin goes by."""
 
@@ -71,6 +72,7 @@ class Arrival:
 
     def end(self, trailers: Headers = ()) -> None:  # type: ignore[assignment]
         """The end of the answer."""
+        self._ended = True
         if self.version == "2":
             self.wire.h2_end(self.stream, trailers)
         else:
@@ -98,8 +100,9 @@ class Arrival:
         self.wire.write(data)
 
     def drop(self) -> None:
-        """Hang up without an answer."""
-        self.wire.close()
+        """Hang up without the end of an answer; after it, the connection may be another request's."""
+        if not self._ended:
+            self.wire.close()
 
     def lost(self) -> None:
         """The connection, or the stream, is gone."""

@@ -52,6 +52,7 @@ class Target:
     :param protocol: what the route is declared to carry.
     :param straight: whether the request comes there without a detour, so that limits of other places do not apply.
     :param posts: whether a POST ends there as well.
+    :param shakes: whether a WebSocket handshake does; an ``if`` may send it elsewhere.
     :param complete: whether every port of the server leads there.
     """
 
@@ -61,6 +62,7 @@ class Target:
     protocol: str
     straight: bool
     posts: bool
+    shakes: bool
     complete: bool
 
 
@@ -343,6 +345,8 @@ async def caching(bench: Bench, target: Target) -> Values:
 
 async def upgrade(bench: Bench, target: Target) -> Values:
     """A handshake with an origin that takes no other, and an echo both ways."""
+    if not target.shakes:
+        return {}
     key = "dGhlIHNhbXBsZSBub25jZQ=="
     accept = base64.b64encode(hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
 
@@ -642,13 +646,18 @@ MOST_STREAMS = 40
 
 async def streams(bench: Bench, target: Target) -> Values:
     """On a config with its limits: streams that are held open one after another, until one is refused or :data:`MOST_STREAMS` are."""
+    if not target.straight:
+        return {}
     most = MOST_STREAMS
     held: list[Exchange] = []
     count = 0
     while count < most:
         try:
             exchange = await bench.ask(
-                target.ask, lambda arrival: arrival.head(200, [("Content-Type", "text/event-stream")])
+                target.ask,
+                lambda arrival: arrival.head(200, [("Content-Type", "text/event-stream")]),
+                # Each from a client of its own: what one client may have is no limit of the route.
+                source=f"127.0.1.{count + 1}",
             )
         except OSError:
             break

@@ -21,7 +21,7 @@ _REMARKS = {
     "total_timeout": "nothing cuts a stream that talks, for 75 s",
     "request_body_limit": "by announced length, where a request comes straight to its location",
     "session_affinity": "groups of several servers; one route of each config",
-    "max_streams": "up to 40 streams (scaled down by worker_connections, limit_conn and max_conns); one route of a config with one worker",
+    "max_streams": "up to 40 streams (scaled down by worker_connections, limit_conn and max_conns), each of another client; one route of a config with one worker, where a request comes straight to its location",
 }
 
 
@@ -34,7 +34,7 @@ def render(tallies: Sequence[Tally], seed: int) -> str:
         "<!-- Written by `make differential`; do not edit. -->",
         "",
         f"Random configs on real nginx, measured and compared with what proxycfg reads out of them: {total} in all. How each property is measured is in",
-        "[decision 0005](decisions/0007-differential.md).",
+        "[decision 0007](decisions/0007-differential.md).",
         "",
         f"`make differential N={max(tally.configs for tally in tallies)} SEED={seed}`, {datetime.now(UTC):%Y-%m-%d}, {_machine()}.",
         "",

@@ -41,7 +41,7 @@ from proxycfg.targets.nginx.scope import Level, level_of
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
 from proxycfg.targets.nginx.shapes import Hanging, Shape
 from proxycfg.targets.nginx.syntax import Directive, number
-from proxycfg.targets.nginx.upstreams import Group, keeps_connections
+from proxycfg.targets.nginx.upstreams import Group, keeps_connections, takes_again
 from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, World, names_in
 
 PropertyReader = Callable[[Place], Found]
@@ -863,16 +863,21 @@ def retries(place: Place) -> Found:
     upstream = next((group.directive for group in groups if group.directive), None)
     why = tries_by if tries == "1" else place.around(upstream, own=True) if upstream else place.hard_wired
     # On a kept connection that the origin closes, a request goes out once more, tries or not.
-    if "error" in wanted and _surely_reuses(place) and all(keeps_connections(group, place.version) for group in groups):
+    if "error" in wanted and all(_breaks(place, group).low for group in groups):
         return YES, why
     # A name may have several addresses.
     several = tries != "1" and any(group.servers.high > 1 for group in groups)
-    return (EITHER if several or ("error" in wanted and any(_may_break(place, group) for group in groups)) else NO), why
+    return (
+        EITHER if several or ("error" in wanted and any(_breaks(place, group).high for group in groups)) else NO
+    ), why
 
 
-def _may_break(place: Place, group: Group) -> bool:
-    """Whether a request may go out on a kept connection, of this location or, where the pool is shared, of any."""
-    return keeps_connections(group, place.version) and (not group.local or _reuses(place))
+def _breaks(place: Place, group: Group) -> Between[bool]:
+    """Whether a request can go out twice because a kept connection breaks: of this location or, where the pool is shared, of any."""
+    if not keeps_connections(group, place.version):
+        return NO
+    again = takes_again(group)
+    return Between(again.low and _surely_reuses(place), again.high and (not group.local or _reuses(place)))
 
 
 def _tried_on(place: Place) -> tuple[frozenset[str], Evidence]:

@@ -36,6 +36,7 @@ class Group(NamedTuple):
 
     :param directive: the ``upstream``; None for an address.
     :param servers: how many there are; a host name may stand for several addresses, each a server of its own.
+    :param down: whether others stand beside them that are ``down``.
     :param affinity: what a client's server hangs on, with the directive that says so.
     :param most: connections to all of them, per worker if there is no ``shared`` zone.
     :param pooled: idle connections that are kept: a number, or None for what the version does by itself.
@@ -44,6 +45,7 @@ class Group(NamedTuple):
 
     directive: Directive | None
     servers: Between[float]
+    down: bool
     affinity: Between[str]
     chosen_by: Directive | None
     most: float
@@ -72,6 +74,7 @@ def _lone(host: str) -> Group:
     return Group(
         directive=None,
         servers=_count(host),
+        down=False,
         affinity=exactly("none"),
         chosen_by=None,
         most=FOREVER,
@@ -135,6 +138,7 @@ class Upstreams:
         return Group(
             directive=level.directive,
             servers=Between(low, FOREVER if several else low),
+            down=len(servers) < len(level.lines("server")),
             affinity=affinity,
             chosen_by=chosen_by,
             most=float(sum(limits)) if limited else FOREVER,
@@ -195,6 +199,14 @@ def keeps_connections(group: Group, version: str) -> bool:
     if group.pooled is None:
         return facts.has(version, "keepalive_by_default")
     return group.pooled > 0
+
+
+def takes_again(group: Group) -> Between[bool]:
+    """Whether a request that a kept connection has lost finds a server: another one, or the same if the group has no other.
+
+    A server that is ``down`` counts as another one here, and takes nothing: measured on 1.22, 1.26 and 1.30.
+    """
+    return Between(not group.down or group.servers.low > 1, not group.down or group.servers.high > 1)
 
 
 def _host(address: str) -> str:
