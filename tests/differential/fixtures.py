@@ -77,7 +77,7 @@ async def shrunk(version: str, seed: int, check: Check) -> str:
         if not await _shows(lab, config, check):
             return f"nginx {version}, seed {seed}: {check.what} does not disagree when measured alone"
         _inline(config.top)
-        while await _pruned(config.top, partial(_shows, lab, config, check)):
+        while await pruned(config.top, partial(_shows, lab, config, check)):
             pass
         measured = await _measured(lab, config, check.what, check.ask)
     slug = re.sub(r"[^a-z0-9]+", "-", f"{check.what}-{version}-{seed}".lower())
@@ -99,7 +99,7 @@ def _inline(nodes: list[Node]) -> None:
         at += 1
 
 
-async def _pruned(nodes: list[Node], shows: Callable[[], Awaitable[bool]]) -> bool:
+async def pruned(nodes: list[Node], shows: Callable[[], Awaitable[bool]]) -> bool:
     """Take away what is not needed to show it, from the outside in and the largest pieces first; whether anything was."""
     before = len(nodes)
     size = (len(nodes) + 1) // 2
@@ -114,7 +114,7 @@ async def _pruned(nodes: list[Node], shows: Callable[[], Awaitable[bool]]) -> bo
     changed = len(nodes) < before
     for node in nodes:
         if node.block:
-            changed |= await _pruned(node.block, shows)
+            changed |= await pruned(node.block, shows)
     return changed
 
 

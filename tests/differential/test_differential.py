@@ -87,6 +87,22 @@ def test_instruments_leave_lists_as_they_are() -> None:
         assert any(line.args[0] == "X-Loc" for line in after[name])
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_shrinking_leaves_what_is_needed(seed: int) -> None:
+    """One location, and what is around it."""
+    config = make(seed, "1.30")
+    needed = [node for node in config.walk() if node.name == "location"][-1]
+    around = [node for node in config.walk() if needed in node.walk()]
+
+    async def shows() -> bool:
+        return needed in config.walk()
+
+    while asyncio.run(fixtures.pruned(config.top, shows)):
+        pass
+    assert [node for node in config.walk() if needed in node.walk()] == around
+    assert list(config.walk()) == around
+
+
 @pytest.mark.parametrize(
     ("name", "predicted", "measured", "agreed"),
     [
