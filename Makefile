@@ -10,7 +10,7 @@ N ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture picture-lint test explore containers lint types fmt docs docs-check snapshots bench differential interop clean all
+.PHONY: help demo picture picture-lint test explore containers lint types fmt docs docs-check snapshots bench bench-peers differential interop clean all
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ interop: $(VENV)/.test ## Run other linters of nginx on generated configs, and w
 bench: $(VENV)/.test ## Measure: linear generation, start-up, added latency and load, as ratios.
 	@$(RUN)/python -m tests.engines prepare
 	$(RUN)/python -m tests.bench
+
+bench-peers: $(VENV)/.test ## Measure lint beside other linters of nginx and nginx -t; installs them once.
+	$(RUN)/python -m tests.bench --only peers
 
 differential: $(VENV)/.test ## Compare N= random nginx configs of each version, from SEED=, with what real nginx does.
 	@$(RUN)/python -m tests.engines prepare

@@ -94,15 +94,27 @@ def _blocks(draw: random.Random, name: str, upstream: str, folder: str) -> list[
 
 def write_sites(folder: Path, count: int) -> Path:
     """Sites in files of their own, included by one ``nginx.conf``, which is returned."""
-    for name, text in SNIPPETS.items():
-        (folder / "snippets").mkdir(parents=True, exist_ok=True)
-        (folder / "snippets" / name).write_text(text)
+    _write_snippets(folder)
     (folder / "sites").mkdir(exist_ok=True)
     for number in range(count):
         (folder / "sites" / f"{number:05d}.conf").write_text(site(number))
     main = folder / "nginx.conf"
     main.write_text(MAIN.format("    include sites/*.conf;\n"))
     return main
+
+
+def write_one(folder: Path) -> Path:
+    """An ``nginx.conf`` with one site in it, about 80 lines beside the snippets that it includes."""
+    _write_snippets(folder)
+    main = folder / "nginx.conf"
+    main.write_text(MAIN.format(site(1)))
+    return main
+
+
+def _write_snippets(folder: Path) -> None:
+    (folder / "snippets").mkdir(parents=True)
+    for name, text in SNIPPETS.items():
+        (folder / "snippets" / name).write_text(text)
 
 
 # ---- one file, one thing that is large ----

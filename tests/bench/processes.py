@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -47,16 +47,25 @@ class Bench:
             self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
             self._environment["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
 
-    def costs(self, commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Cost]]:
-        """What each command took in each round: round by round, all in turn, so that a busy minute spares none of them."""
+    def costs(
+        self, commands: Mapping[str, Sequence[str]], rounds: int, finders: Collection[str] = ()
+    ) -> dict[str, list[Cost]]:
+        """What each command took in each round: round by round, all in turn, so that a busy minute spares none of them.
+
+        ``finders`` may end with 1, which says that they found something; anything else but 0 fails the measurement.
+        """
+        fine = [[0, 1] if name in finders else [0] for name in commands]
         if not self._compiled:
-            self._spawn(commands, 1)
+            self._spawn(commands, fine, 1)
             self._compiled = True
-        measured = self._spawn(commands, rounds)
+        measured = self._spawn(commands, fine, rounds)
         return {name: [Cost(*row[at]) for row in measured] for at, name in enumerate(commands)}
 
-    def _spawn(self, commands: Mapping[str, Sequence[str]], rounds: int) -> list[list[tuple[float, float, int]]]:
-        job = {"commands": [list(command) for command in commands.values()], "rounds": rounds, "limit": CPU_LIMIT}
+    def _spawn(
+        self, commands: Mapping[str, Sequence[str]], fine: Sequence[Sequence[int]], rounds: int
+    ) -> list[list[tuple[float, float, int]]]:
+        lines = [list(command) for command in commands.values()]
+        job = {"commands": lines, "fine": fine, "rounds": rounds, "limit": CPU_LIMIT}
         done = subprocess.run(
             [PYTHON, "-I", "-S", str(SPAWN)],
             input=json.dumps(job),
@@ -80,3 +89,8 @@ def middle(costs: Sequence[Cost]) -> Cost:
         median(cost.cpu for cost in costs),
         int(median(cost.peak for cost in costs)),
     )
+
+
+def ratio(runs: Sequence[Cost], bases: Sequence[Cost]) -> float:
+    """Between the processor's times of two commands in the same round; the median of the rounds."""
+    return median(run.cpu / base.cpu for run, base in zip(runs, bases, strict=True))

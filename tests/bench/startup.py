@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 from tests.bench import configs, specs
-from tests.bench.processes import PYTHON, TOOL, Bench, Cost
+from tests.bench.processes import PYTHON, TOOL, Bench, ratio
 from tests.bench.report import Bound, Part, milliseconds, times
 
 ROUNDS = 25
@@ -29,11 +28,7 @@ def measure(folder: Path, *, quick: bool) -> Part:
     bench = Bench(folder, quick=quick)
     spec = bench.folder / "tiny.yaml"
     spec.write_text(specs.plain(1))
-    config = bench.folder / "nginx.conf"
-    config.write_text(configs.MAIN.format(configs.site(1)))
-    (bench.folder / "snippets").mkdir()
-    for name, text in configs.SNIPPETS.items():
-        (bench.folder / "snippets" / name).write_text(text)
+    config = configs.write_one(bench.folder)
     commands = {
         BASE: [PYTHON, "-c", "pass"],
         "proxycfg --version": [TOOL, "--version"],
@@ -51,17 +46,13 @@ def measure(folder: Path, *, quick: bool) -> Part:
     for name, runs in costs.items():
         wall = median(run.wall for run in runs)
         cpu = median(run.cpu for run in runs)
-        ratio = _ratio(runs, costs[BASE])
+        to_base = ratio(runs, costs[BASE])
         rows.append(
-            [name, milliseconds(wall, 1), milliseconds(cpu, 1), times(ratio), times(_ratio(runs, costs[FLOOR]))]
+            [name, milliseconds(wall, 1), milliseconds(cpu, 1), times(to_base), times(ratio(runs, costs[FLOOR]))]
         )
-        part.data[name] = {"wall": wall, "cpu": cpu, "ratio": ratio}
+        part.data[name] = {"wall": wall, "cpu": cpu, "ratio": to_base}
     part.table(["command", "time", "processor", f"to {BASE}", f"to {FLOOR}"], rows)
     part.bounds += [
-        Bound(f"{name}, ratio to `{base}`", _ratio(costs[name], costs[base]), limit) for name, base, limit in BOUNDS
+        Bound(f"{name}, ratio to `{base}`", ratio(costs[name], costs[base]), limit) for name, base, limit in BOUNDS
     ]
     return part
-
-
-def _ratio(runs: Sequence[Cost], bases: Sequence[Cost]) -> float:
-    return median(run.cpu / base.cpu for run, base in zip(runs, bases, strict=True))

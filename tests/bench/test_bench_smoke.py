@@ -10,6 +10,7 @@ import pytest
 
 from tests.bench.__main__ import main
 from tests.bench.client import Job, Stream, seen
+from tests.bench.processes import PYTHON, Bench, Cost, MeasurementFailed, ratio
 from tests.bench.report import Bound, Part
 
 
@@ -74,3 +75,25 @@ def test_a_figure_that_is_no_number_holds_nothing() -> None:
     assert not Bound("growth", float("nan"), 1.15).holds
     assert Bound("growth", 1.0, 1.15).holds
     assert "BROKEN: growth" in str(Part("part", bounds=[Bound("growth", 2.0, 1.15)]))
+
+
+def test_a_command_that_finds_something_is_measured_and_one_that_fails_is_not(tmp_path: Path) -> None:
+    """A linter ends with 1 where it found anything; 1 of any other command, or 2 of a linter, is no measurement."""
+    bench = Bench(tmp_path, quick=True)
+    commands = {name: [PYTHON, "-c", f"raise SystemExit({code})"] for name, code in (("idle", 0), ("linter", 1))}
+
+    costs = bench.costs(commands, 2, finders={"linter"})
+
+    assert {name: len(runs) for name, runs in costs.items()} == {"idle": 2, "linter": 2}
+    with pytest.raises(MeasurementFailed, match="status 1"):
+        bench.costs(commands, 1)
+    with pytest.raises(MeasurementFailed, match="status 2"):
+        bench.costs({"linter": [PYTHON, "-c", "raise SystemExit(2)"]}, 1, finders={"linter"})
+
+
+def test_a_ratio_is_between_runs_of_one_round() -> None:
+    """A round in which the machine was slow for both says nothing about either."""
+    ours = [Cost(1.0, cpu, 0) for cpu in (1.0, 10.0, 2.0)]
+    theirs = [Cost(1.0, cpu, 0) for cpu in (2.0, 20.0, 4.0)]
+
+    assert ratio(ours, theirs) == 0.5
