@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import time
@@ -291,10 +292,12 @@ class Call2(Call):
 
     def piece(self, data: bytes) -> None:
         """A piece of an open body; an empty one ends it."""
-        if data:
-            self.h2.send_data(1, data)
-        else:
-            self.h2.end_stream(1)
+        # nginx may have answered and closed the stream before.
+        with contextlib.suppress(h2.exceptions.StreamClosedError):
+            if data:
+                self.h2.send_data(1, data)
+            else:
+                self.h2.end_stream(1)
         self._flush()
 
     def freeze(self) -> None:
