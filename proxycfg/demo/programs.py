@@ -21,7 +21,7 @@ _VERSION = re.compile(r"/(\d+\.\d+\.\d+)[/\s]")
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
-def find(name: EngineName) -> Engine:
+def find(name: EngineName) -> OnThisMachine:
     """The program on this machine.
 
     :raises Absent: if there is none that runs.
