@@ -94,6 +94,13 @@ AFFINITY_ON_ONE_SERVER = _remark("affinity-on-one-server", Category.SESSION_AFFI
     Every client lands there anyway. List all servers in `servers`, or remove `affinity`. A name that stands for several
     addresses counts as several servers, so it is not told.
 """)  # fmt: skip
+SERVER_LISTED_TWICE = _remark("server-listed-twice", Category.OPERATIONS, _W, _BOTH, """
+    An upstream lists one server more than once.
+
+    Often a port or a name was copied and not changed. The proxies count each line as a server: the real one may take more than its share of
+    the streams and of `max_connections`, and a retry may go to the server that has just failed. Write the address of the other server,
+    or remove the line. A port that is left out is the scheme's: `http://api` and `http://api:80` are one server.
+""")  # fmt: skip
 RETRY_ON_ONE_SERVER = _remark("retry-on-one-server", Category.RETRIES, _I, _BOTH, """
     `retry` tries another server, and the upstream lists one.
 
@@ -181,11 +188,6 @@ CACHE_ROUNDED = _remark("cache-rounded", Category.CACHING, _I, _NGINX, """
     nginx caches for whole seconds.
 
     The time is rounded up. Write whole seconds.
-""")  # fmt: skip
-OUT_OF_REACH = _remark("need-out-of-reach", Category.OPERATIONS, _W, _ENVOY, """
-    The target cannot give a route something that its protocol needs.
-
-    The message names the property. Use another target for the route.
 """)  # fmt: skip
 SILENCE_BEYOND_PLAN = _remark("silence-beyond-plan", Category.IDLE_TIMEOUT, _W, _CLOUDFLARE, """
     The route may be silent for longer than the Cloudflare plan allows.

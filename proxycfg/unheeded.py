@@ -14,6 +14,7 @@ from proxycfg.spec import coverers
 if TYPE_CHECKING:
     from proxycfg.finding import Finding
     from proxycfg.spec import Route, Spec, Upstream
+    from proxycfg.specmodel import Server
 
 _HTTPS = 443
 
@@ -65,6 +66,16 @@ def _of_upstream(upstream: Upstream, spec: Spec, target: str, *, used: bool) -> 
             f"the certificates of upstream `{name}` are not checked (verify: false), so its ca has no effect",
             "remove verify: false, or ca",
         )  # fmt: skip
+    seen: set[Server] = set()
+    for index, server in enumerate(upstream.servers):
+        if server in seen:
+            yield remarks.SERVER_LISTED_TWICE.on(
+                target, spec.span_of("upstreams", name, "servers", index),
+                f"upstream `{name}` lists {server.address} more than once: it may get more than its share of the streams, and a retry may "
+                "go to the server that has just failed",
+                "write the address of another server, or remove it",
+            )  # fmt: skip
+        seen.add(server)
     if upstream.affinity and not others and not upstream.named:
         yield remarks.AFFINITY_ON_ONE_SERVER.on(
             target, spec.span_of("upstreams", name, "affinity"),

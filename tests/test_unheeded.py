@@ -29,6 +29,10 @@ TOLD = {
     "unused": ("upstreams: {a: http://10.0.0.1, b: http://b}\nroutes: [{path: /x, upstream: a}]", "upstream-unused", "b"),
     "affinity": (_one("path: /x", '{servers: ["http://10.0.0.1"], affinity: {by: ip}}'), "affinity-on-one-server", "{by: ip}"),
     "affinity-on-a-socket": (_one("path: /x", '{servers: ["unix:/s"], affinity: {by: ip}}'), "affinity-on-one-server", "{by: ip}"),
+    "server-twice": (
+        _one("path: /x", '{servers: ["http://a", "http://b", "http://a:80/"]}'), "server-listed-twice", '"http://a:80/"',
+    ),
+    "socket-twice": (_one("path: /x", '{servers: ["unix:/s", "unix:///s"]}'), "server-listed-twice", '"unix:///s"'),
     "retry": (_one("path: /x, retry: true"), "retry-on-one-server", "true"),
     "retry-on-a-name": (_one("path: /x, retry: {attempts: 3}", "http://a"), "retry-on-one-server", "{attempts: 3}"),
     "port-443": (_one("path: /x", more="listen: {port: 443}"), "port-443-without-tls", "443"),
@@ -68,6 +72,7 @@ QUIET = {
     "affinity": _one("path: /x", f"{{servers: {TWO}, affinity: {{by: ip}}}}"),
     "affinity-on-a-name": _one("path: /x", '{servers: ["http://a"], affinity: {by: ip}}'),
     "retry": _one("path: /x, retry: true", f"{{servers: {TWO}}}"),
+    "ports-of-one-host": _one("path: /x", '{servers: ["http://a:1", "http://a:2"]}'),
     "port-443": _one("path: /x", more="listen: {port: 443, tls: {certificate: c, key: k}}"),
     "port-8080": _one("path: /x"),
     "socket-for-some": _one(

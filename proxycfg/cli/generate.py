@@ -60,6 +60,8 @@ def command(
     started = time.monotonic()
     threshold = _level(fail_on)
     chosen = _known_targets(target)
+    if not out:
+        raise BadUsage("--out is empty: name a folder, or write --out . for the current one")
     if shared.format == "json" and out == "-":
         raise BadUsage("--format json reports what was written: leave it out with --out -")
     spec = load_spec(spec_path)

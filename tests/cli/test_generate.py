@@ -68,6 +68,14 @@ def test_a_single_config_can_be_printed(cli: Cli) -> None:
     assert Path("generated/nginx/nginx.conf").read_text() == out
 
 
+def test_an_empty_output_folder_is_refused(cli: Cli) -> None:
+    """An unset variable in a script would otherwise fill the current folder."""
+    code, out, err = cli("generate", "routes.yaml", "--target", "nginx", "--out", "")
+
+    assert (Exit.USAGE, "", []) == (code, out, files())
+    assert "--out is empty: name a folder, or write --out . for the current one" in err
+
+
 def test_a_spec_can_come_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Problems are then at <stdin>."""
     stdin(monkeypatch, (UPSTREAMS + ROUTES).encode())

@@ -138,6 +138,14 @@ def _with(text: str, files: dict[str, str]) -> str:
 # ---- the text ----
 
 
+@pytest.mark.parametrize(("upstream", "times"), [("http://h:1", 0), (f"{{servers: {TWO_SERVERS}}}", 2)])
+def test_ejection_is_explained_where_a_cluster_has_it(upstream: str, times: int) -> None:
+    """In the comment above the clusters, and once in the cluster itself."""
+    text = lab.written(_route("path: /x", upstream)).files["envoy.yaml"]
+
+    assert text.count("outlier_detection") == times
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("case", SPECS)
 def test_envoy_takes_it(case: str, files: dict[str, str], tmp_path: Path) -> None:
@@ -255,6 +263,37 @@ def test_aims_lie_within_the_need(protocol: str, upstream: str) -> None:
     aim = TARGET.write(spec).aims["x"]
 
     assert not shortfalls(need_of(spec.routes[0]), aim)
+
+
+SHORTFALLS = {
+    "max_streams": "upstream-connections-below-scale",
+    "client_http_versions": {"grpc": "grpc-without-http2", "websocket": "websocket-without-http1"},
+    "grpc": "grpc-without-http2",
+    "upgrade": "websocket-without-http1",
+}
+"""Property → the finding that speaks of its shortfall, by protocol where that differs."""
+
+
+@pytest.mark.parametrize("listen", ['["1.1"]', '["2"]', '["1.1", "2"]'])
+@pytest.mark.parametrize("protocol", protocols())
+def test_each_shortfall_is_told(protocol: str, listen: str) -> None:
+    """Whatever the listener speaks and the route asks for: nothing that Envoy cannot give is passed over in silence."""
+    scheme = "grpc" if protocol == "grpc" else "http"
+    servers = f'["{scheme}://127.0.0.1:1", "{scheme}://127.0.0.1:2"]'
+    options = (
+        "retry: true", "retry: false", "idle_timeout: 60d", "max_duration: 5m",
+        *([] if protocol == "websocket" else ["upload: {max_bytes: 1500000}"]),
+        "auth: {by: query, name: token}", "headers: {request: {accept-encoding: null}}",
+    )  # fmt: skip
+    for option in options:
+        for more in ("affinity: {by: cookie, name: c}", "max_connections: 1", "keepalive: 0"):
+            text = _route(f"path: /x, protocol: {protocol}, {option}", f"{{servers: {servers}, {more}}}")
+            spec = lab.spec_of(f"listen: {{http: {listen}}}\n{text}")
+            output = TARGET.write(spec)
+            told = {finding.rule for finding in output.findings}
+            for name in shortfalls(need_of(spec.routes[0]), output.aims["x"]):
+                rule = SHORTFALLS[name]
+                assert (rule if isinstance(rule, str) else rule[protocol]) in told, (option, more, name)
 
 
 def test_the_aim_follows_the_spec() -> None:

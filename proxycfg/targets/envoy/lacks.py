@@ -121,7 +121,6 @@ def of_route(route: Route, version: str, missed: Mapping[str, Between[Any]]) -> 
 
 
 def _of_need(route: Route, missed: Mapping[str, Between[Any]]) -> Iterator[Finding]:
-    known = {"client_http_versions", "grpc", "upgrade", "max_streams"}
     if route.protocol.name == "grpc" and {"client_http_versions", "grpc"} & set(missed):
         yield remarks.GRPC_WITHOUT_HTTP2.about(
             route, ENVOY, route.span_of("protocol"),
@@ -132,11 +131,6 @@ def _of_need(route: Route, missed: Mapping[str, Between[Any]]) -> Iterator[Findi
             route, ENVOY, route.span_of("protocol"),
             f"the listener offers no HTTP/1.1, without which no client can open the socket {route.title}",
             'add "1.1" to listen.http',
-        )  # fmt: skip
-    for name in sorted(set(missed) - known):
-        yield remarks.OUT_OF_REACH.about(
-            route, ENVOY, route.span,
-            f"Envoy cannot give {route.title} the {name} that it needs", "use another target for this route",
         )  # fmt: skip
 
 
