@@ -744,8 +744,9 @@ def test_nginx_of_this_machine_leaves_the_machine_alone(scratch: Path, capsys: p
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_nothing_outlives_the_demo(number: signal.Signals, envoy_here: Wanted, tmp_path: Path) -> None:
     """However it ends; after SIGKILL only files stay, which nobody is left to remove."""
+    # A shell that starts the tests in the background has them ignore SIGINT, and their children with them.
     code = (
-        "import sys; from proxycfg.demo import *; "
+        "import signal, sys; from proxycfg.demo import *; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "sys.exit(run(Options(wanted=Wanted(engine='envoy', runner='local'), plain=True, seconds=20)))"
     )
     child = subprocess.Popen(

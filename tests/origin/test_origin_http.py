@@ -145,11 +145,12 @@ def test_gaps_are_kept(client1: Client, origin: Origin, key: str) -> None:
 
 
 @pytest.mark.parametrize(("batch", "writes"), [(1, 6), (2, 3), (4, 2)])
-def test_a_batch_is_one_write(client1: Client, batch: int, writes: int) -> None:
+def test_a_batch_is_one_write(client1: Client, origin: Origin, key: str, batch: int, writes: int) -> None:
     """Several events in one TCP segment, each still a chunk of its own."""
-    with client1.request("/", script=f"text; wait 0.02; event n=6 gap=0.02 batch={batch}") as call:
+    with client1.request("/", script=f"text; gate {key}; event n=6 gap=0.02 batch={batch}") as call:
         assert isinstance(call.connection, Connection1)  # type: ignore[attr-defined]
         call.head()
+        origin.release(key)
         reads = 0
         collected = b""
         while not collected.endswith(b"0\r\n\r\n"):
@@ -165,10 +166,11 @@ def test_a_batch_is_one_write(client1: Client, batch: int, writes: int) -> None:
     ("split", "first"),
     [("half", b"10\r\n01234567"), ("head", b"10\r\n"), ("tail", b"10\r\n0123456789abcde\n")],
 )
-def test_an_event_can_come_in_two_writes(client1: Client, split: str, first: bytes) -> None:
+def test_an_event_can_come_in_two_writes(client1: Client, origin: Origin, key: str, split: str, first: bytes) -> None:
     """Cut in the middle, behind the chunk-size line, or before the closing CRLF."""
-    with client1.request("/", script=f"text; wait 0.02; event data=0123456789abcde split={split} pause=0.5") as call:
+    with client1.request("/", script=f"text; gate {key}; event data=0123456789abcde split={split} pause=2") as call:
         call.head()
+        origin.release(key)
         sock = call.connection.sock  # type: ignore[attr-defined]
         pieces = [sock.recv(65_536)]
         while not pieces[-1].endswith(b"0\r\n\r\n"):
