@@ -67,7 +67,7 @@ class Stand:
 
     def target(self) -> Target:
         """For a probe."""
-        return Target("", self.ask, (self.ask,), "", straight=True, posts=True, complete=True)
+        return Target("", self.ask, (self.ask,), "", straight=True, shakes=True, posts=True, complete=True)
 
 
 Show = Callable[[Stand], Awaitable[bool]]
