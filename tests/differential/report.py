@@ -34,7 +34,7 @@ def render(tallies: Sequence[Tally], seed: int) -> str:
         "<!-- Written by `make differential`; do not edit. -->",
         "",
         f"Random configs on real nginx, measured and compared with what proxycfg reads out of them: {total} in all. How each property is measured is in",
-        "[decision 0007](decisions/0007-differential.md).",
+        "[decision 0009](decisions/0009-differential.md).",
         "",
         f"`make differential N={max(tally.configs for tally in tallies)} SEED={seed}`, {datetime.now(UTC):%Y-%m-%d}, {_machine()}.",
         "",
