@@ -128,7 +128,7 @@ def _finding(rule: Rule, scene: Scene, complaint: Complaint, case: Case | None) 
     return Finding(
         rule=rule.name,
         category=rule.category,
-        severity=cap(complaint.severity, confidence),
+        severity=cap(complaint.severity or rule.severity, confidence),
         message=complaint.message,
         why=complaint.why,
         span=complaint.span,
@@ -247,6 +247,6 @@ def _reviewed(rules: Iterable[Rule], unused: Sequence[tuple[Note, str]]) -> Iter
             continue
         for complaint in rule.review(unused):
             yield Finding(
-                rule=rule.name, category=rule.category, severity=complaint.severity, message=complaint.message, why=complaint.why,
+                rule=rule.name, category=rule.category, severity=complaint.severity or rule.severity, message=complaint.message, why=complaint.why,
                 span=complaint.span, target="nginx", fix=complaint.fix,
             )  # fmt: skip

@@ -173,16 +173,16 @@ class Scene:
 class Complaint:
     """What a rule has to say.
 
-    :param severity: if the route is surely a stream; a guess lowers it.
+    :param severity: if the route is surely a stream; a guess lowers it. None: the rule's own.
     :param wishes: the properties that a fix should bring within the need, for the target to work out.
     :param fix: one that the rule has itself.
     :param case: which route, for idioms; a route rule's is known.
     """
 
-    severity: Severity
     message: str
     why: str
     span: Span
+    severity: Severity | None = None
     related: tuple[Related, ...] = ()
     wishes: tuple[str, ...] = ()
     fix: Fix | None = None

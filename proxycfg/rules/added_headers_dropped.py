@@ -47,7 +47,6 @@ def added_headers_dropped(tree: NginxTree) -> Iterator[Complaint]:
         if dropped:
             first = view.lines("add_header")[0]
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"`{first.source}` drops {', '.join(dict.fromkeys(line.args[0] for line in dropped))} for {view.case.title}",
                 why="A list of add_header is inherited whole or not at all: repeat them here.",
                 span=first.span,

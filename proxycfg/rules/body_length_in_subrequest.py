@@ -49,7 +49,6 @@ def body_length_in_subrequest(tree: NginxTree) -> Iterator[Complaint]:
         ]
         if bodies and bodies[0].args == ("off",) and not lengths:
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"the authorisation of {view.case.title} announces a body that it does not send: {bodies[0].source}",
                 why=f'The service waits for it. Write `proxy_set_header Content-Length "";` in {place.name}.',
                 span=bodies[0].span,

@@ -48,7 +48,6 @@ def body_limit_too_low(case: Case) -> Iterator[Complaint]:
     message = f"{case.title} takes {show_size(short.value.low)} of a request, {{}}: {short.evidence.text}"
     if "request_body_limit" in case.asked:
         yield Complaint(
-            severity=Severity.WARNING,
             message=message.format("no more"),
             why=f"It is to take {show_size(short.wanted.low)}: {case.stream.why}.",
             span=short.span,

@@ -32,7 +32,6 @@ def cache_without_buffering(tree: NginxTree) -> Iterator[Complaint]:
         for line in view.own(f"{view.module}_cache"):
             if line.args[:1] not in {("off",), ()} and not view.case.value("response_buffering").high:
                 yield Complaint(
-                    severity=Severity.INFO,
                     message=f"`{line.source}` stores nothing of {view.case.route.path}, which is not buffered",
                     why="nginx caches only what it buffers. Take one of the two out.",
                     span=line.span,

@@ -52,7 +52,6 @@ def connect_timeout_too_long(tree: NginxTree) -> Iterator[Complaint]:
         waits = view.seconds(name)
         if line is not None and waits is not None and waits > _MOST:
             yield Complaint(
-                severity=Severity.INFO,
                 message=f"`{line.source}` makes clients of {view.case.title} wait for a server that is gone",
                 why="It does not keep streams open; systems give up after about 75 s anyway. Write 5s.",
                 span=line.span,

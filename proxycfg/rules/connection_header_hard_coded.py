@@ -41,7 +41,6 @@ def connection_header_hard_coded(tree: NginxTree) -> Iterator[Complaint]:
         for line in view.lines("proxy_set_header"):
             if [word.lower() for word in line.args] == ["connection", "upgrade"]:
                 yield Complaint(
-                    severity=Severity.INFO,
                     message=f"ordinary requests of {view.case.route.path} ask for an upgrade, too: {line.source}",
                     why="Some servers answer 400 or 426. Take the value from a map of $http_upgrade whose value for '' is ''.",
                     span=line.span,

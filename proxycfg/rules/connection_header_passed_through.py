@@ -39,7 +39,6 @@ def connection_header_passed_through(tree: NginxTree) -> Iterator[Complaint]:
         for line in view.lines("proxy_set_header"):
             if [word.lower() for word in line.args] == ["connection", "$http_connection"]:
                 yield Complaint(
-                    severity=Severity.INFO,
                     message=f"clients of {view.case.title} decide about nginx's connections to the origin: {line.source}",
                     why="The header is about one hop. Take the value from a map of $http_upgrade whose value for '' is ''.",
                     span=line.span,

@@ -39,7 +39,6 @@ def connection_limit_low(tree: NginxTree) -> Iterator[Complaint]:
             zone, most, *_ = [*line.args, "", ""]
             if most.isdigit() and int(most) <= _FEW and view.is_per_client("limit_conn_zone", zone):
                 yield Complaint(
-                    severity=Severity.WARNING,
                     message=f"a client, or an office behind one address, may open {most} streams of {view.case.title}: {line.source}",
                     why="Every tab holds one, and more are answered with 503. Give streams a zone of their own, with room.",
                     span=line.span,

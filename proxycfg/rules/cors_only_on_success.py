@@ -37,7 +37,6 @@ def cors_only_on_success(tree: NginxTree) -> Iterator[Complaint]:
         for line in view.lines("add_header"):
             if line.args and line.args[0].lower() == "access-control-allow-origin" and line.args[-1] != "always":
                 yield Complaint(
-                    severity=Severity.INFO,
                     message=f"browsers take an error of {view.case.title} for a refusal of CORS: {line.source}",
                     why="Without `always` errors lack the header. Write it behind the value.",
                     span=line.span,

@@ -46,7 +46,6 @@ def early_data_replayed(tree: NginxTree) -> Iterator[Complaint]:
         ):
             continue
         yield Complaint(
-            severity=Severity.WARNING,
             message=f"a recorded request of {view.case.title} can be sent again: {lines[0].source}",
             why="Tell the origin, by `proxy_set_header Early-Data $ssl_early_data;`, or switch it off.",
             span=lines[0].span,

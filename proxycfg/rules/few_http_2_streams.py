@@ -47,7 +47,6 @@ def few_http_2_streams(tree: NginxTree) -> Iterator[Complaint]:
             for line in view.server.level.in_force.get(name, ()):
                 if line.args and line.args[0].isdigit() and int(line.args[0]) < _FEW:
                     yield Complaint(
-                        severity=Severity.WARNING,
                         message=f"request {int(line.args[0]) + 1} on a connection waits until a stream ends: {line.source}",
                         why=f"{view.case.title} holds its streams for long, and clients put all on one connection. Write 128.",
                         span=line.span,

@@ -47,7 +47,6 @@ def few_requests_on_a_connection(tree: NginxTree) -> Iterator[Complaint]:
             and int(lines[0].args[0]) < _DEFAULT
         ):
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"clients of {view.case.title} connect anew every {lines[0].args[0]} calls: {lines[0].source}",
                 why="nginx sends GOAWAY, which some clients report as UNAVAILABLE. Write 100000.",
                 span=lines[0].span,

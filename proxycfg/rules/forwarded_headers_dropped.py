@@ -47,7 +47,6 @@ def forwarded_headers_dropped(tree: NginxTree) -> Iterator[Complaint]:
         if dropped:
             names = ", ".join(dict.fromkeys(line.args[0] for line in dropped))
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"`{view.lines(name)[0].source}` drops {names} for {view.case.title}",
                 why=f"A list of {name} is inherited whole or not at all: repeat them here.",
                 span=view.lines(name)[0].span,

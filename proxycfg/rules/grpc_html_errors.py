@@ -46,7 +46,6 @@ def grpc_html_errors(tree: NginxTree) -> Iterator[Complaint]:
         covered = {word for line in view.lines("error_page") for word in line.args[:-1]}
         if not covered & {"502", "504"}:
             yield Complaint(
-                severity=Severity.INFO,
                 message=f"clients of {view.case.title} get a page of HTML when the origin is down: no error_page for 502 and 504",
                 why="They expect a grpc-status. `proxycfg rules grpc-html-errors` has a location that gives one.",
                 span=view.handler.span,

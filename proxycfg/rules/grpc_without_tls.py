@@ -42,7 +42,6 @@ def grpc_without_tls(tree: NginxTree) -> Iterator[Complaint]:
             and target["scheme"] in {"grpc", "http"}
         ):
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"{view.case.title} speaks clear text to a port for TLS: {view.handler.source}",
                 why=f"The server closes the connection, and clients get 502. Write {target['scheme']}s://.",
                 span=view.handler.arg_span(0),

@@ -47,7 +47,6 @@ def half_open_connections(tree: NginxTree) -> Iterator[Complaint]:
             continue
         if view.module in {"proxy", "grpc"} and not view.on(f"{view.module}_socket_keepalive"):
             yield Complaint(
-                severity=Severity.INFO,
                 message=f"an origin of {view.case.title} that vanishes holds its streams for {show_duration(waits)}: {line.source}",
                 why=f"Write `{view.module}_socket_keepalive on;`, and so_keepalive on the listen for clients that vanish.",
                 span=line.span,

@@ -54,7 +54,6 @@ def header_buffer_too_small(tree: NginxTree) -> Iterator[Complaint]:
         bound = view.line(f"{view.module}_buffers") or view.line(f"{view.module}_busy_buffers_size")
         if line is not None and size is not None and size < _LEAST:
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"`{line.source}` must hold the whole header of an answer to {view.case.title}",
                 why='A cookie more, and nginx answers 502, "upstream sent too big header". Write 8k.',
                 span=line.span,

@@ -54,7 +54,6 @@ def keepalive_defeated(tree: NginxTree) -> Iterator[Complaint]:
         for group in view.groups:
             if group.pooled and group.directive is not None:
                 yield Complaint(
-                    severity=Severity.WARNING,
                     message=f"{when}requests of {case.route.path} never use the kept connections of {group.directive.args[0]} again: {why.text}",
                     why="Each opens a new one. Write `proxy_http_version 1.1;` and `proxy_set_header Connection \"\";`, or a map with '' for ''.",
                     span=why.span or case.route.span,

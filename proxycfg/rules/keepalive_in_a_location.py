@@ -35,7 +35,6 @@ def keepalive_in_a_location(tree: NginxTree) -> Iterator[Complaint]:
             for line in view.own(name):
                 if "2" in view.case.value("client_http_versions").low:
                     yield Complaint(
-                        severity=Severity.INFO,
                         message=f"`{line.source}` does nothing for HTTP/2 clients of {view.case.title}",
                         why="nginx reads it of the server alone: move it there.",
                         span=line.span,

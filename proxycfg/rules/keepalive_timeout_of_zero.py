@@ -38,7 +38,6 @@ def keepalive_timeout_of_zero(tree: NginxTree) -> Iterator[Complaint]:
         lines = view.server.level.in_force.get("keepalive_timeout", ())
         if lines and lines[0].args[:1] in {("0",), ("0s",)} and "2" in view.case.value("client_http_versions").low:
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"HTTP/2 clients of {view.case.title} open a connection for every request: {lines[0].source}",
                 why="It closes a connection as soon as no request is open on it. Write 75s.",
                 span=lines[0].span,

@@ -42,7 +42,6 @@ def max_conns_per_worker(tree: NginxTree) -> Iterator[Complaint]:
         for group in view.groups:
             if group.directive is not None and group.limited_by is not None and not group.shared:
                 yield Complaint(
-                    severity=Severity.INFO,
                     message=f"each worker counts for itself: {group.limited_by.source} in {group.directive.args[0]}",
                     why=f"More streams of {view.case.title} reach a server than it should hold. Write `zone {group.directive.args[0]} 64k;` there.",
                     span=group.limited_by.span,

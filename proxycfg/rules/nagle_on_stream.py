@@ -38,7 +38,6 @@ def nagle_on_stream(tree: NginxTree) -> Iterator[Complaint]:
         line = view.line("tcp_nodelay")
         if line is not None and line.args[0] == "off":
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"small messages of {view.case.title} wait for the client's acknowledgement of the one before: {line.source}",
                 why="That is up to 40 ms each. Leave the line out, or write `tcp_nodelay on;` where it streams.",
                 span=line.span,

@@ -50,7 +50,6 @@ def obsolete_http_2_timeout(tree: NginxTree) -> Iterator[Complaint]:
     """Directives that are only accepted."""
     for line in tree.walk(*_INSTEAD) if tree.cases else ():
         yield Complaint(
-            severity=Severity.WARNING,
             message=f"`{line.source}` has no effect since nginx 1.19.7",
             why=f"Write {_INSTEAD[line.name]} in its place.",
             span=line.span,

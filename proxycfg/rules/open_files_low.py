@@ -39,7 +39,6 @@ def open_files_low(tree: NginxTree) -> Iterator[Complaint]:
     for line in tree.walk("worker_rlimit_nofile") if tree.cases and connections else ():
         if line.args and line.args[0].isdigit() and int(line.args[0]) < connections[0]:
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"a worker may open {line.args[0]} files, and is to hold {connections[0]} connections: {line.source}",
                 why="Each is a file: beyond that it accepts nobody. Write twice the number of connections.",
                 span=line.span,

@@ -43,7 +43,6 @@ def path_glued(tree: NginxTree) -> Iterator[Complaint]:
             continue
         stem = f"{place.name}x" if place.name.endswith("/") else f"{place.name}/x"
         yield Complaint(
-            severity=Severity.INFO,
             message=f"a request for {stem} of {view.case.title} reaches the origin as {uri}{stem.removeprefix(place.name)}",
             why="End both in a slash, or neither.",
             span=view.handler.arg_span(0),

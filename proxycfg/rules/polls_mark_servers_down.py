@@ -42,7 +42,6 @@ def polls_mark_servers_down(tree: NginxTree) -> Iterator[Complaint]:
         for group in view.groups:
             if group.directive is not None and group.servers.low > 1 and not _forgiving(group.directive):
                 yield Complaint(
-                    severity=Severity.WARNING,
                     message=f"polls of {view.case.route.path} beyond the read timeout mark servers of {group.directive.args[0]} as down",
                     why="For ten seconds nothing goes there, and with all marked every client gets 502. Write max_fails=0, and wait longer.",
                     span=group.directive.span,

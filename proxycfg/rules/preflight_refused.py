@@ -38,7 +38,6 @@ def preflight_refused(tree: NginxTree) -> Iterator[Complaint]:
         for line in view.own("limit_except") if view.case.protocol in {"grpc-web", "connect"} else ():
             if "OPTIONS" not in [word.upper() for word in line.args]:
                 yield Complaint(
-                    severity=Severity.WARNING,
                     message=f"browsers of another origin cannot call {view.case.title}: `{line.source}` refuses their preflight",
                     why="It is an OPTIONS request. Name OPTIONS there, too.",
                     span=line.span,

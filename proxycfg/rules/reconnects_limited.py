@@ -42,7 +42,6 @@ def reconnects_limited(tree: NginxTree) -> Iterator[Complaint]:
                 and not view.on("limit_req_dry_run")
             ):
                 yield Complaint(
-                    severity=Severity.WARNING,
                     message=f"clients of {view.case.title} that reconnect together are answered with 503: {line.source}",
                     why="After a deployment they all do. Write `burst=50 nodelay` behind the zone.",
                     span=line.span,

@@ -37,7 +37,6 @@ def request_headers_withheld(tree: NginxTree) -> Iterator[Complaint]:
         line = view.line(f"{view.module}_pass_request_headers")
         if line is not None and line.args[0] == "off" and view.case.protocol != "websocket":
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"the origin of {view.case.title} sees none of the client's headers: {line.source}",
                 why="Authorization, cookies and Last-Event-ID are lost. Remove the line where it streams.",
                 span=line.span,

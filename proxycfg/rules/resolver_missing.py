@@ -40,7 +40,6 @@ def resolver_missing(tree: NginxTree) -> Iterator[Complaint]:
         names = view.looked_up
         if names:
             yield Complaint(
-                severity=Severity.ERROR,
                 message=f"nothing resolves {names[0]} for {view.case.title}: {view.handler.source}",
                 why="A name in a variable is looked up at each request, and there is no resolver: 502. Write `resolver …;`.",
                 span=view.handler.span,

@@ -67,7 +67,6 @@ def setting_of_another_module(tree: NginxTree) -> Iterator[Complaint]:
                         included.setdefault(line.span.file, []).append(line)
                         continue
                     yield Complaint(
-                        severity=Severity.WARNING,
                         message=f"`{line.source}` does nothing for {view.case.title}: {view.handler.name} does not read it",
                         why=f"Its own would be `{view.module}_{what}`."
                         if view.module != "grpc" or what not in _NOT_GRPC
@@ -82,7 +81,6 @@ def setting_of_another_module(tree: NginxTree) -> Iterator[Complaint]:
 def _of_a_file(view: View, handler: Directive, file: str, lines: Sequence[Directive]) -> Complaint:
     """Those lines are right for the locations that the file was written for; the edit is due in this one."""
     return Complaint(
-        severity=Severity.WARNING,
         message=f"{counted(len(lines), 'setting')} out of {PurePath(file).name} without effect for {view.case.title}: {handler.name} reads none",
         why=f"What it includes is for another module. Write the `{view.module}_` settings that it needs instead.",
         span=handler.span,

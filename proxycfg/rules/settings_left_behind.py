@@ -49,7 +49,6 @@ def settings_left_behind(tree: NginxTree) -> Iterator[Complaint]:
                 ]
                 if named is not None and named.handler is not None and left:
                     yield Complaint(
-                        severity=Severity.WARNING,
                         message=f"`{left[0].source}` is not in force where requests of {place.name} end, in {named.name}",
                         why="A named location inherits from the server alone. Move the settings there.",
                         span=left[0].span,

@@ -43,7 +43,6 @@ def shutdown_timeout_missing(tree: NginxTree) -> Iterator[Complaint]:
     for line in tree.walk("worker_connections"):
         if line.args and line.args[0].isdigit() and int(line.args[0]) >= _MANY:
             yield Complaint(
-                severity=Severity.INFO,
                 message=f"after a reload old workers stay until their last stream ends, beside new ones of as many connections: {line.source}",
                 why="Some reloads fill the memory. Write `worker_shutdown_timeout 5m;` at the top.",
                 span=line.span,

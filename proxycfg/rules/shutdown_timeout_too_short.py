@@ -41,7 +41,6 @@ def shutdown_timeout_too_short(tree: NginxTree) -> Iterator[Complaint]:
         lasts = tree.seconds(line)
         if lasts is not None and lasts < _SHORT:
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"every reload cuts every stream within {lasts:g} s: {line.source}",
                 why="All clients then reconnect at once. Write 5m.",
                 span=line.span,

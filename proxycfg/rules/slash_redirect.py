@@ -53,7 +53,6 @@ def slash_redirect(tree: NginxTree) -> Iterator[Complaint]:
         ):
             continue
         yield Complaint(
-            severity=Severity.INFO,
             message=f"a handshake for {place.name[:-1]} is answered with 301, which WebSocket clients do not follow",
             why=f"Write `location {place.name[:-1]}`, or see to it that every client has the slash.",
             span=place.directive.span,

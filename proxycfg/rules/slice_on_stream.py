@@ -39,7 +39,6 @@ def slice_on_stream(tree: NginxTree) -> Iterator[Complaint]:
         if line is None or line.args[0].strip("kKmM") == "0" or view.header("range") is None:
             continue
         yield Complaint(
-            severity=Severity.INFO,
             message=f"{view.case.title} is asked for in slices: {line.source}",
             why="A live stream has no ranges: an origin that heeds them breaks it. Write `slice 0;`, or a location of its own for it.",
             span=line.span,

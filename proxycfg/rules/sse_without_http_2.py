@@ -40,7 +40,6 @@ def sse_without_http_2(tree: NginxTree) -> Iterator[Complaint]:
         prompts = view.case.route.path.rstrip("/$").endswith(("completions", "messages", "responses", "mcp"))
         if view.case.protocol == "sse" and secure and not prompts and served.high == frozenset({"1.1"}):
             yield Complaint(
-                severity=Severity.INFO,
                 message=f"browsers have six connections for all their event streams of {view.case.title}",
                 why="Without HTTP/2 the seventh tab hangs. Write `http2 on;` in the server.",
                 span=view.server.directive.span,

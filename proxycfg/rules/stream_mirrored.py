@@ -38,7 +38,6 @@ def stream_mirrored(tree: NginxTree) -> Iterator[Complaint]:
         line = view.line("mirror")
         if line is not None and line.args[0] != "off":
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"each stream of {view.case.title} is opened a second time: {line.source}",
                 why="The copy holds a connection, and requests behind it wait. Write `mirror off;` where it streams.",
                 span=line.span,

@@ -48,7 +48,6 @@ def stream_retried(case: Case) -> Iterator[Complaint]:
         return
     when = f"by {by_status[0]}" if by_status else "when it takes long"
     yield Complaint(
-        severity=Severity.INFO,
         message=f"{case.title} {'is' if short.sure else 'may be'} sent to other servers {when}: {short.evidence.text}",
         why="Each try starts it anew, and counts as a failure of its server. Write `proxy_next_upstream error;` and wait long enough.",
         span=short.span,

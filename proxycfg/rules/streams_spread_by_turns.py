@@ -51,7 +51,6 @@ def streams_spread_by_turns(tree: NginxTree) -> Iterator[Complaint]:
                 and not view.has_method(group)
             ):
                 yield Complaint(
-                    severity=Severity.INFO,
                     message=f"streams of {view.case.title} are dealt out to {group.directive.args[0]} by turns",
                     why="They stay where they are, so that a server which was away stays idle. Write `least_conn;`.",
                     span=group.directive.span,

@@ -59,7 +59,6 @@ def token_in_access_log(tree: NginxTree) -> Iterator[Complaint]:
             continue
         why = view.case.route.reading.evidence["query_logged"]
         yield Complaint(
-            severity=Severity.WARNING,
             message=f"the credential in the query of {view.case.title} is logged: {why.text}",
             why="All who read logs have it. Give the route a log_format with $uri, or `access_log off;`.",
             span=why.span or view.case.route.span,

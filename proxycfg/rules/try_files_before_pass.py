@@ -34,7 +34,6 @@ def try_files_before_pass(tree: NginxTree) -> Iterator[Complaint]:
         for line in view.own("try_files"):
             if line.args and line.args[-1].startswith("=") and view.handler is not None:
                 yield Complaint(
-                    severity=Severity.ERROR,
                     message=f"requests of {view.case.title} end with {line.args[-1][1:]}: `{line.source}` comes before {view.handler.name}",
                     why="Files are looked for first, and there is none. Remove the line, or let it end in a named location with the pass.",
                     span=line.span,

@@ -33,7 +33,6 @@ def unused_ignore(unused: Sequence[tuple[Note, str]]) -> Iterator[Complaint]:
         whole = names[note.span] == len(note.ignored)
         fix = Fix("remove the note", safe=True, edits=(Edit(note.removal, ""),)) if whole else None
         yield Complaint(
-            severity=Severity.WARNING,
             message=f"this note ignores {name}, which has nothing to say on line {note.line}",
             why="What it silenced is gone or has moved; it will hide the next finding there.",
             span=note.span,

@@ -49,7 +49,6 @@ def upgrade_in_subrequest(tree: NginxTree) -> Iterator[Complaint]:
                 and view.speaks_of(header.args[1], "http_upgrade")
             ):
                 yield Complaint(
-                    severity=Severity.WARNING,
                     message=f"the authorisation of {view.case.title} is asked by a handshake: {header.source}",
                     why=f'The service answers 400 or 101, and the socket is refused. Write `proxy_set_header Upgrade "";` in {place.name}.',
                     span=place.directive.span,

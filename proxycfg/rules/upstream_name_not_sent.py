@@ -41,7 +41,6 @@ def upstream_name_not_sent(tree: NginxTree) -> Iterator[Complaint]:
         name = f"{view.module}_ssl_server_name"
         if not view.on(name):
             yield Complaint(
-                severity=Severity.WARNING,
                 message=f"{target['host']} does not hear its name in the handshake for {view.case.title}: {view.handler.source}",
                 why=f"It may answer with another certificate, or not at all. Write `{name} on;`.",
                 span=view.handler.span,

@@ -49,7 +49,6 @@ def websocket_buffers_large(tree: NginxTree) -> Iterator[Complaint]:
             and size >= _LARGE
         ):
             yield Complaint(
-                severity=Severity.INFO,
                 message=f"every WebSocket of {view.case.route.path} holds two buffers of {show_size(size)}: {line.source}",
                 why="They are held for as long as it lives. A socket does with 8k; large headers belong to other locations.",
                 span=line.span,

@@ -34,7 +34,6 @@ def websocket_over_http_2(case: Case) -> Iterator[Complaint]:
     if short.value.low != "2":
         return
     yield Complaint(
-        severity=Severity.ERROR,
         message=f"handshakes of {case.route.path} go to the origin by HTTP/2: {short.evidence.text}",
         why="HTTP/2 has no Upgrade: they end with 502. Write `proxy_http_version 1.1;` in this location.",
         span=short.span,

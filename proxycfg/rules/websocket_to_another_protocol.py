@@ -29,7 +29,6 @@ def websocket_to_another_protocol(case: Case) -> Iterator[Complaint]:
     if handler is None or handler.name in {"proxy_pass", "uwsgi_pass", "scgi_pass"}:
         return
     yield Complaint(
-        severity=Severity.ERROR,
         message=f"handshakes of {case.route.path} go to `{handler.source}`, which has no WebSocket",
         why="That module never answers 101. Hand the path to the server that speaks WebSocket, by proxy_pass.",
         span=handler.span,

@@ -43,7 +43,6 @@ def worker_connections_low(tree: NginxTree) -> Iterator[Complaint]:
     for line in tree.walk("worker_connections"):
         if line.args and line.args[0].isdigit() and int(line.args[0]) <= _FEW:
             yield Complaint(
-                severity=Severity.INFO,
                 message=f"a worker holds {int(line.args[0]) // 2} streams: {line.source}",
                 why="Each takes two connections for as long as it lives. Write 16384, with worker_rlimit_nofile above it.",
                 span=line.span,

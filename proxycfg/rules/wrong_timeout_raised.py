@@ -60,7 +60,6 @@ def wrong_timeout_raised(tree: NginxTree) -> Iterator[Complaint]:
             if view.own(name) and raised is not None and raised >= _LONG:
                 line = view.own(name)[0]
                 yield Complaint(
-                    severity=Severity.WARNING,
                     message=f"`{line.source}` does not keep {view.case.title} open: it does not count silence",
                     why=f"What cuts a silent stream is the read timeout, here {reading:g} s. Write `{view.module}_read_timeout 1h;`.",
                     span=line.span,

@@ -52,7 +52,6 @@ def x_accel_buffering_ignored(tree: NginxTree) -> Iterator[Complaint]:
         for line in view.lines(f"{view.module}_ignore_headers"):
             if any(word.lower() == "x-accel-buffering" for word in line.args):
                 yield Complaint(
-                    severity=Severity.WARNING,
                     message=f"`{line.source}` ignores the header by which the origin of {view.case.title} asks not to be buffered",
                     why="Frameworks send X-Accel-Buffering: no for streams. Leave it out of the list, or write `proxy_buffering off;`.",
                     span=line.span,

@@ -52,7 +52,7 @@ def x_accel_buffering_in_vain(tree: NginxTree) -> Iterator[Complaint]:
                     why = "It obeys the header in an answer of the origin alone. Write `proxy_buffering off;`."
                 else:
                     continue
-                yield Complaint(severity=Severity.WARNING, message=message, why=why, span=line.span, case=view.case)
+                yield Complaint(message=message, why=why, span=line.span, case=view.case)
 
 
 _NAME_AND_VALUE = 2
