@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from proxycfg import reasons
 from proxycfg.behavior import FOREVER, Between, exactly
 from proxycfg.errors import InvalidInput
+from proxycfg.headers import CREDENTIALS
 from proxycfg.need import need_of, shortfalls
 from proxycfg.protocols import protocols
 from proxycfg.source import Source
 from proxycfg.targets.envoy import TARGET, facts, quote
-from proxycfg.targets.nginx.maps import CREDENTIALS
 from proxycfg.template import environment
 from proxycfg.yamldoc import parse
 from tests.clients.tls import make_authority

@@ -14,12 +14,12 @@ import pytest
 from proxycfg.behavior import FOREVER
 from proxycfg.errors import InvalidInput
 from proxycfg.finding import Finding
+from proxycfg.headers import CREDENTIALS
 from proxycfg.need import need_of, shortfalls
 from proxycfg.spec import Route, Spec
 from proxycfg.target import Output
 from proxycfg.targets.nginx import facts, quote
 from proxycfg.targets.nginx.aim import offered
-from proxycfg.targets.nginx.maps import CREDENTIALS
 from tests.clients.tls import make_authority
 from tests.targets import nginx_engine
 from tests.targets.nginx_specs import (

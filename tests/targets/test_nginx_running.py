@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from proxycfg import reasons
+from proxycfg.headers import CREDENTIALS
 from proxycfg.origin import Exchange, Origin
 from proxycfg.targets.nginx import facts
-from proxycfg.targets.nginx.maps import CREDENTIALS
 from tests.clients.grpc_calls import Stub
 from tests.clients.http import Answer, Client, Transport
 from tests.clients.tls import Authority, make_authority

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+from proxycfg.headers import CORS, CREDENTIALS
+
 NEWEST = (1, 40)
 OLDEST = (1, 36)
 """The oldest version that the config was tried on. Envoy's own maintainers look after the last four."""
@@ -149,17 +151,10 @@ ALLOWED_HEADERS = (
 )  # fmt: skip
 """Request headers that browser clients of streams send: EventSource and its polyfills, gRPC-Web, Connect."""
 
-EXPOSED_HEADERS = ("grpc-status", "grpc-message", "grpc-status-details-bin")
-"""Response headers that a browser client of gRPC-Web or Connect must be able to read."""
-
-CORS_HEADERS = (
-    "access-control-allow-origin", "access-control-allow-credentials", "access-control-allow-methods",
-    "access-control-allow-headers", "access-control-expose-headers", "access-control-max-age",
-)  # fmt: skip
-"""What an origin may say about CORS by itself, and must not where the spec says it."""
+CORS_HEADERS = tuple(name.lower() for name in CORS)
 
 OWN_REQUEST_HEADERS = (
-    "authorization", "cookie", "proxy-authorization", "x-api-key", "api-key", "x-auth-token",
+    *(name.lower() for name in CREDENTIALS),
     "range", "if-range", "if-match", "if-unmodified-since", "transfer-encoding", "upgrade",
 )  # fmt: skip
 """Request headers that keep a poll away from the shared answer: credentials as with nginx; what asks for a part or a condition

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from proxycfg import reasons
 from proxycfg.behavior import FOREVER
+from proxycfg.headers import EXPOSED
 from proxycfg.record import record
 from proxycfg.spec import is_address
 from proxycfg.target import Output
@@ -401,7 +402,7 @@ def _cors(route: Route) -> CorsPolicy:
         origins=route.cors,
         methods=", ".join(route.preflight_methods),
         headers=", ".join(sorted({*facts.ALLOWED_HEADERS, *mine})),
-        expose=", ".join(facts.EXPOSED_HEADERS),
+        expose=", ".join(EXPOSED),
         credentials="*" not in route.cors,
     )
 

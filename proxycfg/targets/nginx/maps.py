@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from proxycfg import reasons
+from proxycfg.headers import CREDENTIALS, EXPOSED
 from proxycfg.record import record
 from proxycfg.targets.nginx import facts, quote
 from proxycfg.targets.nginx.names import Names
@@ -14,13 +15,7 @@ from proxycfg.template import Quoted
 if TYPE_CHECKING:
     from proxycfg.spec import Route, Spec, Upstream
 
-CREDENTIALS = ("Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "Api-Key", "X-Auth-Token")
-"""Headers by which clients say who they are, whether a spec declares them or not."""
-
 EMPTY = Quoted('""')
-
-STANDARD_EXPOSED = "grpc-status, grpc-message, grpc-status-details-bin"
-"""Response headers that a browser client of gRPC-Web or Connect must be able to read."""
 
 
 @record(frozen=True, slots=True)
@@ -229,7 +224,7 @@ def _cors(spec: Spec, names: Names, *, alone: bool) -> Iterator[Map]:
             ("age", Quoted("600")),
         ):
             yield Map("map", "$proxycfg_preflight", f"$proxycfg_asked_{variable}", EMPTY, ((yes, answer),), "")
-        exposed = Quoted(f'"{STANDARD_EXPOSED}"')
+        exposed = Quoted(f'"{", ".join(EXPOSED)}"')
         yield Map("map", "$proxycfg_preflight", "$proxycfg_exposed", exposed, ((yes, EMPTY),), "")
     why = "The web origins that may call a route."
     for origins in browsers:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from proxycfg import reasons
 from proxycfg.errors import InvalidInput
 from proxycfg.finding import Finding
+from proxycfg.headers import CORS
 from proxycfg.record import record
 from proxycfg.target import Output
 from proxycfg.targets.nginx import facts, lacks, quote
@@ -447,7 +448,7 @@ class _Writing:
         """Response headers of the origin that are replaced or removed."""
         hidden = [name for name, value in route.rewrites.response.items() if lacks.header_kept("response", name, value)]
         if route.browser_cors:
-            hidden += [name for name in _CORS_HEADERS if not names(hidden, name)]
+            hidden += [name for name in CORS if not names(hidden, name)]
         return tuple(hidden)
 
     def hides_upgrade(self, route: Route, module: str) -> bool:
@@ -493,11 +494,6 @@ class _Writing:
 _ERRORS = Errors("/.proxycfg/error")
 _ERROR_CODES = "400 403 404 405 413 414 416 421 429 500 501 502 503 504 505"
 """What nginx may answer by itself; one line in a location replaces all those of the server, so it must hold them all."""
-
-_CORS_HEADERS = (
-    "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",
-    "Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age",
-)  # fmt: skip
 
 
 def _megabytes(streams: int, each: int, most: int) -> int:
