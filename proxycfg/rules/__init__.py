@@ -23,6 +23,7 @@ def rules() -> dict[str, Rule]:
     return {name: _lazy(name, INDEX[name]) if name in INDEX else load(name) for name in present()}
 
 
+@cache
 def load(name: str) -> Rule:
     """A rule as its file has it."""
     identifier = name.replace("-", "_")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from proxycfg.behavior import differences
 from proxycfg.errors import Problem
@@ -146,9 +146,7 @@ def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge)
     older = _route(how.older, proxied, stream) if how.older else None
     if older is not None and not differences(newest.reading.behavior, older.reading.behavior):
         older = None
-    protocol = protocols()[stream.protocol]
-    silence = protocol.silence(stream.heartbeat) if stream.idle_timeout is None else stream.idle_timeout
-    usual = need_of(replace(ordinary(protocol), idle_timeout=silence))
+    usual = _usual(stream.protocol, stream.heartbeat, stream.idle_timeout)
     need = (knowledge.needs.get(stream.span) if stream.span else None) or usual
     return Case(
         route=newest,
@@ -159,6 +157,14 @@ def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge)
         partial=_is_partial(proxied),
         subject=proxied,
     )
+
+
+@lru_cache(maxsize=256)
+def _usual(name: str, heartbeat: float | None, idle_timeout: float | None) -> Need:
+    """What a stream asks of which no more is said: hundreds of a fleet say the same."""
+    protocol = protocols()[name]
+    silence = protocol.silence(heartbeat) if idle_timeout is None else idle_timeout
+    return need_of(replace(ordinary(protocol), idle_timeout=silence))
 
 
 _HARMLESS = re.compile(r"(?:^|/)(?:fastcgi_params|fastcgi\.conf|uwsgi_params|scgi_params|mime\.types)$")
