@@ -112,7 +112,7 @@ def write_one(folder: Path) -> Path:
 
 
 def _write_snippets(folder: Path) -> None:
-    (folder / "snippets").mkdir(parents=True, exist_ok=True)
+    (folder / "snippets").mkdir(parents=True)
     for name, text in SNIPPETS.items():
         (folder / "snippets" / name).write_text(text)
 

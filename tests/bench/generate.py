@@ -37,7 +37,7 @@ def measure(folder: Path, *, quick: bool) -> Part:
         "generate: whole processes, medians; growth and ratio of the least processor time beyond that of one route"
     )
     sizes = (10, 1_000) if quick else SIZES
-    found = {size: _costs(bench, specs.plain, size, rounds=1 if quick else 3 if size >= 5_000 else 5) for size in sizes}
+    found = _costs(bench, specs.plain, *sizes, rounds=1 if quick else 3)
     rows = []
     for target in TARGETS:
         for size, costs in found.items():
@@ -67,7 +67,7 @@ def _shapes(bench: Bench, part: Part, sizes: Sequence[int]) -> None:
     """The same growth where something else than the number of routes is large."""
     rows = []
     for name, spec in specs.SHAPES.items():
-        small, large = _costs(bench, spec, sizes[0], rounds=3), _costs(bench, spec, sizes[1], rounds=2)
+        small, large = _costs(bench, spec, *sizes, rounds=3).values()
         for target in TARGETS:
             growth = exponent(small[target].net_cpu, large[target].net_cpu, sizes[1] / sizes[0])
             seconds = [small[target].whole.cpu, large[target].whole.cpu]
@@ -77,16 +77,17 @@ def _shapes(bench: Bench, part: Part, sizes: Sequence[int]) -> None:
     part.table(["target, shape (processor)", *(f"{size:,}" for size in sizes), "time ~ n^"], rows)
 
 
-def _costs(bench: Bench, spec: specs.Shape, size: int, *, rounds: int) -> dict[str, Measured]:
+def _costs(bench: Bench, spec: specs.Shape, *sizes: int, rounds: int) -> dict[int, dict[str, Measured]]:
+    """What each target and PyYAML take for each size, all in the same rounds, so that a slow spell of the machine meets all of them."""
     commands: dict[str, list[str]] = {}
-    for routes in (1, size):
+    for routes in (1, *sizes):
         path = bench.folder / f"{spec.__name__}-{routes}.yaml"
         path.write_text(spec(routes))
         commands |= {f"{target} {routes}": _command(path, target, bench.folder / "out") for target in TARGETS}
         commands[f"yaml {routes}"] = [PYTHON, "-c", READ, str(path)]
     costs = bench.costs(commands, rounds)
 
-    def measured(name: str) -> Measured:
+    def measured(name: str, size: int) -> Measured:
         own, one = costs[f"{name} {size}"], costs[f"{name} 1"]
         # Others on the machine only ever add to a figure: the least of each is nearest to what the command takes by itself.
         net_cpu, net_peak = (
@@ -94,7 +95,7 @@ def _costs(bench: Bench, spec: specs.Shape, size: int, *, rounds: int) -> dict[s
         )
         return Measured(middle(own), net_cpu, net_peak)
 
-    return {name: measured(name) for name in (*TARGETS, "yaml")}
+    return {size: {name: measured(name, size) for name in (*TARGETS, "yaml")} for size in sizes}
 
 
 def _command(path: Path, target: str, out: Path) -> list[str]:

@@ -43,11 +43,10 @@ def measure(folder: Path, *, quick: bool) -> Part:
     bench = Bench(folder, quick=quick)
     part = Part("read: an nginx.conf and every route in it; processor time beyond the imports, the least of all rounds")
     sizes = SIZES[:2] if quick else SIZES
-    found: dict[int, dict[str, Cost]] = {}
+    paths = {size: configs.write_sites(bench.folder / f"sites-{size}", size) for size in sizes}
+    found = _costs(bench, paths, rounds=1 if quick else 5)
     rows = []
     for size in sizes:
-        path = configs.write_sites(bench.folder / f"sites-{size}", size)
-        found[size] = _costs(bench, path, rounds=1 if quick else 5 if size < SIZES[-1] else 3)
         ours, other = found[size]["ours"], found[size]["crossplane"]
         smaller = found.get({SIZES[1]: SIZES[0], SIZES[2]: SIZES[1]}.get(size, 0))
         growth = _growth(smaller["ours"], ours, size, {1_000: 100, 5_000: 1_000}[size]) if smaller else None
@@ -74,11 +73,11 @@ def measure(folder: Path, *, quick: bool) -> Part:
 def _shapes(bench: Bench, part: Part) -> None:
     rows = []
     for name, (shape, most) in configs.SHAPES.items():
-        costs = []
+        paths = {}
         for size in (most // 10, most):
-            path = configs.write_sites(bench.folder / shape.__name__, 0)
-            path.write_text(shape(size))
-            costs.append(_costs(bench, path, rounds=3, peer=False)["ours"])
+            paths[size] = configs.write_sites(bench.folder / f"{shape.__name__}-{size}", 0)
+            paths[size].write_text(shape(size))
+        costs = [each["ours"] for each in _costs(bench, paths, rounds=5, peer=False).values()]
         time, memory = _growth(costs[0], costs[1], most, most // 10)
         rows.append([f"{most:,} {name}", f"{costs[1].cpu:.2f} s", f"{time:.2f}", f"{costs[1].peak / MEBIBYTE:.0f} MiB"])
         part.data[name] = {"cpu": costs[1].cpu, "peak": costs[1].peak, "exponents": (time, memory)}
@@ -87,21 +86,24 @@ def _shapes(bench: Bench, part: Part) -> None:
     part.table(["shape", "time", "time ~ n^", "memory"], rows)
 
 
-def _costs(bench: Bench, path: Path, *, rounds: int, peer: bool = True) -> dict[str, Cost]:
-    """The least that each took beyond its imports; others on the machine only ever add."""
+def _costs(bench: Bench, paths: Mapping[int, Path], *, rounds: int, peer: bool = True) -> dict[int, dict[str, Cost]]:
+    """The least that each took beyond its imports, for each size; others on the machine only ever add, and to a round of all sizes."""
     code: Mapping[str, str] = {"ours": OURS, "crossplane": CROSSPLANE} if peer else {"ours": OURS}
-    commands = {name: [PYTHON, "-c", text, str(path)] for name, text in code.items()}
+    commands = {
+        f"{name} {size}": [PYTHON, "-c", text, str(path)] for size, path in paths.items() for name, text in code.items()
+    }
     commands |= {f"{name} idle": [PYTHON, "-c", IDLE[name]] for name in code}
     costs = bench.costs(commands, rounds)
-    net: dict[str, Cost] = {}
-    for name in code:
-        whole, idle = costs[name], costs[f"{name} idle"]
+
+    def net(name: str, size: int) -> Cost:
+        whole, idle = costs[f"{name} {size}"], costs[f"{name} idle"]
         cpu, peak = (
             min(getattr(cost, key) for cost in whole) - min(getattr(cost, key) for cost in idle)
             for key in ("cpu", "peak")
         )
-        net[name] = Cost(middle(whole).wall, cpu, int(peak))
-    return net
+        return Cost(middle(whole).wall, cpu, int(peak))
+
+    return {size: {name: net(name, size) for name in code} for size in paths}
 
 
 def _growth(small: Cost, large: Cost, size: int, smaller: int) -> tuple[float, float]:
