@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from tests.differential import fixtures, report
@@ -18,14 +18,20 @@ VERSIONS = ("1.22", "1.26", "1.30")
 PAGE = Path(__file__).parents[2] / "docs" / "differential.md"
 
 
-def _measured(version: str, count: int, seed: int) -> Tally:
+def _measured(version: str, count: int, seed: int, numbers: Sequence[int]) -> Tally:
     """One version, in a process of its own."""
-    return asyncio.run(measure(version, count, seed, _progress(count)))
+    return asyncio.run(measure(version, count, seed, _progress(len(numbers) or count), _tell, numbers))
+
+
+def _tell(text: str) -> None:
+    # One write, as three processes share the terminal.
+    sys.stderr.write(f"\n{text}\n")
+    sys.stderr.flush()
 
 
 def _progress(count: int) -> Callable[[Tally], None]:
     def show(tally: Tally) -> None:
-        wrong = len(tally.wrong) + len(tally.crashes)
+        wrong = len(tally.wrong) + len(tally.crashes) + len(tally.failures)
         sys.stderr.write(
             f"\rnginx {tally.version}: {tally.configs}/{count} configs, {tally.measured.total()} comparisons, {wrong} disagreements "
         )
@@ -40,6 +46,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=50, help="configs of each version (default 50)")
     parser.add_argument("--seed", type=int, default=1, help="where they start from (default 1)")
     parser.add_argument("--version", action="append", choices=VERSIONS, help="only this version; may be repeated")
+    parser.add_argument(
+        "--config", type=int, action="append", default=[], metavar="NUMBER", help="only this config; may be repeated"
+    )
     parser.add_argument("--report", type=Path, default=PAGE, help="the page to write (default docs/differential.md)")
     parser.add_argument("--shrink", action="store_true", help="shrink disagreements to fixtures/differential")
     parser.add_argument(
@@ -52,27 +61,38 @@ def main() -> int:
             for version in versions:
                 asyncio.run(fixtures.remeasure(version))
             return 0
-        with ProcessPoolExecutor(len(versions)) as pool:
-            tallies = list(pool.map(_measured, versions, repeat(args.count), repeat(args.seed)))
-        sys.stderr.write("\n")
-        args.report.write_text(report.render(tallies, args.seed))
+        tallies = _tallies(versions, args.count, args.seed, args.config)
     except EngineAbsent as absent:
         sys.stderr.write(f"{absent}\n")
         return 3
-    wrong = [(tally.version, seed, check) for tally in tallies for seed, check in tally.wrong]
-    for version, seed, check in wrong:
-        sys.stderr.write(
-            f"nginx {version}, seed {seed}, {check.what} at {check.place}: {check.predicted} measured {check.measured} {check.ask}\n"
-        )
+    sys.stderr.write("\n")
+    if not args.config:
+        args.report.write_text(report.render(tallies, args.seed))
     for tally in tallies:
-        for seed, crash in tally.crashes:
-            sys.stderr.write(f"nginx {tally.version}, seed {seed}: {crash}\n")
         for text, number in tally.rejected.most_common(5):
             sys.stderr.write(f"nginx {tally.version} refused {number}: {text}\n")
+    wrong = [(tally.version, seed, check) for tally in tallies for seed, check in tally.wrong]
     if args.shrink:
         for version, seed, check in wrong:
             sys.stderr.write(f"{asyncio.run(fixtures.shrunk(version, seed, check))}\n")
-    return 1 if wrong or any(tally.crashes for tally in tallies) else 0
+    whole = len(tallies) == len(versions) and not any(tally.crashes or tally.failures for tally in tallies)
+    return 0 if whole and not wrong else 1
+
+
+def _tallies(versions: Sequence[str], count: int, seed: int, numbers: Sequence[int]) -> list[Tally]:
+    """Each version's; one whose process ends early is told and left out, for the others have worked for half an hour.
+
+    :raises EngineAbsent: if there is no nginx to ask.
+    """
+    tallies = []
+    with ProcessPoolExecutor(len(versions)) as pool:
+        jobs = {version: pool.submit(_measured, version, count, seed, numbers) for version in versions}
+        for version, job in jobs.items():
+            try:
+                tallies.append(job.result())
+            except (OSError, BrokenProcessPool) as error:
+                _tell(f"nginx {version}: the run ended early: {error}")
+    return tallies
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def render(tallies: Sequence[Tally], seed: int) -> str:
         hedged = sum(tally.hedged.values()) / max(1, tally.routes * len(properties()))
         lines.append(
             f"| {tally.version} | {tally.configs} | {tally.rejected.total()} | {tally.routes} | {tally.measured.total()} | "
-            f"{len(tally.wrong) + len(tally.crashes)} | {hedged:.2%} | {tally.seconds / 60:.1f} |"
+            f"{len(tally.wrong) + len(tally.crashes) + len(tally.failures)} | {hedged:.2%} | {tally.seconds / 60:.1f} |"
         )
     lines += [
         "",

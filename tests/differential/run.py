@@ -6,8 +6,9 @@ import asyncio
 import gc
 import tempfile
 import time
+import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class Tally:
     hedged: Counter[str] = field(default_factory=Counter)
     wrong: list[tuple[int, Check]] = field(default_factory=list)
     crashes: list[tuple[int, str]] = field(default_factory=list)
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    """Configs of which nothing was learned, as the lab itself failed on them: tracebacks."""
     seconds: float = 0.0
 
     def add(self, seed: int, result: Result) -> None:
@@ -54,9 +57,18 @@ class Tally:
                 self.wrong.append((seed, check))
 
 
-async def measure(version: str, count: int, seed: int, progress: Callable[[Tally], object] = id) -> Tally:
+async def measure(
+    version: str,
+    count: int,
+    seed: int,
+    progress: Callable[[Tally], object] = id,
+    tell: Callable[[str], object] = id,
+    numbers: Sequence[int] = (),
+) -> Tally:
     """Examine so many configs that nginx takes; what disagrees is measured again with nothing beside it, and that counts.
 
+    :param tell: is given a line as soon as something disagrees or fails: a long run shows what it has found when it is cut short.
+    :param numbers: these configs and no others.
     :raises EngineAbsent: if there is no nginx of that version here.
     """
     tally = Tally(version)
@@ -65,29 +77,55 @@ async def measure(version: str, count: int, seed: int, progress: Callable[[Tally
         # nginx's workers are nobody.
         Path(folder).chmod(0o755)  # noqa: ASYNC240 - nothing runs yet
         async with opened(version, Path(folder)) as lab:
-            seeds = iter(range(seed * 1_000_000, (seed + 1) * 1_000_000))
+            seeds = iter(numbers or range(seed * 1_000_000, (seed + 1) * 1_000_000))
             doubtful: list[int] = []
-
             taken = 0
+
+            async def examined(number: int) -> Result | None:
+                try:
+                    return await lab.examine(make(number, version), number)
+                except Exception:  # noqa: BLE001 - told, counted, and no reason to lose a thousand others
+                    tally.failures.append((number, traceback.format_exc()))
+                    tell(f"nginx {version}, config {number}: the lab failed\n{tally.failures[-1][1]}")
+                    return None
 
             async def one() -> None:
                 nonlocal taken
                 while taken < count:
                     taken += 1
-                    number = next(seeds)
-                    result = await lab.examine(make(number, version), number)
-                    if result.disagreements:
+                    number = next(seeds, None)
+                    if number is None:
+                        return
+                    result = await examined(number)
+                    if result is None:
+                        pass
+                    elif result.disagreements:
                         doubtful.append(number)
+                        tell(_lines(version, number, result, "at first"))
                     else:
                         taken -= bool(result.rejected)
                         tally.add(number, result)
+                        if result.crash:
+                            tell(f"nginx {version}, config {number}: the reader failed\n{result.crash}")
                     progress(tally)
                     # Both ends of thousands of connections know each other, and wait for a collection of what is old: gigabytes.
                     gc.collect()
 
+            count = len(numbers) or count
             await asyncio.gather(*(one() for _ in range(min(AT_ONCE, count))))
             for number in doubtful:
-                tally.add(number, await lab.examine(make(number, version), number))
+                result = await examined(number)
+                if result is not None:
+                    tally.add(number, result)
+                    if result.disagreements:
+                        tell(_lines(version, number, result, "and again"))
                 progress(tally)
     tally.seconds = time.monotonic() - began
     return tally
+
+
+def _lines(version: str, number: int, result: Result, when: str) -> str:
+    return "\n".join(
+        f"nginx {version}, config {number}, {when}: {check.what} at {check.place}: {check.predicted} measured {check.measured} {check.ask}"
+        for check in result.disagreements
+    )
