@@ -83,7 +83,8 @@ def _costs(bench: Bench, spec: specs.Shape, *sizes: int, rounds: int) -> dict[in
     for routes in (1, *sizes):
         path = bench.folder / f"{spec.__name__}-{routes}.yaml"
         path.write_text(spec(routes))
-        commands |= {f"{target} {routes}": _command(path, target, bench.folder / "out") for target in TARGETS}
+        # A folder each: what is there is read before it is written over, and a small command would pay for a large one's.
+        commands |= {f"{target} {routes}": _command(path, target, path.with_suffix(".out")) for target in TARGETS}
         commands[f"yaml {routes}"] = [PYTHON, "-c", READ, str(path)]
     costs = bench.costs(commands, rounds)
 
