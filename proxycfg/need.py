@@ -21,6 +21,7 @@ from proxycfg.behavior import (
     Behavior,
     Between,
     at_least,
+    differences,
     exactly,
     properties,
 )
@@ -113,6 +114,31 @@ def _wants_of_settings(route: Terms) -> dict[str, Want]:
             exactly(affinity.by), Category.SESSION_AFFINITY, "a reconnect on another server does not know the session"
         )
     return wants
+
+
+class Judge:
+    """Comparisons of needs and behaviors, each made once: of thousands of routes most share both."""
+
+    def __init__(self) -> None:
+        """They are known by their identity, and so kept."""
+        self._different: dict[tuple[int, int], tuple[Behavior, Behavior, bool]] = {}
+        self._known: dict[tuple[int, int], tuple[Need, Behavior, dict[str, Answer]]] = {}
+
+    def differ(self, one: Behavior, other: Behavior) -> bool:
+        """Whether two behaviors do, in any property."""
+        key = id(one), id(other)
+        found = self._different.get(key)
+        if found is None:
+            found = self._different[key] = one, other, bool(differences(one, other))
+        return found[2]
+
+    def shortfalls(self, need: Need, behavior: Behavior) -> Mapping[str, Answer]:
+        """The properties in which ``behavior`` may or does fall short of ``need``."""
+        key = id(need), id(behavior)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = need, behavior, shortfalls(need, behavior)
+        return found[2]
 
 
 def shortfalls(need: Need, behavior: Behavior) -> dict[str, Answer]:

@@ -15,7 +15,7 @@ from typing import Any
 from proxycfg.behavior import Answer, Between
 from proxycfg.errors import Problem
 from proxycfg.finding import Category, Confidence, Fix, Kind, Related, Severity
-from proxycfg.need import Need, shortfalls
+from proxycfg.need import Judge, Need
 from proxycfg.note import Note
 from proxycfg.reading import Evidence, ReadRoute
 from proxycfg.record import field, record
@@ -35,6 +35,7 @@ class Case:
     :param older: where the version is not known, the route as the oldest version in wide use reads it.
     :param partial: whether some of what stands there is not at hand, such as a file that cannot be included: then silence tells nothing.
     :param subject: the target's own idea of the route, for its fixes and idioms.
+    :param judge: of all the cases of a config.
     """
 
     route: ReadRoute
@@ -44,6 +45,7 @@ class Case:
     older: ReadRoute | None = None
     partial: bool = False
     subject: Any = field(default=None, repr=False, compare=False)
+    judge: Judge = field(default_factory=Judge, repr=False, compare=False)
 
     @property
     def protocol(self) -> str:
@@ -68,9 +70,9 @@ class Case:
     @cached_property
     def shortfalls(self) -> Mapping[str, Shortfall]:
         """The properties in which it falls short, surely or perhaps, by the version that runs it or by the older one."""
-        found = {name: Shortfall(self, name, answer) for name, answer in _short_of(self.need, self.route).items()}
+        found = {name: Shortfall(self, name, answer) for name, answer in self._short(self.route).items()}
         if self.older is not None:
-            for name, answer in _short_of(self.need, self.older).items():
+            for name, answer in self._short(self.older).items():
                 if name not in found:
                     found[name] = Shortfall(self, name, answer, only_older=True)
         if self.partial:
@@ -78,9 +80,8 @@ class Case:
             return {name: short for name, short in found.items() if short.evidence.kind == "config"}
         return found
 
-
-def _short_of(need: Need, route: ReadRoute) -> dict[str, Answer]:
-    return shortfalls(need, route.reading.behavior)
+    def _short(self, route: ReadRoute) -> Mapping[str, Answer]:
+        return self.judge.shortfalls(self.need, route.reading.behavior)
 
 
 @record(frozen=True, slots=True)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxycfg.lint import Options, lint
+from proxycfg.reports.json_v1 import finding_to_json
+from proxycfg.reports.lint_json import report_to_json
+from proxycfg.rules import rules
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.read import read, read_location
+from proxycfg.targets.nginx.scene import scene_of
 from proxycfg.targets.nginx.servers import read_http
-from proxycfg.targets.nginx.shapes import PASSED_OVER
+from proxycfg.targets.nginx.shapes import PASSED_OVER, Shapes
+from tests.bench.configs import MAIN, SNIPPETS, site
 from tests.targets.test_nginx_read import CASES
 
 VERSIONS = ("1.22", "1.26", "1.30")
@@ -41,7 +50,7 @@ map $request_uri $masked { "~^(?<bare>[^?]*)" $bare; default ""; }
 log_format masked '$remote_addr $masked';
 log_format named '$remote_addr $tenant $request_uri';
 upstream u { server 127.0.0.1:81; server 127.0.0.1:82; keepalive 8; }
-upstream v { server 10.0.0.1:81; server 10.0.0.2:82; keepalive 8; }
+upstream v { server 10.0.0.1:81; server 10.0.0.2:82; server 10.0.0.3:82; keepalive 16; }
 upstream w { ip_hash; server one.example:81 max_conns=5; some_unknown_thing on; }
 limit_conn_zone $server_name zone=all:1m;
 """
@@ -60,7 +69,7 @@ INSIDE = (
 )  # fmt: skip
 
 
-def config(seed: int) -> str:
+def config(seed: int, paths: Sequence[str] = ("p", "quiet")) -> str:
     """Servers and locations put together from few parts, so that many of them are alike or nearly so."""
     draw = random.Random(seed)
     bodies = [each.body for each in draw.sample(CASES, 3)] + draw.sample(INSIDE, 6)
@@ -73,7 +82,7 @@ def config(seed: int) -> str:
         kind = draw.choice(["", "= ", "~ ", "^~ ", "@"])
         if draw.random() < 0.8:
             parts.insert(draw.randint(0, len(parts)), f"proxy_pass {draw.choice(passes)};")
-        return f"location {kind}{'/' * (kind != '@')}{draw.choice(['p', 'quiet'])}{number} {{ {' '.join(parts)} }}"
+        return f"location {kind}{'/' * (kind != '@')}{draw.choice(paths)}{number} {{ {' '.join(parts)} }}"
 
     def server(number: int) -> str:
         parts = [f"server_name s{number}.example;", draw.choice(LISTENS), *draw.sample(own, draw.randint(0, 2))]
@@ -98,3 +107,53 @@ def test_a_location_among_many_is_read_as_if_it_were_alone(seed: int, version: s
 
         assert route.reading.behavior == by_itself.behavior
         assert dict(route.reading.evidence) == dict(by_itself.evidence)
+
+
+class _Forgetful(dict[Any, Any]):
+    """Keeps nothing."""
+
+    def __setitem__(self, key: object, value: object) -> None:
+        """Forget it."""
+
+
+STREAMS = ("events/", "ws/", "socket.io/", "api/", "quiet")
+OPTIONS = Options(rules=list(rules().values()), known=tuple(rules()))
+
+
+def _linted(text: str, version: str | None) -> dict[str, object]:
+    return report_to_json(lint([scene_of(load_texts({"nginx.conf": text}), version)], OPTIONS))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([*VERSIONS, None]))
+def test_what_is_said_of_many_is_what_is_said_where_nothing_is_shared(seed: int, version: str | None) -> None:
+    """Every finding, with its places and its fix: with all that is alike read once, and with each location read by itself."""
+    text = config(seed, STREAMS)
+
+    shared = _linted(text, version)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Shapes, "_known", property(lambda _: _Forgetful(), lambda _, __: None), raising=False)
+        alone = _linted(text, version)
+
+    assert shared["routes"] or "return 404" in text
+    assert shared == alone
+
+
+def test_sites_of_a_fleet_are_told_what_each_would_be_told_alone() -> None:
+    """The findings in a site's file are the same in a tree of forty sites as in a tree of that one."""
+    sites = {f"sites/{number:02d}.conf": site(number) for number in range(40)}
+
+    def found(some: Mapping[str, str]) -> list[Any]:
+        shared = {
+            "nginx.conf": MAIN.format("include sites/*.conf;"),
+            **{f"snippets/{name}": text for name, text in SNIPPETS.items()},
+        }
+        report = lint([scene_of(load_texts({**shared, **some}), None)], OPTIONS)
+        return [
+            found for found in map(finding_to_json, report.findings) if found["location"]["file"].startswith("sites/")
+        ]
+
+    together = found(sites)
+
+    assert {each["location"]["file"] for each in together} == set(sites)
+    assert together == [each for name, text in sites.items() for each in found({name: text})]

@@ -7,7 +7,7 @@ there, the module that carries its requests, and who its clients are. What all t
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -20,7 +20,6 @@ from proxycfg.targets.nginx.access_log import AccessLogs
 from proxycfg.targets.nginx.clients import Clients, Sockets
 from proxycfg.targets.nginx.scope import Level
 from proxycfg.targets.nginx.servers import Http, Location, choose_location
-from proxycfg.targets.nginx.shapes import Shapes
 from proxycfg.targets.nginx.syntax import Directive, number
 from proxycfg.targets.nginx.understood import not_understood
 from proxycfg.targets.nginx.upstreams import Group, Upstreams
@@ -100,23 +99,32 @@ class Reader:
     def __init__(self, http: Http, version: str) -> None:
         """Little happens here; the rest when it is first needed."""
         self.http = http
-        self.version = version
         self.variables = Variables(http)
-        self.sockets = Sockets(http, version)
         self.upstreams = Upstreams(http, self.variables)
         self.logs = AccessLogs(http, self.variables)
-        self.shapes = Shapes(http.config)
-        self._alike: dict[tuple[object, ...], int] = {}
-        self._alike_by_id: dict[int, int] = {}
         self._meanings: dict[str, Hashable] = {}
         self._own_evidence: dict[int, Evidence] = {}
         self._inherited_evidence: dict[int, Evidence] = {}
-        self._defaults: dict[str, Evidence] = {}
-        self._silences: dict[str, tuple[str, Evidence]] = {}
         self._not_understood: dict[int, tuple[Span, ...]] = {}
         self._groups: dict[str, tuple[Group, ...]] = {}
-        self._workers: Workers | None = None
         self._zones: dict[str, Directive] | None = None
+        self._read_for(version)
+
+    def _read_for(self, version: str) -> None:
+        """What hangs on the version."""
+        self.version = version
+        self.sockets = Sockets(self.http, version)
+        self._alike_by_id: dict[int, int] = {}
+        self._defaults: dict[str, Evidence] = {}
+        self._silences: dict[str, tuple[str, Evidence]] = {}
+        self._workers: Workers | None = None
+
+    def of_version(self, version: str) -> Reader:
+        """A reader of the same block for another version, which shares with this one what does not hang on it."""
+        made = Reader.__new__(Reader)
+        made.__dict__.update(self.__dict__)
+        made._read_for(version)  # noqa: SLF001 - of its own kind
+        return made
 
     def evidence(self, directive: Directive, *, own: bool) -> Evidence:
         """A directive as evidence: its text, its place, and whether it stands in the route's own block."""
@@ -194,12 +202,8 @@ class Reader:
         """The same number for clients that differ in the directive that decides about them alone."""
         found = self._alike_by_id.get(id(clients))
         if found is None:
-            found = self._alike_by_id[id(clients)] = self._number(clients)
+            found = self._alike_by_id[id(clients)] = self.http.shapes.number(clients)
         return found
-
-    def _number(self, parts: Iterable[object]) -> int:
-        known = tuple(Directive if isinstance(part, Directive) else part for part in parts)
-        return self._alike.setdefault(known, len(self._alike))
 
     def meaning(self, handler: Directive) -> Hashable:
         """The same for every ``*_pass`` of one name that leads to groups which differ in their names and places alone."""
@@ -210,7 +214,8 @@ class Reader:
         if found is None:
             group = self.upstreams.named(text)
             scheme = text.partition("://")[0] if "://" in text else ""
-            found = self._meanings[text] = self._number((*group, scheme, self._understands_group(group)))
+            alike = group._replace(servers=_one_or_more(group.servers), pooled=group.pooled and 1)
+            found = self._meanings[text] = self.http.shapes.number((*alike, scheme, self._understands_group(group)))
         return found
 
     def understands(self, place: Place) -> bool:
@@ -298,6 +303,11 @@ class Reader:
         return self._zones.get(name)
 
 
+def _one_or_more(count: Between[float]) -> Between[float]:
+    """As far as it counts how many servers a group has."""
+    return Between(min(count.low, 2.0), min(count.high, 2.0))
+
+
 def _text_of(directive: Directive) -> str:
     """As it stands, on one line, without the comments in between."""
     text = directive.source
@@ -365,6 +375,7 @@ class Place:
         """The groups of servers that requests can go to; none where that is not known."""
         if self._groups is None:
             before, self.asked = self.asked, GROUPS
+            self._listen()
             groups = self.reader.groups(self._location, self.handler)
             self._mark()
             self._groups = groups, self.asked
@@ -376,6 +387,7 @@ class Place:
         """What a text can come to here."""
         if "$" not in text:
             return frozenset({text})
+        self._listen()
         found = self.reader.variables.values(text, world, self._location)
         self._mark()
         return found
@@ -383,6 +395,7 @@ class Place:
     @property
     def logged(self) -> tuple[Between[bool], Directive | None]:
         """Whether an access log keeps the query, and the directive that decides."""
+        self._listen()
         found = self.reader.logs.keeps(list(self.lines("access_log")), self._location)
         self._mark()
         return found
@@ -403,9 +416,12 @@ class Place:
         found = choose_location(self._location.server, asking.args[0]).location
         return found.level if found else None
 
+    def _listen(self) -> None:
+        # Others ask these variables, too.
+        self.reader.variables.asked_of_place = False
+
     def _mark(self) -> None:
         if self.reader.variables.asked_of_place:
-            self.reader.variables.asked_of_place = False
             self.asked |= LOCATION
 
     @property

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from proxycfg.behavior import EITHER, FOREVER, NO, TRANSPORTS, YES, Behavior, Between, Transports, exactly
 from proxycfg.collector import held_off
+from proxycfg.finding import Confidence
 from proxycfg.reading import Evidence, Reading, ReadRoute
 from proxycfg.source import Span
 from proxycfg.targets.nginx import facts
@@ -65,10 +66,11 @@ def read(
     routes: list[ReadRoute] = []
     for http in read_http(config) if https is None else https:
         reader = Reader(http, version)
-        for location in _open_locations(http):
-            route = shared_route(reader, location, protocol_of)
-            if route is not None:
-                routes.append(route)
+        routes += (
+            shared_route(reader, location, protocol_of(location))
+            for location in _open_locations(http)
+            if _ends(http.shapes.of(location.level), http)
+        )
     return routes
 
 
@@ -123,7 +125,13 @@ def read_route(
     return _route(location, reading, protocol, reader.not_understood(location, levels))
 
 
-def _route(location: Location, reading: Reading, protocol: str | None, not_understood: tuple[Span, ...]) -> ReadRoute:
+def _route(
+    location: Location,
+    reading: Reading,
+    protocol: str | None,
+    not_understood: tuple[Span, ...],
+    confidence: Confidence = Confidence.INFERRED,
+) -> ReadRoute:
     return ReadRoute(
         host=host_of(location.server),
         path=location.name,
@@ -131,6 +139,7 @@ def _route(location: Location, reading: Reading, protocol: str | None, not_under
         span=location.directive.span,
         reading=reading,
         protocol=protocol,
+        confidence=confidence,
         not_understood=not_understood,
     )
 
@@ -173,33 +182,43 @@ def _behavior(
 # ---- many routes, most of them alike ----
 
 
-def shared_route(reader: Reader, location: Location, protocol_of: ProtocolOf) -> ReadRoute | None:
-    """A location as a route, None if it is none: its behavior is that of the first one like it, evidence and places are its own."""
-    shape = reader.shapes.of(location.level)
-    if shape.ends is None:
-        shape.ends = [] if _returns(shape.level) else _proxying(shape.level, reader.http)
-    if not shape.ends:
-        return None
-    protocol = protocol_of(location)
+def shared_route(
+    reader: Reader, location: Location, protocol: str | None, confidence: Confidence = Confidence.INFERRED
+) -> ReadRoute:
+    """A location that hands requests on, as a route: its behavior is that of the first one like it, evidence and places are its own."""
+    behavior, understood = shared_behavior(reader, location, protocol)
+    unknown = () if understood else reader.not_understood(location, _proxying(location.level, reader.http))
+    told = _Told(reader, location, reader.sockets.of(location.server), protocol)
+    return _route(location, Reading(behavior, told), protocol, unknown, confidence)
+
+
+def shared_behavior(reader: Reader, location: Location, protocol: str | None) -> tuple[Behavior, bool]:
+    """What a location does that hands requests on, and whether all is understood that matters there; of those alike, of the first."""
+    shape = reader.http.shapes.of(location.level)
     clients = reader.sockets.of(location.server)
     handler = location.level.last_handler()
     alike, group = reader.alike(clients), reader.meaning(handler) if handler else None
-    found = shape.found.get((protocol, alike, group))
+    key = reader.version, protocol, alike, group
+    found = shape.found.get(key)
     if found is None:
         places = _stand_ins(reader, location, shape, clients, protocol)
         found = _in_common(shape, places, alike, group), all(reader.understands(place) for place in places)
-        if not any(each.asked & LOCATION for each in shape.known[protocol][1]):
-            shape.found[protocol, alike, group] = found
-    behavior, understood = found
-    unknown = () if understood else reader.not_understood(location, _proxying(location.level, reader.http))
-    return _route(location, Reading(behavior, _Told(reader, location, clients, protocol)), protocol, unknown)
+        if not any(each.asked & LOCATION for each in shape.known[reader.version, protocol][1]):
+            shape.found[key] = found
+    return found
+
+
+def _ends(shape: Shape, http: Http) -> list[Level]:
+    if shape.ends is None:
+        shape.ends = [] if _returns(shape.level) else _proxying(shape.level, http)
+    return shape.ends
 
 
 def _stand_ins(reader: Reader, location: Location, shape: Shape, clients: Clients, protocol: str | None) -> list[Place]:
     """The places of a location, with its shape's settings instead of its own, which come to the same."""
     of_shape, own = shape.level.last_handler(), location.level.last_handler()
     places: list[Place] = []
-    for level in shape.ends or ():
+    for level in _ends(shape, reader.http):
         place = Place(reader, location, level, clients, protocol, telling=False)
         if place.handler is of_shape and own is not None:
             place.handler = own
@@ -215,10 +234,10 @@ def _in_common(shape: Shape, places: Sequence[Place], clients: int, group: Hasha
     :param clients: the number of its server's clients.
     :param group: what counts of the group that its requests go to.
     """
-    protocol = places[0].protocol
-    known = shape.known.get(protocol)
+    of = places[0].version, places[0].protocol
+    known = shape.known.get(of)
     if known is None:
-        known = shape.known[protocol] = {}, []
+        known = shape.known[of] = {}, []
         for name, read_property in PROPERTIES:
             value, asked = _value(name, read_property, places)
             if asked:
@@ -272,7 +291,7 @@ _ANY_HOST = re.compile(r"~\*?\^?(?:\(?\.[*+]\)?)?\$?")
 def host_of(server: Server) -> str | None:
     """The name that a server is known by: its first one, None where it answers for any host."""
     name = next((name for name in server.names if name not in {"", "_"}), "")
-    return None if not name or _ANY_HOST.fullmatch(name) else name
+    return None if not name or (name[0] == "~" and _ANY_HOST.fullmatch(name)) else name
 
 
 def _returns(level: Level) -> bool:

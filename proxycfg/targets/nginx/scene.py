@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 
-from proxycfg.behavior import differences
 from proxycfg.errors import Problem
 from proxycfg.finding import Confidence
-from proxycfg.need import Need, need_of
+from proxycfg.need import Judge, Need, need_of
 from proxycfg.note import Note, read_note
 from proxycfg.protocols import protocols
-from proxycfg.reading import ReadRoute
 from proxycfg.record import field, record, replace
 from proxycfg.rule import Case, Scene
 from proxycfg.source import Span
@@ -22,7 +20,7 @@ from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.fixes import fix
 from proxycfg.targets.nginx.place import Reader, seconds
-from proxycfg.targets.nginx.read import Proxied, proxied_locations, shared_route
+from proxycfg.targets.nginx.read import Proxied, proxied_locations, shared_behavior, shared_route
 from proxycfg.targets.nginx.servers import Http, read_http
 from proxycfg.targets.nginx.signs import Signs
 from proxycfg.targets.nginx.syntax import Directive, Tree
@@ -66,12 +64,22 @@ class NginxTree:
         """A directive's argument as a duration; None if it is none."""
         return seconds(line.args[0]) if line.args else None
 
-    def walk(self, *names: str) -> Iterator[Directive]:
-        """Every directive of these names, file by file."""
+    @cached_property
+    def by_name(self) -> Mapping[str, Sequence[Directive]]:
+        """Every directive, by its name, in the order of the files."""
+        found: dict[str, list[Directive]] = {}
         for tree in self.config.files.values():
             for directive in tree.walk():
-                if directive.name in names:
-                    yield directive
+                if directive.name in found:
+                    found[directive.name].append(directive)
+                else:
+                    found[directive.name] = [directive]
+        return found
+
+    def walk(self, *names: str) -> Iterator[Directive]:
+        """Every directive of these names, name by name and file by file."""
+        for name in names:
+            yield from self.by_name.get(name, ())
 
 
 @record(frozen=True, slots=True)
@@ -93,6 +101,7 @@ class _Readers:
     newest: Reader
     older: Reader | None
     signs: Signs
+    judge: Judge
 
 
 _NOTHING = Knowledge()
@@ -120,13 +129,14 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHIN
         )
     for how in readers.values():
         problems += how.signs.problems
+    tree = NginxTree(config, https, version or facts.NEWEST_STABLE, tuple(cases))
     return Scene(
         target="nginx",
         files=tuple(config.files),
         routes=count,
-        cases=tuple(cases),
-        names=frozenset(directive.name for tree in config.files.values() for directive in tree.walk()),
-        tree=NginxTree(config, https, version or facts.NEWEST_STABLE, tuple(cases)),
+        cases=tree.cases,
+        names=frozenset(tree.by_name),
+        tree=tree,
         notes=tuple(notes),
         problems=(*config.problems, *problems),
         unmatched=tuple(each for how in readers.values() for each in how.signs.unmatched),
@@ -137,26 +147,37 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHIN
 
 def _readers(http: Http, version: str | None, knowledge: Knowledge) -> _Readers:
     newest = Reader(http, version or facts.NEWEST_STABLE)
-    older = None if version else Reader(http, OLDER)
-    return _Readers(newest, older, Signs(http, newest.variables, knowledge.declared))
+    older = None if version else newest.of_version(OLDER)
+    return _Readers(newest, older, Signs(http, newest.variables, knowledge.declared), Judge())
 
 
 def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge) -> Case:
-    newest = _route(how.newest, proxied, stream)
-    older = _route(how.older, proxied, stream) if how.older else None
-    if older is not None and not differences(newest.reading.behavior, older.reading.behavior):
-        older = None
-    usual = _usual(stream.protocol, stream.heartbeat, stream.idle_timeout)
+    location, protocol = proxied.location, stream.protocol
+    newest = shared_route(how.newest, location, protocol, stream.confidence)
+    older = None
+    if how.older is not None:
+        behavior, _ = shared_behavior(how.older, location, protocol)
+        if how.judge.differ(newest.reading.behavior, behavior):
+            older = shared_route(how.older, location, protocol, stream.confidence)
+    usual = _usual(protocol, stream.heartbeat, stream.idle_timeout)
     need = (knowledge.needs.get(stream.span) if stream.span else None) or usual
     return Case(
         route=newest,
         need=need,
         stream=stream,
-        asked=frozenset(name for name, want in need.wants.items() if want.accepted != getattr(usual.accepted, name)),
+        asked=_NONE if need is usual else _asked(need, usual),
         older=older,
         partial=_is_partial(proxied),
         subject=proxied,
+        judge=how.judge,
     )
+
+
+_NONE = frozenset[str]()
+
+
+def _asked(need: Need, usual: Need) -> frozenset[str]:
+    return frozenset(name for name, want in need.wants.items() if want.accepted != getattr(usual.accepted, name))
 
 
 @lru_cache(maxsize=256)
@@ -193,12 +214,6 @@ def _is_partial(proxied: Proxied) -> bool:
         return place.line <= span.line <= place.end_line and not nested
 
     return any(concerns(problem) for problem in missing)
-
-
-def _route(reader: Reader, proxied: Proxied, stream: Stream) -> ReadRoute:
-    route = shared_route(reader, proxied.location, lambda _: stream.protocol)
-    assert route is not None
-    return replace(route, confidence=stream.confidence)
 
 
 # ---- notes ----

@@ -14,6 +14,7 @@ from proxycfg.record import field, record
 from proxycfg.targets.nginx import pcre
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.scope import HANDLERS, Level, level_of
+from proxycfg.targets.nginx.shapes import Shapes
 from proxycfg.targets.nginx.syntax import Directive
 
 LocationKind = Literal["exact", "prefix", "no-regex", "regex", "regex-i", "named"]
@@ -92,8 +93,7 @@ class Location:
     @property
     def handler(self) -> Directive | None:
         """What hands its requests to an origin, if anything does."""
-        found = self.level.handler()
-        return found.directive if found else None
+        return self.level.last_handler()
 
 
 class Locations:
@@ -145,6 +145,7 @@ class Http:
     upstreams: dict[str, Level]
     config: Config
     """Where it was read from: it knows what stands in blocks that include files."""
+    shapes: Shapes
 
 
 def read_http(config: Config) -> list[Http]:
@@ -159,7 +160,7 @@ def read_http(config: Config) -> list[Http]:
     if config.context == "http":
         return [_http(config, Level("http", None, config.top, main))]
     # A fragment of a server, or of a location: a server around it that says nothing.
-    http = Http(Level("http", None, [], main), [], {}, config)
+    http = Http(Level("http", None, [], main), [], {}, config, Shapes(config))
     level = Level("server", None, config.top, http.level)
     stand_in = config.top[0] if config.top else None
     if stand_in is None:
@@ -186,7 +187,7 @@ def _http(config: Config, level: Level) -> Http:
         for block in level.own.get("upstream", [])
         if block.args and block.block is not None
     }
-    return Http(level, servers, upstreams, config)
+    return Http(level, servers, upstreams, config, Shapes(config))
 
 
 def _server(config: Config, directive: Directive, level: Level, index: int) -> Server:

@@ -7,7 +7,7 @@ takes from elsewhere (a server's clients, an upstream, a variable that a ``set``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from proxycfg.behavior import Behavior, Between
@@ -60,18 +60,17 @@ class Hanging:
 class Shape:
     """All levels that say the same; ``level`` is a stand-in for them, with the relevant directives of the first one met."""
 
-    __slots__ = ("ends", "found", "known", "level", "owner")
+    __slots__ = ("ends", "found", "known", "level")
 
-    def __init__(self, level: Level, owner: Shapes) -> None:
-        """What reading finds is kept here, for one reader and so for one version: another has shapes of its own."""
+    def __init__(self, level: Level) -> None:
+        """What reading finds is kept here."""
         self.level = level
-        self.owner = owner
         self.ends: list[Level] | None = None
         """The levels whose settings a proxied request can end with; None until somebody has looked."""
-        self.known: dict[str | None, tuple[dict[str, Between[Any]], list[Hanging]]] = {}
-        """By protocol: the properties that hang on these settings alone, and the others."""
+        self.known: dict[tuple[str, str | None], tuple[dict[str, Between[Any]], list[Hanging]]] = {}
+        """By version and protocol: the properties that hang on these settings alone, and the others."""
         self.found: dict[Hashable, tuple[Behavior, bool]] = {}
-        """By all that the others hang on: the behavior, and whether all of it is understood."""
+        """By those and all that the others hang on: the behavior, and whether all of it is understood."""
 
 
 class Shapes:
@@ -81,14 +80,20 @@ class Shapes:
         """None yet."""
         self.config = config
         self._known: dict[tuple[object, ...], Shape] = {}
+        self._numbers: dict[tuple[object, ...], int] = {}
+
+    def number(self, parts: Iterable[object]) -> int:
+        """The same number for parts of something else than a level that are equal but for the places of their directives."""
+        known = tuple(Directive if isinstance(part, Directive) else part for part in parts)
+        return self._numbers.setdefault(known, len(self._numbers))
 
     def of(self, level: Level) -> Shape:
         """The shape of a level."""
-        if level.shape is not None and level.shape.owner is self:
+        if level.shape is not None:
             return level.shape
         if level.above is None or level.above.above is None:
             # There is one main and one http level: nothing to compare them with.
-            level.shape = Shape(level, self)
+            level.shape = Shape(level)
             return level.shape
         above = self.of(level.above)
         kept = [child for child in level.children if child.name not in PASSED_OVER]
@@ -105,7 +110,7 @@ class Shapes:
         known = tuple(key)
         shape = self._known.get(known)
         if shape is None:
-            shape = self._known[known] = Shape(Level(level.kind, level.directive, kept, above.level), self)
+            shape = self._known[known] = Shape(Level(level.kind, level.directive, kept, above.level))
         level.shape = shape
         return shape
 

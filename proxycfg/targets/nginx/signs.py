@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from proxycfg.applications import Application
 from proxycfg.errors import Problem
@@ -32,7 +34,9 @@ from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.place import seconds
 from proxycfg.targets.nginx.request import Arrival, Request, follow
+from proxycfg.targets.nginx.scope import Level
 from proxycfg.targets.nginx.servers import Http, Location, Server, search
+from proxycfg.targets.nginx.shapes import Shape
 from proxycfg.targets.nginx.syntax import Directive, Text
 from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
 
@@ -62,6 +66,8 @@ class Signs:
         self._declared = self._place(declared)
         self._applications: dict[int, dict[int, list[Stream]]] = {}
         self._known: dict[int, tuple[Stream, ...]] = {}
+        self._said: dict[Shape, _Said] = {}
+        self._behind: dict[tuple[str, int | None], tuple[_Origin, ...]] = {}
         self._proxying: dict[int, int] = {}
         self._upgrading: dict[int, list[Location]] = {}
         self._marked: dict[int, bool] = {}
@@ -160,10 +166,11 @@ class Signs:
         declared = self._declared.get(id(location)) or self._comments.get(id(location.directive))
         if declared is not None:
             return (declared,)
-        if "internal" in location.level.own or not _proxies(location):
+        said = self._said_by(location)
+        if not said.proxies:
             return ()
         found: dict[str, Stream] = {}
-        for stream in (*self._explicit(location), *self._inferred(location)):
+        for stream in (*self._explicit(location, said), *self._inferred(location, said)):
             known = found.get(stream.protocol)
             if known is None or (known.mixed and not stream.mixed and known.confidence == stream.confidence):
                 found[stream.protocol] = stream
@@ -176,9 +183,34 @@ class Signs:
         downloads = [stream for stream in ranked if stream.protocol in {"sse", "ndjson"}]
         return tuple(stream for stream in ranked if stream not in downloads[1:])
 
-    def _explicit(self, location: Location) -> Iterator[Stream]:
+    def _said_by(self, location: Location) -> _Said:
+        """What is in force for a location, as far as it makes a stream: the same for all of a shape."""
+        shape = self.http.shapes.of(location.level)
+        found = self._said.get(shape)
+        if found is None:
+            level = shape.level
+            found = self._said[shape] = _Said(
+                proxies="internal" not in level.own and self._proxies(level),
+                upgrades=self._upgrade_line(level) is not None,
+                unbuffered=_unbuffered_by(level) is not None,
+                typed=any(True for _ in _typed(level)),
+                patient=(_seconds_in_force(level, "read_timeout") or 0) >= _PATIENT,
+            )
+        return found
+
+    def _proxies(self, level: Level) -> bool:
+        """Whether requests of a location are handed on, if only under a condition."""
+        if level.last_handler() is not None:
+            return True
+        return any(
+            each.name.endswith("_pass")
+            for block in (*level.own.get("if", ()), *level.own.get("limit_except", ()))
+            for each in self.http.config.block(block)
+        )
+
+    def _explicit(self, location: Location, said: _Said) -> Iterator[Stream]:
         paths = _paths(location)
-        if paths and all(is_asset(path) for path in paths):
+        if paths.assets:
             return
         handler = location.handler
         if handler is not None and handler.name == "grpc_pass":
@@ -186,13 +218,16 @@ class Signs:
                 protocol="grpc", confidence=Confidence.EXPLICIT, why="grpc_pass hands it on", span=handler.span
             )
             return
-        told = {each.protocol: each for _, each in _told(paths)}
-        yield from self._upgraded(location, told)
-        yield from self._unbuffered(location, told)
-        yield from _typed(location)
+        told = {each.protocol: each for _, each in paths.told}
+        if said.upgrades:
+            yield from self._upgraded(location, told)
+        if said.unbuffered:
+            yield from _unbuffered(location, told)
+        if said.typed:
+            yield from _typed(location.level)
 
     def _upgraded(self, location: Location, told: dict[str, Told]) -> Iterator[Stream]:
-        line = self._upgrade_line(location)
+        line = self._upgrade_line(location.level)
         if line is None:
             return
         own = _is_own(location, line)
@@ -212,10 +247,11 @@ class Signs:
 
     def _is_socket_by_headers(self, location: Location) -> bool:
         """Whether a path such as /events, which may be anything, has Upgrade headers of its own that not every location has."""
-        line = self._upgrade_line(location)
-        if line is None or not _is_own(location, line) or not all(_is_ambiguous(path) for path in _paths(location)):
+        said = self._said_by(location)
+        line = self._upgrade_line(location.level) if said.upgrades else None
+        if line is None or not _is_own(location, line) or not all(map(_is_ambiguous, _paths(location).spread)):
             return False
-        if any(True for _ in self._unbuffered(location, {})):
+        if said.unbuffered:
             return False
         count = self._count(location.server)
         return count == 1 or len(self._with_headers(location.server)) < count
@@ -224,13 +260,13 @@ class Signs:
         """The locations of a server that hand Upgrade headers on."""
         found = self._upgrading.get(id(server))
         if found is None:
-            found = [each for each in server.locations.all() if _proxies(each) and self._upgrade_line(each) is not None]
+            found = [each for each in self._handing_on(server) if self._said_by(each).upgrades]
             self._upgrading[id(server)] = found
         return found
 
-    def _upgrade_line(self, location: Location) -> Directive | None:
+    def _upgrade_line(self, level: Level) -> Directive | None:
         """What lets a handshake pass, or means to."""
-        force = location.level.in_force
+        force = level.in_force
         lines: list[Directive] = []
         for name in ("proxy_set_header", "uwsgi_param", "scgi_param"):
             lines += force.get(name, [])
@@ -240,10 +276,17 @@ class Signs:
                     said = line.args[1].lower()
                     if said in {"websocket", "upgrade"} or self._reaches(said, "http_upgrade"):
                         return line
-        for line in location.level.own.get("if", ()):
-            if any("$http_upgrade" in word for word in line.args) and not _refuses(location, line):
+        for line in level.own.get("if", ()):
+            if any("$http_upgrade" in word for word in line.args) and not self._refuses(level, line):
                 return line
         return None
+
+    def _refuses(self, level: Level, condition: Directive) -> bool:
+        """Whether what meets a condition is answered with an error, and not sent elsewhere by that error's page."""
+        block = self.http.config.block(condition)
+        codes = [line.args[0] for line in block if line.name == "return" and line.args]
+        pages = {code for line in level.in_force.get("error_page", ()) for code in line.args[:-1]}
+        return any(re.fullmatch("[45]..", code) and code not in pages for code in codes)
 
     def _reaches(self, text: str, name: str) -> bool:
         return any(name in self.variables.reach(inner) for inner in names_in(text))
@@ -258,67 +301,29 @@ class Signs:
         """How many locations of a server hand requests on."""
         count = self._proxying.get(id(server))
         if count is None:
-            count = self._proxying[id(server)] = sum(_proxies(other) for other in server.locations.all())
+            count = self._proxying[id(server)] = sum(1 for _ in self._handing_on(server))
         return count
 
-    def _unbuffered(self, location: Location, told: dict[str, Told]) -> Iterator[Stream]:
-        own = location.level.own
-        line = next(
-            (
-                line
-                for name in ("proxy_buffering", "fastcgi_buffering", "uwsgi_buffering", "scgi_buffering")
-                for line in own.get(name, ())
-                if line.args[:1] == ("off",)
-            ),
-            None,
-        ) or next(
-            (
-                line
-                for name in ("add_header", "proxy_set_header")
-                for line in own.get(name, ())
-                if [word.lower() for word in line.args[:2]] == ["x-accel-buffering", "no"]
-            ),
-            None,
-        )
-        if line is None:
-            return
-        protocol, mixed = "ndjson", True
-        for each in told:
-            protocol, mixed = each, False
-        if protocol == "websocket":
-            return
-        events = line.name in {"add_header", "proxy_set_header"} or any(
-            each.args[:1] == ("off",) for each in own.get("chunked_transfer_encoding", ())
-        )
-        if events and protocol == "ndjson":
-            protocol = "sse"
-        yield Stream(
-            protocol=protocol,
-            confidence=Confidence.EXPLICIT,
-            why=f"`{line.source}` asks for answers as they come",
-            span=line.span,
-            silent=protocol != "ndjson",
-            mixed=mixed,
-        )
+    def _handing_on(self, server: Server) -> Iterator[Location]:
+        return (each for each in server.locations.all() if self._proxies(each.level))
 
-    def _inferred(self, location: Location) -> Iterator[Stream]:
+    def _inferred(self, location: Location, said: _Said) -> Iterator[Stream]:
         handler = location.handler
         paths = _paths(location)
-        if handler is None or handler.name == "grpc_pass" or (paths and all(is_asset(path) for path in paths)):
+        if handler is None or handler.name == "grpc_pass" or paths.assets:
             return
-        patient = (_seconds_in_force(location, "read_timeout") or 0) >= _PATIENT
-        for path, told in _told(paths):
+        for path, told in paths.told:
             if told.protocol != "websocket" and self._is_socket_by_headers(location):
                 continue
             # PHP behind /events is a calendar as often as not; by other names it is a stream whoever makes it.
-            if handler.name == "proxy_pass" or patient or not _is_ambiguous(path):
+            if handler.name == "proxy_pass" or said.patient or not _is_ambiguous(path):
                 yield Stream(
                     protocol=told.protocol, confidence=Confidence.INFERRED, why=told.why, heartbeat=told.heartbeat
                 )
         yield from self._of_applications(location.server).get(id(location), ())
         if handler.name == "proxy_pass":
-            for name, _ in self._origins(location):
-                named = told_by_name(name)
+            for origin in self._origins(location):
+                named = origin.told
                 if named is not None and not (named.protocol == "websocket" and self._marks_sockets(location.server)):
                     yield Stream(protocol=named.protocol, confidence=Confidence.INFERRED, why=named.why)
 
@@ -327,9 +332,9 @@ class Signs:
         known = self._marked.get(id(server))
         if known is None:
             known = self._marked[id(server)] = any(
-                told is not None and told.protocol == "websocket"
+                origin.told is not None and origin.told.protocol == "websocket"
                 for location in self._with_headers(server)
-                for told in (told_by_name(name) for name, _ in self._origins(location))
+                for origin in self._origins(location)
             )
         return known
 
@@ -342,17 +347,12 @@ class Signs:
             known = self._applications[id(server)] = {}
             behind: dict[Application, list[Location]] = {}
             for location in server.locations.all():
-                for application in dict.fromkeys(self._at(location)):
+                found = [origin.application for origin in self._origins(location) if origin.application is not None]
+                for application in dict.fromkeys(found):
                     behind.setdefault(application, []).append(location)
             for application, places in behind.items():
                 self._add(server, application, places, known)
         return known
-
-    def _at(self, location: Location) -> Iterator[Application]:
-        for name, port in self._origins(location):
-            application = application_at(name, port)
-            if application is not None:
-                yield application
 
     def _add(
         self, server: Server, application: Application, places: list[Location], known: dict[int, list[Stream]]
@@ -375,25 +375,32 @@ class Signs:
                 if stream not in known.setdefault(id(ended), []):
                     known[id(ended)].append(stream)
 
-    def _origins(self, location: Location) -> Iterator[tuple[str, int | None]]:
-        """Names and ports that a location's requests can go to: those of its upstream group, and of the servers in it."""
+    def _origins(self, location: Location) -> Sequence[_Origin]:
+        """What a location's requests can go to: its upstream group, and the servers in it."""
         handler = location.handler
         if handler is None or handler.name not in {"proxy_pass", "grpc_pass"} or not handler.args:
-            return
-        texts = [handler.args[0]]
-        if "$" in texts[0]:
-            values = self.variables.values(texts[0], PLAIN, location)
+            return ()
+        text = handler.args[0]
+        if "$" in text:
+            values = self.variables.values(text, PLAIN, location)
             # `http://ollama:11434$request_uri` is as good.
-            texts = sorted(values) if values else [texts[0].partition("$")[0]]
-        for text in texts:
-            name, port = _host_and_port(text)
-            if not name:
-                continue
-            yield name, port
-            group = self.http.upstreams.get(name)
-            for line in group.own.get("server", ()) if group is not None else ():
-                if line.args:
-                    yield _host_and_port(line.args[0])
+            texts = sorted(values) if values else [text.partition("$")[0]]
+            return [origin for each in texts for origin in self._meant_by(each)]
+        return self._meant_by(text)
+
+    def _meant_by(self, text: str) -> tuple[_Origin, ...]:
+        """The origins of a ``*_pass`` without variables: all locations of a site name the same."""
+        name, port = _host_and_port(text)
+        found = self._behind.get((name, port))
+        if found is None:
+            group = self.http.upstreams.get(name) if name else None
+            servers = group.lines("server") if group is not None else ()
+            places = [(name, port)] if name else []
+            places += (_host_and_port(line.args[0]) for line in servers if line.args)
+            found = self._behind[name, port] = tuple(
+                _Origin(application_at(*place), told_by_name(place[0])) for place in places
+            )
+        return found
 
 
 def _declared(said: Comment, span: Span) -> Stream:
@@ -455,27 +462,46 @@ def _covers(host: str, name: str) -> bool:
     return name.startswith((".", "*.")) and f".{host}".endswith(name.lstrip("*"))
 
 
-def _proxies(location: Location) -> bool:
-    if location.handler is not None:
-        return True
-    return any(
-        each.name.endswith("_pass")
-        for block in (*location.level.own.get("if", ()), *location.level.own.get("limit_except", ()))
-        for each in block.block or ()
-    )
+class _Said(NamedTuple):
+    """What directives say by themselves.
+
+    :param proxies: whether requests are handed on, and not only those that nginx makes itself.
+    :param upgrades: whether a handshake passes, or is meant to.
+    :param patient: whether an origin may be silent for long.
+    """
+
+    proxies: bool
+    upgrades: bool
+    unbuffered: bool
+    typed: bool
+    patient: bool
 
 
-def _paths(location: Location) -> list[str]:
-    """The paths of a location, ``*`` for what its pattern leaves open; none for a named one."""
-    if location.kind == "named":
-        return []
-    if location.kind in {"regex", "regex-i"}:
-        return paths_of_regex(location.name)
-    return [location.name]
+class _Origin(NamedTuple):
+    """What a name or an address that requests go to tells."""
+
+    application: Application | None
+    told: Told | None
 
 
-def _told(paths: Sequence[str]) -> list[tuple[str, Told]]:
-    return [(path, told) for path in paths if (told := told_by_path(path)) is not None]
+class _Paths(NamedTuple):
+    """The paths of a location, ``*`` for what its pattern leaves open, none for a named one; those that tell; whether all are of files."""
+
+    spread: tuple[str, ...]
+    told: tuple[tuple[str, Told], ...]
+    assets: bool
+
+
+def _paths(location: Location) -> _Paths:
+    return _spread(location.kind, location.name)
+
+
+@lru_cache(4096)
+def _spread(kind: str, name: str) -> _Paths:
+    """Sites of a fleet have many paths in common."""
+    paths = () if kind == "named" else tuple(paths_of_regex(name)) if kind in {"regex", "regex-i"} else (name,)
+    told = tuple((path, told) for path in paths if (told := told_by_path(path)) is not None)
+    return _Paths(paths, told, bool(paths) and all(map(is_asset, paths)))
 
 
 def _is_ambiguous(path: str) -> bool:
@@ -486,16 +512,56 @@ def _is_own(location: Location, line: Directive) -> bool:
     return any(line is each for each in location.level.own.get(line.name, ()))
 
 
-def _refuses(location: Location, condition: Directive) -> bool:
-    """Whether what meets a condition is answered with an error, and not sent elsewhere by that error's page."""
-    codes = [line.args[0] for line in condition.block or () if line.name == "return" and line.args]
-    pages = {code for line in location.level.in_force.get("error_page", ()) for code in line.args[:-1]}
-    return any(re.fullmatch("[45]..", code) and code not in pages for code in codes)
+def _unbuffered_by(level: Level) -> Directive | None:
+    """The line by which a location asks for answers as they come."""
+    own = level.own
+    return next(
+        (
+            line
+            for name in ("proxy_buffering", "fastcgi_buffering", "uwsgi_buffering", "scgi_buffering")
+            for line in own.get(name, ())
+            if line.args[:1] == ("off",)
+        ),
+        None,
+    ) or next(
+        (
+            line
+            for name in ("add_header", "proxy_set_header")
+            for line in own.get(name, ())
+            if [word.lower() for word in line.args[:2]] == ["x-accel-buffering", "no"]
+        ),
+        None,
+    )
 
 
-def _typed(location: Location) -> Iterator[Stream]:
-    """What the types say that a location names."""
+def _unbuffered(location: Location, told: dict[str, Told]) -> Iterator[Stream]:
     own = location.level.own
+    line = _unbuffered_by(location.level)
+    if line is None:
+        return
+    protocol, mixed = "ndjson", True
+    for each in told:
+        protocol, mixed = each, False
+    if protocol == "websocket":
+        return
+    events = line.name in {"add_header", "proxy_set_header"} or any(
+        each.args[:1] == ("off",) for each in own.get("chunked_transfer_encoding", ())
+    )
+    if events and protocol == "ndjson":
+        protocol = "sse"
+    yield Stream(
+        protocol=protocol,
+        confidence=Confidence.EXPLICIT,
+        why=f"`{line.source}` asks for answers as they come",
+        span=line.span,
+        silent=protocol != "ndjson",
+        mixed=mixed,
+    )
+
+
+def _typed(level: Level) -> Iterator[Stream]:
+    """What the types say that a location names."""
+    own = level.own
     for name, at in (("default_type", 0), ("add_header", 1), ("proxy_set_header", 1), ("if", -1)):
         for line in own.get(name, ()):
             text = " ".join(line.args) if at < 0 else line.args[at] if len(line.args) > at else ""
@@ -516,11 +582,11 @@ def _of_type(text: str) -> str:
     return "ndjson" if "ndjson" in lower or "application/jsonl" in lower else ""
 
 
-def _seconds_in_force(location: Location, suffix: str) -> float | None:
-    handler = location.handler
+def _seconds_in_force(level: Level, suffix: str) -> float | None:
+    handler = level.last_handler()
     if handler is None:
         return None
-    lines = location.level.in_force.get(f"{handler.name.removesuffix('_pass')}_{suffix}")
+    lines = level.in_force.get(f"{handler.name.removesuffix('_pass')}_{suffix}")
     return seconds(lines[0].args[0]) if lines and lines[0].args else None
 
 
