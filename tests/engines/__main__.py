@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 
-from tests.engines import images
+from tests.engines import images, npm
 from tests.engines.presence import available, why_absent
 
 
@@ -19,7 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the return value is the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.engines", description="Real proxies for the tests.")
     commands = parser.add_subparsers(dest="command", required=True)
-    preparing = commands.add_parser("prepare", help="make the Docker images available: inspect, else pull, else build")
+    preparing = commands.add_parser(
+        "prepare", help="make the Docker images (inspect, else pull, else build) and workerd available"
+    )
     preparing.add_argument("--require", action="store_true", help="exit with 1 when an engine is missing in the end")
     commands.add_parser("list", help="the engines that tests would use here, and why the others are absent")
     options = parser.parse_args(arguments)
@@ -29,11 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _prepare(*, require: bool) -> int:
     started = time.monotonic()
     failed = images.prepare(_say)
+    if reason := npm.prepare(_say):
+        failed[npm.WORKERD_ID] = reason
     by_reason: dict[str, list[str]] = {}
     for name, reason in failed.items():
         by_reason.setdefault(reason, []).append(name)
     for reason, names in by_reason.items():
-        print(textwrap.fill(f"No image for {', '.join(names)}: {reason}.", width=100), file=sys.stderr)
+        print(textwrap.fill(f"Not available: {', '.join(names)}: {reason}.", width=100), file=sys.stderr)
     _say(f"done in {time.monotonic() - started:.1f} s")
     return 1 if failed and require else 0
 

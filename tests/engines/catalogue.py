@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-EngineName = Literal["nginx", "envoy"]
+EngineName = Literal["nginx", "envoy", "workerd"]
 
 
 @dataclass(frozen=True, slots=True)

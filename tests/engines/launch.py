@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.engines.catalogue import Engine
 
 _DAEMON = re.compile(r"^\s*daemon\s+(on|off)\s*;", re.MULTILINE)
-_FILES = {"nginx": ("nginx.conf",), "envoy": ("envoy.yaml", "envoy.json")}
+_FILES = {"nginx": ("nginx.conf",), "envoy": ("envoy.yaml", "envoy.json"), "workerd": ("config.capnp",)}
 
 
 def config_file(engine: Engine, path: Path) -> Path:
@@ -32,6 +32,8 @@ def start(engine: Engine, config: Path, run_dir: str, *, faketime: str | None, f
         if factor:
             raise ValueError("Envoy cannot run under time-lapse (its allocator locks up): scale its durations instead")
         return [_program(engine), *_envoy(config), "--use-dynamic-base-id", "--base-id-path", f"{run_dir}/base-id"]
+    if engine.name == "workerd":
+        return [_program(engine), "serve", str(config)]
     command = [_program(engine), "-c", str(config), "-p", f"{run_dir}/", "-e", "stderr"]
     daemon = _DAEMON.search(config.read_text())
     if daemon and daemon[1] == "on":

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tests.engines import envoy_wheel
+from tests.engines import envoy_wheel, npm
 from tests.engines.catalogue import RELEASES, TIME_LAPSE_LABEL, Engine
 from tests.engines.docker_cli import docker, why_no_compose, why_no_docker
 
@@ -72,7 +72,7 @@ def need(engine: str | Engine) -> Engine:
         return max(of_that_name, key=lambda candidate: [int(part) for part in candidate.version.split(".")])
     reasons = [reason for name, reason in _survey().absent.items() if name == engine or name.startswith(f"{engine}-")]
     if not reasons:
-        raise ValueError(f"{engine!r} is no engine: write one of {', '.join(release.id for release in RELEASES)}")
+        raise ValueError(f"{engine!r} is no engine: write one of {', '.join([*_survey().absent, *present])}")
     raise EngineAbsent(f"{engine}: {reasons[-1]}")
 
 
@@ -103,6 +103,11 @@ def _survey() -> _Survey:
         if release.id not in present:
             image_reason = docker_reason or f"there is no image {release.tag}: run `python -m tests.engines prepare`"
             absent[release.id] = f"{image_reason}; {local_reason}"
+    workerd = npm.binary()
+    if workerd:
+        present[npm.WORKERD_ID] = Engine("workerd", npm.WORKERD_ID.partition("-")[2], None, workerd)
+    else:
+        absent[npm.WORKERD_ID] = "it is not installed: run `python -m tests.engines prepare`"
     ordered = dict(sorted(present.items(), key=lambda item: (item[1].name != "nginx", item[0])))
     return _Survey(MappingProxyType(ordered), MappingProxyType(absent))
 

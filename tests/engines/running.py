@@ -74,7 +74,7 @@ class RunningProxy:
 
     def stop(self, *, graceful: bool = False) -> None:
         """End the proxy and wait for its end; ``graceful`` lets open requests finish (nginx: QUIT), up to five seconds."""
-        self.runner.end(self, "QUIT" if graceful and self.engine.name == "nginx" else "TERM")
+        self.runner.end(self, "QUIT" if graceful and self.engine.name == "nginx" else self.runner.stops_on)
 
     def reload(self, *, drain: int = 2) -> None:
         """Take up the config as it is now, without closing the port, and return when the new one serves.
@@ -121,6 +121,8 @@ class Runner(ABC):
         self.names = Names(scratch)
         self.logs = scratch / LOGS
         self.logs.mkdir(exist_ok=True)
+        # To TERM workerd says goodbye to open streams first, which may never end.
+        self.stops_on = "INT" if engine.name == "workerd" else "TERM"
         self._running: list[RunningProxy] = []
         self._serial = itertools.count(1)
 
@@ -192,7 +194,7 @@ class Runner(ABC):
         try:
             self._await_port(proxy, deadline)
         except BaseException:
-            self.end(proxy, "TERM")
+            self.end(proxy, self.stops_on)
             raise
         return proxy
 
@@ -223,7 +225,7 @@ class Runner(ABC):
     def close(self) -> None:
         """Stop everything that still runs."""
         for proxy in list(self._running):
-            self.end(proxy, "TERM")
+            self.end(proxy, self.stops_on)
 
     def reload_nginx(self, proxy: RunningProxy) -> None:
         """HUP, then wait until new workers have taken over.
