@@ -341,9 +341,24 @@ SOCKET_BESIDE_NAMES = _remark("socket-beside-names", Category.OPERATIONS, _W, _E
 
     Write IP addresses for the other servers, or make the sockets an upstream of their own.
 """)  # fmt: skip
-CLOUDFLARE_NOT_WRITTEN = _remark("cloudflare-not-written", Category.OPERATIONS, _W, _CLOUDFLARE, """
-    Cloudflare's own settings are not generated yet.
 
-    Only its limits are checked. Bypass the cache and switch compression off for streaming routes by hand, with Cache Rules and
-    Compression Rules.
+# ---- Cloudflare ----
+
+RULES_BEYOND_PLAN = _remark("rules-beyond-plan", Category.OPERATIONS, _E, _CLOUDFLARE, """
+    The spec needs more rules of one kind than the Cloudflare plan has.
+
+    Cloudflare refuses the whole ruleset then, so no stream gets what it needs. Routes that are treated alike share a rule: give them the same
+    settings, put them below one path, or list fewer hosts. Each plan has more of them than the one before.
+""")  # fmt: skip
+EXPRESSION_TOO_LONG = _remark("expression-too-long", Category.OPERATIONS, _E, _CLOUDFLARE, """
+    A route's requests cannot be told from those of others in the 4096 characters of a rule's expression.
+
+    Cloudflare refuses the rule. It happens to a path that has very many routes of another kind below it, or very many hosts. Put what streams
+    below a path, or a host, of its own.
+""")  # fmt: skip
+REGEX_BEYOND_PLAN = _remark("regex-beyond-plan", Category.LOCATION_SHADOWED, _E, _CLOUDFLARE, """
+    A route is a regular expression, which only the Business and Enterprise plans have in rules.
+
+    No rule is written for it, so its streams get the zone's own settings: they may be buffered, compressed, changed or challenged. Write the
+    route as `path` or `exact`.
 """)  # fmt: skip

@@ -73,13 +73,14 @@ def test_a_target_that_is_not_there_is_a_key_error() -> None:
 @pytest.mark.parametrize(
     ("text", "targets"),
     [
-        ("", TARGETS), ("targets: {nginx: {}}", ("nginx",)), ("targets: {envoy: }", ("envoy",)),
+        ("", ("nginx", "envoy")), ("targets: {cloudflare: {plan: pro}}", ("cloudflare",)), ("chain: [cloudflare, nginx]", ("nginx", "cloudflare")),
+        ("targets: {nginx: {}}", ("nginx",)), ("targets: {envoy: }", ("envoy",)),
         ("chain: [envoy, nginx]", ("nginx", "envoy")),
         ("chain: [{nginx: {layout: site}}]", ("nginx",)), ("chain: [nginx]\ntargets: {envoy: {}}", ("nginx", "envoy")),
     ],
 )  # fmt: skip
 def test_the_targets_are_those_that_the_spec_names(text: str, targets: tuple[str, ...]) -> None:
-    """In `targets` or `chain`; all where it names none."""
+    """In `targets` or `chain`; the proxies that everybody can run where it names none."""
     assert targets == default_targets(with_top(f"{text}\n"))
 
 
@@ -90,9 +91,15 @@ def _stamped(source: str, text: str = "body\n\nmore\n") -> str:
     return stamp(text, load_source(Source(source, TEXT)), "nginx", "nginx 1.30")
 
 
-@pytest.mark.parametrize(("chain", "told"), [("[nginx, envoy]", ["envoy"]), ("[nginx]", []), ("[]", [])])
+@pytest.mark.parametrize(
+    ("chain", "told"),
+    [
+        ("[nginx, envoy]", ["envoy"]), ("[nginx]", []), ("[]", []), ("[cloudflare, nginx]", []),
+        ("[cloudflare, envoy, nginx]", ["nginx"]),
+    ],
+)  # fmt: skip
 def test_hops_that_are_not_connected_are_told_at_the_second(chain: str, told: list[str]) -> None:
-    """Each is written as if it stood alone."""
+    """Each is written as if it stood alone; Cloudflare goes to whatever its DNS record leads to."""
     text = f"chain: {chain}\nupstreams: {{a: http://10.0.0.1:1}}\nroutes: [{{path: /x, upstream: a, protocol: sse}}]\n"
 
     found = [one for one in generate(load(text), TARGETS).findings if one.rule == "chain-not-connected"]

@@ -33,7 +33,7 @@ def command(
             "--target",
             "-t",
             metavar="TARGET",
-            help="nginx or envoy; repeatable. Default: those the spec names, or all.",
+            help="nginx, envoy or cloudflare; repeatable. Default: those the spec names, or nginx and envoy.",
         ),
     ] = None,
     out: Annotated[
@@ -52,7 +52,7 @@ def command(
     """Generate.
 
     DIR gets a folder for each target, such as nginx/nginx.conf (site.conf with
-    `layout: site`) and envoy/envoy.yaml.
+    `layout: site`), envoy/envoy.yaml and cloudflare/main.tf.
     """
     from proxycfg.generate import default_targets, generate  # noqa: PLC0415
     from proxycfg.targets import TARGETS  # noqa: PLC0415
@@ -70,7 +70,7 @@ def command(
     )
     targets = chosen or default_targets(spec)
     if out == "-" and (len(targets) != 1 or diff):
-        raise BadUsage("--out - prints the main file of one target: add --target nginx (or envoy), without --diff")
+        raise BadUsage("--out - prints the main file of one target: add --target nginx (or another), without --diff")
     made = generate(spec, targets, _seen_from(out, spec_path))
     for name in targets if shared.verbose else ():
         for route in spec.routes:

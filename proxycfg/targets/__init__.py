@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from proxycfg.target import Target
 
-TARGETS = ("nginx", "envoy")
+TARGETS = ("nginx", "envoy", "cloudflare")
 """In the order in which files are written and findings are listed."""
+
+BY_DEFAULT = ("nginx", "envoy")
+"""Those written for a spec that names none: what is to be said about Cloudflare hangs on a plan, and concerns nobody without a zone there."""
 
 
 def target(name: str) -> Target:

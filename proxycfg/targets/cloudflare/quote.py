@@ -1,0 +1,93 @@
+"""How text becomes part of a rule's expression, of Terraform and of YAML without becoming any of them.
+
+An expression is quoted once for the Rules language, and as a whole once more for the file that it stands in. JSON needs nothing of ours:
+:func:`json.dumps` writes it.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from proxycfg.template import Quoted
+
+_BARE = "/!$&'()*+,;=:@-._~"
+"""What RFC 3986 lets a path hold as it is."""
+_BROWSERS = _BARE + "[]|"
+"""What browsers leave as it is (the URL standard's path percent-encode set)."""
+_HCL = re.compile(r'["\\]|[$%](?=\{)|[^ -~\u00a0-\ud7ff\ue000-\U0010ffff]')
+_YAML = re.compile(r"[^ !#-\[\]-~]")
+_LAST_OF_FOUR_DIGITS = "\uffff"
+
+
+# ---- the Rules language ----
+
+
+def text(value: str) -> str:
+    """A quoted string of the Rules language: two characters are special in one."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def raw(value: str) -> str:
+    """A raw string, in which nothing is special, between more signs than any quote in it has behind it.
+
+    For regular expressions, which have rules of their own in a quoted one.
+    """
+    longest = max((len(found) for found in re.findall('"(#*)', value)), default=-1)
+    signs = "#" * (longest + 1)
+    return f'r{signs}"{value}"{signs}'
+
+
+def one_of(values: tuple[str, ...]) -> str:
+    """``eq "a"``, or ``in {"a" "b"}``: what stands behind a field that has one of the values."""
+    return f"eq {text(values[0])}" if len(values) == 1 else f"in {{{' '.join(map(text, values))}}}"
+
+
+def paths(value: str) -> tuple[str, ...]:
+    """A path as it may travel: percent-encoded as RFC 3986 has it, with hex digits of either case, or as browsers write it.
+
+    Cloudflare decodes letters, digits and ``-._~`` and leaves the rest as the client wrote it (rules/normalization).
+    """
+    strict = quote(value, safe=_BARE)
+    return tuple(
+        dict.fromkeys(
+            [strict, re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), strict), quote(value, safe=_BROWSERS)]
+        )
+    )
+
+
+# ---- files ----
+
+
+def hcl(value: str) -> Quoted:
+    """A quoted template of HCL that is exactly ``value``: without an interpolation, whatever it holds."""
+    return Quoted('"' + _HCL.sub(_in_hcl, value) + '"')
+
+
+def _in_hcl(match: re.Match[str]) -> str:
+    char = match.group()
+    if char in '"\\':
+        return "\\" + char
+    # Doubled, the sign does not begin an interpolation.
+    return char * 2 if char in "$%" else _escaped(char)
+
+
+def yaml(value: str) -> Quoted:
+    """A double-quoted scalar of YAML."""
+    return Quoted('"' + _YAML.sub(lambda found: _in_yaml(found.group()), value) + '"')
+
+
+def _in_yaml(char: str) -> str:
+    return "\\" + char if char in '"\\' else _escaped(char)
+
+
+def _escaped(char: str) -> str:
+    if "\ud800" <= char <= "\udfff":
+        # Half a character, which neither language has a way to write.
+        return "\\uFFFD"
+    return f"\\u{ord(char):04X}" if char <= _LAST_OF_FOUR_DIGITS else f"\\U{ord(char):08X}"
+
+
+def comment(value: str) -> Quoted:
+    """Text behind a ``#``: one line, whatever it holds."""
+    return Quoted("".join(char if char.isascii() and char.isprintable() else "?" for char in value))
