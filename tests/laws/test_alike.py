@@ -67,12 +67,19 @@ INSIDE = (
     "proxy_set_header Accept-Encoding $name;", "proxy_cache $tenant;",
     "proxy_intercept_errors on;", "location /inner { proxy_pass http://v; proxy_read_timeout 1h; }", "fastcgi_pass u;", "grpc_pass grpc://w;",
 )  # fmt: skip
+NEARLY = (
+    ("proxy_read_timeout 20s;", "proxy_read_timeout 2h;"), ("proxy_buffering on;", "proxy_buffering off;"), ("gzip on;", "gzip off;"),
+    ("client_max_body_size 1m;", "client_max_body_size 0;"), ("add_header X-Accel-Buffering no;", "add_header X-Accel-Buffering yes;"),
+    ("proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Upgrade '';"), ("default_type text/event-stream;", "default_type text/plain;"),
+    ("if ($http_upgrade) { return 403; }", "if ($tenant) { return 403; }"),
+)  # fmt: skip
+"""Alike but for one word."""
 
 
 def config(seed: int, paths: Sequence[str] = ("p", "quiet")) -> str:
     """Servers and locations put together from few parts, so that many of them are alike or nearly so."""
     draw = random.Random(seed)
-    bodies = [each.body for each in draw.sample(CASES, 3)] + draw.sample(INSIDE, 6)
+    bodies = [each.body for each in draw.sample(CASES, 3)] + draw.sample(INSIDE, 6) + [*draw.choice(NEARLY)]
     own = draw.sample(SERVER, 5)
     passes = draw.sample(PASSES, 3)
     varied = [f"{name} a.example;" for name in draw.sample(sorted(PASSED_OVER - {"include", "listen", "set"}), 6)]
