@@ -28,6 +28,25 @@ STANDARD = frozenset({
 """Files that nginx's packages bring along; none of them decides how a stream is treated."""
 
 
+class Links:
+    """Where paths lead; folders are followed once, of a thousand files in one each takes a single look."""
+
+    def __init__(self) -> None:
+        """None is known yet."""
+        self._folders: dict[str, str] = {}
+
+    def real(self, path: str) -> str:
+        """The path without symbolic links."""
+        folder, name = os.path.split(path)
+        if name in {"", ".", ".."}:
+            return os.path.realpath(path)
+        found = self._folders.get(folder)
+        if found is None:
+            found = self._folders[folder] = os.path.realpath(folder)
+        path = os.path.join(found, name)
+        return os.path.realpath(path) if os.path.islink(path) else path
+
+
 @record(slots=True)
 class OnDisk:
     """A lookup (see ``targets.nginx.config``) over the files below ``root``."""
@@ -36,7 +55,7 @@ class OnDisk:
     allow_outside: bool = False
     assumed: list[str] = field(default_factory=list)
     _total: int = 0
-    _folders: dict[str, str] = field(default_factory=dict, repr=False)
+    _links: Links = field(default_factory=Links, repr=False)
 
     def read(self, path: str) -> str:
         """The text of a file below the root; bytes that are not UTF-8 come as Latin-1, one character a byte."""
@@ -77,23 +96,12 @@ class OnDisk:
 
     def _elsewhere(self, path: str) -> bool:
         """Whether a path is one of a distribution's while the configuration stands somewhere else."""
-        return path.startswith(HOME + "/") and not self.allow_outside and self._real(os.fspath(self.root)) != HOME
+        return path.startswith(HOME + "/") and not self.allow_outside and self._links.real(os.fspath(self.root)) != HOME
 
     def _inside(self, place: Path) -> bool:
         # The folder is resolved, not the mask's last part, which may hold wildcards.
-        real, root = self._real(os.fspath(place)), self._real(os.fspath(self.root))
+        real, root = self._links.real(os.fspath(place)), self._links.real(os.fspath(self.root))
         return real == root or real.startswith(root.rstrip("/") + "/")
-
-    def _real(self, path: str) -> str:
-        """Where a path leads; folders are followed once, of a thousand files in one each takes a single look."""
-        folder, name = os.path.split(path)
-        if name in {"", ".", ".."}:
-            return os.path.realpath(path)
-        found = self._folders.get(folder)
-        if found is None:
-            found = self._folders[folder] = os.path.realpath(folder)
-        path = os.path.join(found, name)
-        return os.path.realpath(path) if os.path.islink(path) else path
 
     def _assume(self, sentence: str) -> None:
         if sentence not in self.assumed:

@@ -70,13 +70,15 @@ def _window(line: str, column: int, width: int = 120) -> tuple[str, int]:
 
 def _blank(text: str) -> str:
     """As many spaces as the text takes columns of a terminal."""
+    if text.isascii():
+        return " " * len(text)
     widths = (0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
     return " " * sum(widths)
 
 
 def printable(text: str, otherwise: str = "?") -> str:
     """The text without what a terminal would obey."""
-    return "".join(c if c.isprintable() else otherwise for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else otherwise for c in text)
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from proxycfg.collector import held_off
 from proxycfg.errors import BadUsage, Problem, suggest
 from proxycfg.finding import Category, Confidence, Finding, Fix, Related
 from proxycfg.note import Note
 from proxycfg.record import record, replace
 from proxycfg.report import Report
-from proxycfg.rule import Case, Complaint, Rule, Scene, cap
+from proxycfg.rule import Case, Check, Complaint, Rule, Scene, cap
 from proxycfg.source import Span
 
 _SUREST = (Confidence.DECLARED, Confidence.EXPLICIT, Confidence.INFERRED)
@@ -56,6 +57,7 @@ def _named(rules: Mapping[str, Rule], names: Iterable[str], option: str) -> set[
     return found
 
 
+@held_off()
 def lint(scenes: Iterable[Scene], options: Options) -> Report:
     """Everything that the rules say of the scenes, each thing once, sorted by file, line, column and rule."""
     findings: dict[tuple[str, Span, str], Finding] = {}
@@ -99,16 +101,22 @@ def _found(scene: Scene, options: Options, likely: Sequence[Confidence]) -> Iter
     rules = [rule for rule in options.rules if scene.target in rule.targets]
     if not likely:
         return
+    asked: dict[tuple[str, tuple[str, ...]], list[tuple[Rule, Check]]] = {}
     for case in scene.cases:
         if case.route.confidence not in likely:
             continue
-        short = case.shortfalls.keys()
-        if not short:
-            continue
-        for rule in rules:
-            if rule.check is not None and rule.concerns(case.protocol) and not short.isdisjoint(rule.properties):
-                for complaint in rule.check(case):
-                    yield _finding(rule, scene, complaint, case)
+        kind = case.protocol, tuple(case.shortfalls)
+        if kind not in asked:
+            asked[kind] = [
+                (rule, rule.check)
+                for rule in rules
+                if rule.check is not None
+                and rule.concerns(case.protocol)
+                and not set(rule.properties).isdisjoint(kind[1])
+            ]
+        for rule, check in asked[kind]:
+            for complaint in check(case):
+                yield _finding(rule, scene, complaint, case)
     for rule in rules:
         if rule.inspect is not None and (not rule.directives or not scene.names.isdisjoint(rule.directives)):
             for complaint in rule.inspect(scene.tree):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from proxycfg.confdir import OnDisk, read_text
+from proxycfg.confdir import Links, OnDisk, read_text
 from proxycfg.errors import InvalidInput, Problem
 from proxycfg.record import field, record
 from proxycfg.source import Source, Span
@@ -119,10 +119,11 @@ class Search:
         at_hand = {os.path.normpath(source.name): source.text for source in given}
         read = (self._read(source, self.root or Path(_home(source.name)), found, at_hand) for source in given)
         pieces = [piece for piece in read if piece]
-        found.configs += _belonging(pieces)
-        seen = _real_names(pieces)
+        links = Links()
+        found.configs += _belonging(pieces, links)
+        seen = _real_names(pieces, links) if folders else set[str]()
         for folder in folders:
-            self._search(folder, found, seen)
+            self._search(folder, found, seen, links)
         if not found.configs and not found.loose:
             raise InvalidInput(found.skipped)
         return found
@@ -137,11 +138,11 @@ class Search:
             instead = "give the path of a config, or - for standard input"
             raise InvalidInput([Problem(Span.whole(name), f"cannot read: {said}", instead)]) from None
 
-    def _search(self, folder: str, found: Found, seen: set[str]) -> None:
+    def _search(self, folder: str, found: Found, seen: set[str], links: Links) -> None:
         pieces: list[_Piece] = []
         candidates = sorted(_candidates(folder), key=_precedence)
         for path in candidates:
-            if os.path.realpath(path) in seen:
+            if links.real(path) in seen:
                 continue
             try:
                 text = self._text(path)
@@ -154,7 +155,7 @@ class Search:
             # A main file of a project may include from folders beside its own.
             piece = self._read(Source(path, text), self.root or Path(folder), found, {})
             if piece:
-                seen |= _real_names([piece])
+                seen |= _real_names([piece], links)
                 pieces.append(piece)
         if not candidates:
             looked = "*.conf, *.nginx, *.vhost, nginx*.template, and whatever is in sites-enabled, conf.d and the like"
@@ -207,11 +208,13 @@ class Search:
 # ---- what belongs together ----
 
 
-def _belonging(pieces: Sequence[_Piece]) -> list[Config]:
+def _belonging(pieces: Sequence[_Piece], links: Links) -> list[Config]:
     """The configurations that files make which were given by name."""
     whole = [piece for piece in pieces if piece[1].context == "main"]
-    included = _real_names(whole)
-    rest = [each for each in pieces if each[1].context != "main" and os.path.realpath(each[0].name) not in included]
+    if len(whole) == len(pieces):
+        return [config for _, config in whole]
+    included = _real_names(whole, links)
+    rest = [each for each in pieces if each[1].context != "main" and links.real(each[0].name) not in included]
     sites = [piece for piece in rest if _is_site(piece)]
     if len(whole) == 1:
         sites = _into(*whole[0], sites)
@@ -263,8 +266,8 @@ def _is_site(piece: _Piece) -> bool:
     return piece[1].context == "http"
 
 
-def _real_names(pieces: Iterable[_Piece]) -> set[str]:
-    return {os.path.realpath(name) for _, config in pieces for name in config.files}
+def _real_names(pieces: Iterable[_Piece], links: Links) -> set[str]:
+    return {links.real(name) for _, config in pieces for name in config.files}
 
 
 # ---- what is no config ----

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from proxycfg.applications import APPLICATIONS, PATHS, WORDS, Application, TellingPath
 from proxycfg.finding import Confidence
@@ -216,8 +216,12 @@ def _row(segments: Sequence[str]) -> TellingPath | None:
     return None
 
 
-def _words(name: str) -> list[str]:
-    return [word for word in re.split(r"[^a-z0-9*]+", name.lower()) if word]
+@lru_cache(4096)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(name.lower()))
+
+
+_WORD = re.compile(r"[a-z0-9*]+")
 
 
 # ---- what upstreams tell ----

@@ -45,10 +45,13 @@ _CHOSEN = 64 * 2**20
 def body_limit_too_low(case: Case) -> Iterator[Complaint]:
     """A total for what may go on for days."""
     short = case.shortfalls["request_body_limit"]
-    message = f"{case.title} takes {show_size(short.value.low)} of a request, {{}}: {short.evidence.text}"
+
+    def message(how: str) -> str:
+        return f"{case.title} takes {show_size(short.value.low)} of a request, {how}: {short.evidence.text}"
+
     if "request_body_limit" in case.asked:
         yield Complaint(
-            message=message.format("no more"),
+            message=message("no more"),
             why=f"It is to take {show_size(short.wanted.low)}: {case.stream.why}.",
             span=short.span,
             wishes=("request_body_limit",),
@@ -70,7 +73,7 @@ def body_limit_too_low(case: Case) -> Iterator[Complaint]:
     lasting = case.value("upstream_idle_timeout").low >= _LONG or case.stream.confidence is Confidence.DECLARED
     yield Complaint(
         severity=Severity.WARNING if rpc and short.sure and lasting else Severity.INFO,
-        message=message.format("in all" if rpc else "no more"),
+        message=message("in all" if rpc else "no more"),
         why=(
             "A client stream is one request body, cut when all its messages together pass the limit. Write `client_max_body_size 0;`."
             if rpc

@@ -18,6 +18,7 @@ show it in `tests/containers/test_rule_fixtures.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ _MATTERS = (
 def setting_of_another_module(tree: NginxTree) -> Iterator[Complaint]:
     """Settings of the location itself that its handler does not read."""
     for view in tree.views:
-        if view.handler is None or view.own("if") or view.inside:
+        if view.handler is None or view.names.isdisjoint(_of_others(view.module)) or view.own("if") or view.inside:
             continue
         included: dict[str, list[Directive]] = {}
         for module in _MODULES:
@@ -76,6 +77,11 @@ def setting_of_another_module(tree: NginxTree) -> Iterator[Complaint]:
                     )
         for file, lines in included.items():
             yield _of_a_file(view, view.handler, file, lines)
+
+
+@cache
+def _of_others(module: str) -> frozenset[str]:
+    return frozenset(f"{other}_{what}" for other in _MODULES if other != module for what in _MATTERS)
 
 
 def _of_a_file(view: View, handler: Directive, file: str, lines: Sequence[Directive]) -> Complaint:

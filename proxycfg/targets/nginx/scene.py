@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 
+from proxycfg.collector import held_off
 from proxycfg.errors import Problem
 from proxycfg.finding import Confidence
 from proxycfg.need import Judge, Need, need_of
@@ -24,7 +25,7 @@ from proxycfg.targets.nginx.read import Proxied, proxied_locations, shared_behav
 from proxycfg.targets.nginx.servers import Http, read_http
 from proxycfg.targets.nginx.signs import Signs
 from proxycfg.targets.nginx.syntax import Directive, Tree
-from proxycfg.targets.nginx.view import View, views_of
+from proxycfg.targets.nginx.view import View
 
 OLDER = "1.26"
 """What many still run: before 1.29.7 nginx spoke HTTP/1.0 to origins unless it was told otherwise."""
@@ -39,6 +40,8 @@ class NginxTree:
     version: str
     """The one that it is read for: the newest stable if nobody said."""
     cases: tuple[Case, ...]
+    readers: Mapping[int, Reader] = field(default_factory=dict, repr=False)
+    """By the identity of an http block that has cases: what reads it for that version."""
 
     @cached_property
     def by_location(self) -> Mapping[int, tuple[Case, ...]]:
@@ -52,8 +55,10 @@ class NginxTree:
     @cached_property
     def views(self) -> tuple[View, ...]:
         """Each stream whose location is all at hand, for idioms that look at what is in force where it flows."""
-        whole = [case for case in self.cases if not case.partial]
-        return tuple(views_of(whole, self.version, whole=self.config.context == "main"))
+        whole = self.config.context == "main"
+        return tuple(
+            View(case, self.readers[id(case.subject.http)], whole=whole) for case in self.cases if not case.partial
+        )
 
     @cached_property
     def surest(self) -> Case | None:
@@ -107,6 +112,7 @@ class _Readers:
 _NOTHING = Knowledge()
 
 
+@held_off()
 def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHING) -> Scene:
     """A configuration for the linter.
 
@@ -129,7 +135,8 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHIN
         )
     for how in readers.values():
         problems += how.signs.problems
-    tree = NginxTree(config, https, version or facts.NEWEST_STABLE, tuple(cases))
+    newest = {http: how.newest for http, how in readers.items()}
+    tree = NginxTree(config, https, version or facts.NEWEST_STABLE, tuple(cases), newest)
     return Scene(
         target="nginx",
         files=tuple(config.files),

@@ -67,7 +67,8 @@ class Signs:
         self._applications: dict[int, dict[int, list[Stream]]] = {}
         self._known: dict[int, tuple[Stream, ...]] = {}
         self._said: dict[Shape, _Said] = {}
-        self._behind: dict[tuple[str, int | None], tuple[_Origin, ...]] = {}
+        self._behind: dict[str, _Origins] = {}
+        self._told: dict[tuple[str, int | None], _Origins] = {}
         self._proxying: dict[int, int] = {}
         self._upgrading: dict[int, list[Location]] = {}
         self._marked: dict[int, bool] = {}
@@ -178,6 +179,8 @@ class Signs:
                 # The directives say that it is one, the path or the upstream whose.
                 heartbeat = stream.heartbeat if known.heartbeat is None else known.heartbeat
                 found[stream.protocol] = replace(known, heartbeat=heartbeat, vouched=True)
+        if not found:
+            return ()
         ranked = sorted(found.values(), key=lambda stream: (stream.confidence is Confidence.INFERRED, stream.mixed))
         # They ask for the same; one finding about it is enough.
         downloads = [stream for stream in ranked if stream.protocol in {"sse", "ndjson"}]
@@ -322,9 +325,8 @@ class Signs:
                 )
         yield from self._of_applications(location.server).get(id(location), ())
         if handler.name == "proxy_pass":
-            for origin in self._origins(location):
-                named = origin.told
-                if named is not None and not (named.protocol == "websocket" and self._marks_sockets(location.server)):
+            for named in self._origins(location).told:
+                if named.protocol != "websocket" or not self._marks_sockets(location.server):
                     yield Stream(protocol=named.protocol, confidence=Confidence.INFERRED, why=named.why)
 
     def _marks_sockets(self, server: Server) -> bool:
@@ -332,9 +334,9 @@ class Signs:
         known = self._marked.get(id(server))
         if known is None:
             known = self._marked[id(server)] = any(
-                origin.told is not None and origin.told.protocol == "websocket"
+                told.protocol == "websocket"
                 for location in self._with_headers(server)
-                for origin in self._origins(location)
+                for told in self._origins(location).told
             )
         return known
 
@@ -347,8 +349,7 @@ class Signs:
             known = self._applications[id(server)] = {}
             behind: dict[Application, list[Location]] = {}
             for location in server.locations.all():
-                found = [origin.application for origin in self._origins(location) if origin.application is not None]
-                for application in dict.fromkeys(found):
+                for application in self._origins(location).applications:
                     behind.setdefault(application, []).append(location)
             for application, places in behind.items():
                 self._add(server, application, places, known)
@@ -375,31 +376,37 @@ class Signs:
                 if stream not in known.setdefault(id(ended), []):
                     known[id(ended)].append(stream)
 
-    def _origins(self, location: Location) -> Sequence[_Origin]:
+    def _origins(self, location: Location) -> _Origins:
         """What a location's requests can go to: its upstream group, and the servers in it."""
-        handler = location.handler
+        handler = location.level.last_handler()
         if handler is None or handler.name not in {"proxy_pass", "grpc_pass"} or not handler.args:
-            return ()
+            return _NOWHERE
         text = handler.args[0]
-        if "$" in text:
-            values = self.variables.values(text, PLAIN, location)
-            # `http://ollama:11434$request_uri` is as good.
-            texts = sorted(values) if values else [text.partition("$")[0]]
-            return [origin for each in texts for origin in self._meant_by(each)]
-        return self._meant_by(text)
-
-    def _meant_by(self, text: str) -> tuple[_Origin, ...]:
-        """The origins of a ``*_pass`` without variables: all locations of a site name the same."""
-        name, port = _host_and_port(text)
-        found = self._behind.get((name, port))
+        found = self._behind.get(text)
         if found is None:
-            group = self.http.upstreams.get(name) if name else None
+            if "$" in text:
+                values = self.variables.values(text, PLAIN, location)
+                # `http://ollama:11434$request_uri` is as good.
+                texts = sorted(values) if values else [text.partition("$")[0]]
+                several = [self._told_by(*_host_and_port(each)) for each in texts]
+                applications = dict.fromkeys(each for origins in several for each in origins.applications)
+                return _Origins(tuple(applications), tuple(told for origins in several for told in origins.told))
+            found = self._behind[text] = self._told_by(*_host_and_port(text))
+        return found
+
+    def _told_by(self, name: str, port: int | None) -> _Origins:
+        """What a name tells, and the servers of its group: all locations of a site pass to the same."""
+        if not name:
+            return _NOWHERE
+        found = self._told.get((name, port))
+        if found is None:
+            group = self.http.upstreams.get(name)
             servers = group.lines("server") if group is not None else ()
-            places = [(name, port)] if name else []
-            places += (_host_and_port(line.args[0]) for line in servers if line.args)
-            found = self._behind[name, port] = tuple(
-                _Origin(application_at(*place), told_by_name(place[0])) for place in places
-            )
+            places = [(name, port), *(_host_and_port(line.args[0]) for line in servers if line.args)]
+            applications = dict.fromkeys(application_at(*place) for place in places)
+            told = (told_by_name(each) for each, _ in places)
+            found = _Origins(tuple(filter(None, applications)), tuple(filter(None, told)))
+            self._told[name, port] = found
         return found
 
 
@@ -477,11 +484,14 @@ class _Said(NamedTuple):
     patient: bool
 
 
-class _Origin(NamedTuple):
-    """What a name or an address that requests go to tells."""
+class _Origins(NamedTuple):
+    """What the names and addresses that requests go to tell."""
 
-    application: Application | None
-    told: Told | None
+    applications: tuple[Application, ...]
+    told: tuple[Told, ...]
+
+
+_NOWHERE = _Origins((), ())
 
 
 class _Paths(NamedTuple):

@@ -6,7 +6,8 @@ Rules know no target; what they need of nginx they ask of a :class:`View`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,26 +18,28 @@ from proxycfg.targets.nginx.fixes import lines_in, settings_in
 from proxycfg.targets.nginx.place import seconds, size
 from proxycfg.targets.nginx.servers import Location, Server, choose_location
 from proxycfg.targets.nginx.syntax import Directive
-from proxycfg.targets.nginx.upstreams import METHODS, Group, Upstreams, is_address
-from proxycfg.targets.nginx.variables import HANDSHAKE, PLAIN, Variables, names_in
+from proxycfg.targets.nginx.upstreams import METHODS, Group, is_address
+from proxycfg.targets.nginx.variables import HANDSHAKE, PLAIN, names_in
 
 if TYPE_CHECKING:
     from proxycfg.rule import Case
+    from proxycfg.targets.nginx.place import Reader
     from proxycfg.targets.nginx.read import Proxied
 
 
 class View:
     """A case, seen by idioms of nginx."""
 
-    def __init__(self, case: Case, variables: Variables, upstreams: Upstreams, version: str, *, whole: bool) -> None:
+    def __init__(self, case: Case, reader: Reader, *, whole: bool) -> None:
         """``whole`` says that nothing stands around the config that was read: what is not there is nowhere."""
         self.case = case
         self.proxied: Proxied = case.subject
         self.location: Location = self.proxied.location
         self.server: Server = self.location.server
-        self.variables = variables
-        self.upstreams = upstreams
-        self.version = version
+        self.reader = reader
+        self.variables = reader.variables
+        self.upstreams = reader.upstreams
+        self.version = reader.version
         self.whole = whole
 
     # ---- what is in force ----
@@ -63,6 +66,11 @@ class View:
     def own(self, name: str) -> Sequence[Directive]:
         """Those that are written in the location itself."""
         return self.location.level.own.get(name, ())
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """The names of the directives that are written in the location itself."""
+        return self.location.level.own.keys()
 
     def is_own(self, line: Directive) -> bool:
         """Whether it is written in the location itself."""
@@ -167,9 +175,7 @@ class View:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The groups of servers behind it; none where that is not known."""
-        if self.handler is None or not self.handler.args:
-            return ()
-        return self.upstreams.meant(self.handler.args[0], self.location)
+        return self.reader.groups(self.location, self.handler)
 
     def winner(self, path: str) -> Location | None:
         """The location that a request for that path ends in."""
@@ -232,15 +238,3 @@ _PRIVATE = frozenset(
 _TARGET = re.compile(
     r"^(?P<scheme>[a-z]+)://(?P<host>\[[^\]]*\]|[^/:\s]*)(?::(?P<port>[^/]+))?(?P<uri>/.*)?$", re.IGNORECASE
 )
-
-
-def views_of(cases: Sequence[Case], version: str, *, whole: bool) -> Iterator[View]:
-    """A view of each case, with what those of one http block share."""
-    shared: dict[int, tuple[Variables, Upstreams]] = {}
-    for case in cases:
-        http = case.subject.http
-        if id(http) not in shared:
-            variables = Variables(http)
-            shared[id(http)] = variables, Upstreams(http, variables)
-        variables, upstreams = shared[id(http)]
-        yield View(case, variables, upstreams, version, whole=whole)
