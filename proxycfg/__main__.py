@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 from proxycfg import __version__
@@ -18,11 +17,10 @@ def main() -> None:
         sys.stdout.write(usage())
     else:
         from proxycfg.cli import run  # noqa: PLC0415 - see commands.py: typer is imported only when a command runs
+        from proxycfg.collector import let_go  # noqa: PLC0415 - as above
 
         code = run(arguments)
-        # What a run has built dies with the process: otherwise Python would first walk all of it and take it apart, a fifth of the time of
-        # a large tree.
-        gc.freeze()
+        let_go()
         sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""Python's garbage collector, held off while something large is built that lives until the end."""
+"""Python's garbage collector, held off while something large is built that lives until the end, and kept from it then."""
 
 from __future__ import annotations
 
@@ -25,3 +25,11 @@ def held_off() -> Iterator[None]:
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
+
+
+def let_go() -> None:
+    """Leave all that there is to the end of the process: the last thing before it.
+
+    Python would walk the trees of a large configuration once more and take them apart, which was a fifth of the time that linting takes.
+    """
+    gc.freeze()
