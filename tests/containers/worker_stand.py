@@ -1,4 +1,4 @@
-"""A Worker in the real runtime, an instrumented origin behind it, clients in front.
+"""A Worker in the real runtime, instrumented origins behind it, clients in front.
 
 ``fetch`` of a Worker on a zone's route goes to the zone's origin; here the runtime's way out leads to ours.
 """
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proxycfg import specfile
+from proxycfg.origin import Origin
 from proxycfg.source import Source
 from proxycfg.targets.cloudflare import worker
 from tests.clients.http import Client
-from tests.engines import RunningProxy, StartProxy, free_port
+from tests.containers.raw_origin import RawOrigin
+from tests.containers.stage import HOST, Stage
+from tests.engines import RunningProxy, StartProxy, free_ports
 
-HOST = "chat.example.com"
 SPEC = """\
 hosts: [chat.example.com]
 targets: {cloudflare: {plan: free, zone: example.com, worker: true}}
@@ -25,31 +27,13 @@ routes:
   - {path: /events, protocol: sse, upstream: api}
   - {path: /v1/chat/completions, protocol: sse, upstream: api}
   - {path: /lines, protocol: ndjson, upstream: api}
-  - {path: /socket, protocol: websocket, upstream: api}
   - {path: /events/socket, protocol: websocket, upstream: api}
   - {path: /, protocol: http, upstream: api}
 """
-QUICK = 0.2
+QUICK = 0.1
 """Seconds of silence before a comment, where a test waits for one."""
 SLOW = 3600.0
 """The same where a comment would be in the way."""
-
-_CONFIG = """\
-using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = .main),
-    (name = "origin", external = (address = "127.0.0.1:%(origin)d", http = ())),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:%(port)d", http = (), service = "main")],
-);
-const main :Workerd.Worker = (
-  modules = [%(modules)s],
-  compatibilityDate = "%(date)s",
-  compatibilityFlags = [%(flags)s],
-  globalOutbound = "origin",
-);
-"""
 
 NAIVE = "export default { fetch: (request) => fetch(request) };\n"
 """Passes everything on: what people write first."""
@@ -57,23 +41,130 @@ WHOLE = """\
 export default {
   async fetch(request) {
     const response = await fetch(request);
-    return new Response(await response.text(), response);
+    return new Response(await response.arrayBuffer(), { status: response.status, headers: response.headers });
   },
 };
 """
 """Reads the body to its end before it answers: what people write next."""
+COPIES = """\
+export default {
+  async fetch(request, env, ctx) {
+    const response = await fetch(request);
+    const [body, copy] = response.body.tee();
+    ctx.waitUntil(copy.pipeTo(new WritableStream()));
+    return new Response(body, response);
+  },
+};
+"""
+"""Keeps a copy of every answer for a log."""
+ENDS = """\
+export default {
+  async fetch(request) {
+    const response = await fetch(request).catch(() => new Response(null, { status: 502 }));
+    const through = new TransformStream();
+    const told = { type: "upstream_error", code: "upstream_broken", message: "", status: null };
+    response.body?.pipeTo(through.writable, { preventAbort: true }).catch(async () => {
+      const writer = through.writable.getWriter();
+      await writer.write(new TextEncoder().encode(`event: error\\ndata: ${JSON.stringify({ type: "error", error: told })}\\n\\n`));
+      await writer.close();
+    });
+    return new Response(through.readable, response);
+  },
+};
+"""
+"""Writes its error behind whatever has gone out."""
+EAGER = """\
+export default {
+  async fetch(request) {
+    const response = await fetch(request);
+    const through = new TransformStream();
+    const writer = through.writable.getWriter();
+    (async () => {
+      for await (const piece of response.body) writer.write(piece);
+      writer.close();
+    })();
+    return new Response(through.readable, response);
+  },
+};
+"""
+"""Does not wait for the client to take what it writes."""
+BLIND = """\
+export default {
+  async fetch(request) {
+    const response = await fetch(request);
+    const through = new TransformStream();
+    const writer = through.writable.getWriter();
+    const timer = setInterval(() => writer.write(new TextEncoder().encode(": keep-alive\\n\\n")), 100);
+    (async () => {
+      for await (const piece of response.body) await writer.write(piece);
+      clearInterval(timer);
+      await writer.close();
+    })();
+    return new Response(through.readable, response);
+  },
+};
+"""
+"""Writes comments by the clock, wherever the stream stands."""
+BARE = "export default { fetch: (request) => fetch(request.url, { method: request.method }) };\n"
+"""Asks for the URL alone."""
+RETRIES = """\
+export default {
+  async fetch(request) {
+    const again = request.clone();
+    const response = await fetch(request).catch(() => null);
+    return response && response.status < 500 ? response : fetch(again);
+  },
+};
+"""
+"""Tries a second time."""
+LOGS = """\
+export default {
+  fetch(request) {
+    return fetch(request).catch(() => {
+      console.error("upstream_unreachable", request.url);
+      return new Response(null, { status: 502 });
+    });
+  },
+};
+"""
+"""Says what failed, with the whole URL."""
 
 
 @dataclass(frozen=True)
 class WorkerStand:
-    """What a test plays on."""
+    """What a check plays on: three doors into the same Worker, each with another origin behind it."""
 
     proxy: RunningProxy
-    port: int
+    ports: tuple[int, int, int]
+    origin: Origin
+    raw: RawOrigin
+    patience: float
+    """Seconds that a client waits; never used up by a check that passes."""
 
-    def client(self, timeout: float = 10.0) -> Client:
-        """A client of the Worker; its patience is never used up by a test that passes."""
-        return Client(("127.0.0.1", self.port), "http/1.1", host=HOST, timeout=timeout)
+    @property
+    def client(self) -> Client:
+        """A client of the Worker in front of the instrumented origin."""
+        return self._client(0)
+
+    @property
+    def raw_client(self) -> Client:
+        """A client of the Worker in front of the raw origin."""
+        return self._client(1)
+
+    @property
+    def lost_client(self) -> Client:
+        """A client of the Worker in front of an origin that does not listen."""
+        return self._client(2)
+
+    def _client(self, door: int) -> Client:
+        return Client(("127.0.0.1", self.ports[door]), "http/1.1", host=HOST, timeout=self.patience)
+
+    @property
+    def stage(self) -> Stage:
+        """The same for the scenarios that every proxy plays."""
+        return Stage(
+            "workerd", self.origin, self.origin, self.proxy, self.ports[0], secure=False, ca=Path(), admin_port=0
+        )
 
     @property
     def resident(self) -> int:
@@ -90,26 +181,58 @@ def generated(heartbeat: float) -> Mapping[str, str]:
 
 def with_code(text: str) -> Mapping[str, str]:
     """The same project with other code."""
-    files = generated(SLOW)
-    return {"wrangler.jsonc": files["wrangler.jsonc"], "src/index.js": text}
+    return {**generated(SLOW), "src/index.js": text}
 
 
-def stand(start: StartProxy, folder: Path, origin_port: int, files: Mapping[str, str]) -> WorkerStand:
+def greedy() -> Mapping[str, str]:
+    """Our Worker for a spec in which every path is an event stream."""
+    text = SPEC.partition("routes:")[0] + "routes: [{path: /, protocol: sse, upstream: api}]\n"
+    return worker.files(specfile.load(Source("routes.yaml", text)), SLOW)
+
+
+def serve(
+    start: StartProxy, folder: Path, origin: Origin, raw: RawOrigin, files: Mapping[str, str], patience: float
+) -> WorkerStand:
     """Run a project as its wrangler.jsonc says, in an empty ``folder``."""
     settings = json.loads(files["wrangler.jsonc"])
-    modules = {path: text for path, text in files.items() if path.endswith(".js")}
-    for path, text in modules.items():
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_text(text)
-    # The first module is the entry.
-    names = sorted(modules, key=lambda path: path != settings["main"])
-    port = free_port()
-    config = _CONFIG % {
-        "origin": origin_port,
-        "port": port,
-        "modules": ", ".join(f'(name = "{name}", esModule = embed "{name}")' for name in names),
+    (folder / "src").mkdir()
+    # The first module is the entry; without a slash ahead of them names are found beside each other as in a folder.
+    modules = sorted((path for path in files if path.endswith(".js")), key=lambda path: path != settings["main"])
+    for path in modules:
+        (folder / path).write_text(files[path])
+    ports = free_ports(3)
+    origins = (origin.port, raw.port, _NOBODY)
+    doors = "".join(_DOOR % {"number": number, "origin": port} for number, port in enumerate(origins))
+    sockets = ", ".join(
+        f'(name = "http{number}", address = "127.0.0.1:{port}", http = (), service = "main{number}")'
+        for number, port in enumerate(ports)
+    )
+    code = {
+        "modules": ", ".join(f'(name = "{name}", esModule = embed "{name}")' for name in modules),
         "date": settings["compatibility_date"],
         "flags": ", ".join(f'"{flag}"' for flag in settings["compatibility_flags"]),
     }
-    (folder / "config.capnp").write_text(config)
-    return WorkerStand(start("workerd", folder, name="worker", ready_port=port), port)
+    workers = "".join(_WORKER % {"number": number, **code} for number in range(len(origins)))
+    (folder / "config.capnp").write_text(_CONFIG % {"doors": doors, "sockets": sockets, "workers": workers})
+    proxy = start("workerd", folder, name="worker", ready_port=ports[0])
+    return WorkerStand(proxy, (ports[0], ports[1], ports[2]), origin, raw, patience)
+
+
+_NOBODY = 1
+"""A port on which nothing listens."""
+_CONFIG = """\
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [%(doors)s], sockets = [%(sockets)s]);
+%(workers)s"""
+_DOOR = """\
+(name = "main%(number)d", worker = .worker%(number)d),
+(name = "origin%(number)d", external = (address = "127.0.0.1:%(origin)d", http = ())),
+"""
+_WORKER = """\
+const worker%(number)d :Workerd.Worker = (
+  modules = [%(modules)s],
+  compatibilityDate = "%(date)s",
+  compatibilityFlags = [%(flags)s],
+  globalOutbound = "origin%(number)d",
+);
+"""

@@ -29,7 +29,9 @@ export function routeOf(url) {
   for (const host of patternsOf(url.hostname)) {
     const routes = BY_HOST.get(host);
     // The most specific host alone decides: its list holds the routes of the wider ones, too.
-    if (routes) return routes.find((tried) => matches(tried, path))?.route ?? null;
+    if (!routes) continue;
+    const found = routes.find((tried) => matches(tried, path))?.route;
+    return found?.relay ? found : null;
   }
   return null;
 }
