@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Severity
 from proxycfg.rule import Complaint, idiom
+from proxycfg.rules._modules import BUFFERING, settings
 
 if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
 
 
-@idiom("proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache", category=Category.CACHING, severity=Severity.INFO)
+@idiom(*settings("cache", of=BUFFERING), category=Category.CACHING, severity=Severity.INFO)
 def cache_without_buffering(tree: NginxTree) -> Iterator[Complaint]:
     """Caches of locations that are not buffered."""
     for view in tree.views:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Severity
 from proxycfg.rule import Complaint, idiom
+from proxycfg.rules._modules import settings
 
 if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
@@ -35,15 +36,7 @@ _MOST = 75.0
 """Seconds: what nginx's documentation calls the usual limit."""
 
 
-@idiom(
-    "proxy_connect_timeout",
-    "grpc_connect_timeout",
-    "fastcgi_connect_timeout",
-    "uwsgi_connect_timeout",
-    "scgi_connect_timeout",
-    category=Category.CONNECT_TIMEOUT,
-    severity=Severity.INFO,
-)
+@idiom(*settings("connect_timeout"), category=Category.CONNECT_TIMEOUT, severity=Severity.INFO)
 def connect_timeout_too_long(tree: NginxTree) -> Iterator[Complaint]:
     """Patience with servers that are gone."""
     for view in tree.views:

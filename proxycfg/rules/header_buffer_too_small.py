@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Severity
 from proxycfg.rule import Complaint, idiom
+from proxycfg.rules._modules import settings
 
 if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
@@ -35,15 +36,7 @@ _LEAST = 4096
 """Bytes: nginx's own default on machines with small pages."""
 
 
-@idiom(
-    "proxy_buffer_size",
-    "grpc_buffer_size",
-    "fastcgi_buffer_size",
-    "uwsgi_buffer_size",
-    "scgi_buffer_size",
-    category=Category.HARDENING,
-    severity=Severity.WARNING,
-)
+@idiom(*settings("buffer_size"), category=Category.HARDENING, severity=Severity.WARNING)
 def header_buffer_too_small(tree: NginxTree) -> Iterator[Complaint]:
     """Buffers below the default."""
     for view in tree.views:

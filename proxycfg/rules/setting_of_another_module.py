@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Related, Severity
 from proxycfg.rule import Complaint, idiom
+from proxycfg.rules._modules import MODULES, settings
 from proxycfg.units import counted
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from proxycfg.targets.nginx.view import View
 
 
-_MODULES = ("proxy", "grpc", "fastcgi", "uwsgi", "scgi")
 _MATTERS = (
     "read_timeout",
     "send_timeout",
@@ -46,22 +46,14 @@ _MATTERS = (
 )
 
 
-@idiom(
-    "grpc_pass",
-    "fastcgi_pass",
-    "uwsgi_pass",
-    "scgi_pass",
-    "proxy_pass",
-    category=Category.PROTOCOL_MISMATCH,
-    severity=Severity.WARNING,
-)
+@idiom(*settings("pass"), category=Category.PROTOCOL_MISMATCH, severity=Severity.WARNING)
 def setting_of_another_module(tree: NginxTree) -> Iterator[Complaint]:
     """Settings of the location itself that its handler does not read."""
     for view in tree.views:
         if view.handler is None or view.names.isdisjoint(_of_others(view.module)) or view.own("if") or view.inside:
             continue
         included: dict[str, list[Directive]] = {}
-        for module in _MODULES:
+        for module in MODULES:
             for what in _MATTERS if module != view.module else ():
                 for line in view.own(f"{module}_{what}"):
                     if line.span.file != view.handler.span.file:

@@ -26,16 +26,13 @@ from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Severity
 from proxycfg.rule import Complaint, idiom
+from proxycfg.rules._modules import MODULES, settings
 
 if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
 
 
-_FATAL = tuple(
-    f"{module}_{kind}_timeout"
-    for module in ("proxy", "grpc", "fastcgi", "uwsgi", "scgi", "memcached")
-    for kind in ("read", "connect")
-)
+_FATAL = settings("read_timeout", "connect_timeout", of=(*MODULES, "memcached"))
 _NAMES = (*_FATAL, "send_timeout", "client_body_timeout", "client_header_timeout")
 _ZERO = frozenset({"0", "0s", "0ms", "0m", "0h"})
 

@@ -28,16 +28,14 @@ from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Severity
 from proxycfg.rule import Complaint, idiom
+from proxycfg.rules._modules import BUFFERING, settings
 
 if TYPE_CHECKING:
     from proxycfg.targets.nginx.scene import NginxTree
 
 
 @idiom(
-    "proxy_ignore_headers",
-    "fastcgi_ignore_headers",
-    "uwsgi_ignore_headers",
-    "scgi_ignore_headers",
+    *settings("ignore_headers", of=BUFFERING),
     category=Category.RESPONSE_BUFFERING,
     severity=Severity.WARNING,
 )
