@@ -212,6 +212,13 @@ class _Silencer:
         self.used |= {(*place, line) for line in found}
         return bool(found)
 
+    def naming(self, rule: str) -> Iterator[Note]:
+        """The notes that silence it."""
+        for (_, name), lines in self.notes.items():
+            if name == rule:
+                for found in lines.values():
+                    yield from found
+
     def unused(self) -> list[tuple[Note, str]]:
         """The notes that were of none, each with the rule that it names."""
         return [
@@ -244,9 +251,18 @@ def _silenced(
             ignored += 1
         else:
             kept.append(finding)
+    reviews = {rule.name for rule in asked.values() if rule.review is not None}
+    # Of a line whose notes are not to be reviewed none is, that very note included.
+    excused = {(note.span.file, note.line) for name in reviews for note in silencer.naming(name)}
     # A rule that was not asked may have had something to say.
-    unused = [(note, name) for note, name in silencer.unused() if name in asked]
-    return [*kept, *_reviewed(asked.values(), unused)], ignored
+    unused = [(note, name) for note, name in silencer.unused() if name in asked and name not in reviews]
+    told = [each for each in unused if (each[0].span.file, each[0].line) not in excused]
+    reviewed = [
+        finding
+        for finding in _reviewed(asked.values(), told)
+        if not options.leaves_out(finding.span.file, asked[finding.rule])
+    ]
+    return kept + reviewed, ignored + len(unused) - len(told)
 
 
 def _reviewed(rules: Iterable[Rule], unused: Sequence[tuple[Note, str]]) -> Iterator[Finding]:

@@ -36,8 +36,9 @@ def name_of(path: Path) -> str:
 
 
 def linted(text: str, rule: str) -> Report:
-    """What one rule, and what reviews it, say of a config."""
-    chosen = [each for each in rules().values() if each.name == rule or each.review is not None]
+    """What one rule, those that the notes name, and what reviews them say of a config."""
+    named = {name.strip() for names in re.findall(r"ignore\[(.*?)\]", text) for name in names.split(",")} | {rule}
+    chosen = [each for each in rules().values() if each.name in named or each.review is not None]
     version = re.search(r"^# nginx (\S+)$", text, re.MULTILINE)
     config = load_texts({"nginx.conf": text}, is_directive=opens_line)
     return lint([scene_of(config, version[1] if version else None)], Options(rules=chosen, known=tuple(rules())))

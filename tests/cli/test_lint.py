@@ -330,6 +330,37 @@ def test_a_note_is_of_use_where_its_finding_is_not_asked_for(cli: Cli) -> None:
     assert 0 == json_of(cli, name)["ignored"]
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "proxy_buffering off; # proxycfg: ignore[sse-response-buffered, unused-ignore] of use before 1.29\n",
+        "# proxycfg: ignore[unused-ignore, sse-response-buffered]\nproxy_buffering off;",
+        "# proxycfg: ignore[unused-ignore]\n# proxycfg: ignore[sse-response-buffered]\nproxy_buffering off;",
+        "# proxycfg: ignore[unused-ignore]\nproxy_buffering off; # proxycfg: ignore[sse-response-buffered]\n",
+    ],
+)
+def test_a_note_that_is_of_no_use_can_be_excused(cli: Cli, inside: str) -> None:
+    """By itself, or by a note about the same line; a note further down is still reported, and an excuse is never unused."""
+    location = "location /events { proxy_pass http://127.0.0.1:1; proxy_read_timeout 1h;\n%s }"
+    name = conf("nginx.conf", location % inside)
+    chosen = ("--select", "sse-response-buffered,unused-ignore")
+
+    assert [] == found_by(cli, name, *chosen)
+    assert 1 == json_of(cli, name, *chosen)["ignored"]
+    conf("nginx.conf", location % (inside + "\nproxy_redirect off; # proxycfg: ignore[sse-response-buffered]\n"))
+    assert ["unused-ignore"] == found_by(cli, name, *chosen)
+    conf("nginx.conf", location % "proxy_buffering off; # proxycfg: ignore[unused-ignore]\n")
+    assert [] == found_by(cli, name, *chosen)
+
+
+def test_settings_leave_unused_notes_alone(cli: Cli) -> None:
+    """As any other rule, in the files that they name."""
+    name = conf("nginx.conf", "# proxycfg: ignore[sse-response-buffered]\n" + CLEAN)
+    assert ["unused-ignore"] == found_by(cli, name)
+    Path(".proxycfg.toml").write_text('[lint.per-path-ignores]\n"*" = ["unused-ignore"]\n')
+    assert [] == found_by(cli, name)
+
+
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_an_unused_note_goes_and_its_line_end_stays(cli: Cli, ends: str) -> None:
     """Beside a directive the note alone, else the whole line; at the end of a file, too."""
