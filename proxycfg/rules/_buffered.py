@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from proxycfg.behavior import Answer
 from proxycfg.finding import Severity
+from proxycfg.reading import ReadRoute
 from proxycfg.rule import Case, Complaint
 
 
@@ -14,18 +15,21 @@ def held_back(case: Case, what: str) -> Iterator[Complaint]:
     buffered = case.shortfalls.get("response_buffering")
     if buffered is None:
         return
-    # By whichever version: the older one holds back what the newest lets through in clear text.
-    held = [
-        route.reading.behavior.stalls_on.within(case.need.accepted.stalls_on)
-        for route in (case.route, case.older)
-        if route is not None
-    ]
-    sure = buffered.sure and Answer.NO in held
+    holds = [_surely_held(case, route) for route in (case.route, case.older) if route is not None]
+    sure = buffered.sure and all(holds)
     happens = "are held back" if sure else "may be held back"
+    why = "They wait until a buffer is full or the answer ends, so they arrive in lumps, late, or all at the end."
+    if buffered.sure and not holds[0] and any(holds):
+        why = f"Before 1.29.7 nginx surely does, a newer one under some conditions; nothing says which runs this. {why}"
     yield Complaint(
         severity=Severity.ERROR if sure else Severity.WARNING,
         message=f"{what} of {case.route.path} {happens}: {buffered.evidence.text}",
-        why="They wait until a buffer is full or the answer ends, so they arrive in lumps, late, or all at the end.",
+        why=why,
         span=buffered.span,
         wishes=("response_buffering",),
     )
+
+
+def _surely_held(case: Case, route: ReadRoute) -> bool:
+    """Whether a client waits for them, as that version reads the route."""
+    return route.reading.behavior.stalls_on.within(case.need.accepted.stalls_on) is Answer.NO

@@ -2,10 +2,11 @@
 
 **What it sees.** A route that carries server-sent events, and response buffering that is on for it, by a directive or by default.
 
-**Why it hurts.** nginx hands a buffered answer on when a buffer (4 or 8 KiB) is full, or when it ends, and an event stream neither fills one
-soon nor ends. With an origin that speaks HTTP/1.0, FastCGI, uwsgi or SCGI, or with a compressor, every client waits; with a chunked HTTP/1.1
-origin those do that use HTTP/1.1 over TLS, which is how CDNs fetch. There it is an error; where today's transports happen to let events through,
-it is a warning: the response header still waits for the first event, and the next change of transport, compression or version stalls the stream.
+**Why it hurts.** nginx hands a buffered answer on when a buffer (4 or 8 KiB) is full, or when it ends, and an event stream neither fills one soon
+nor ends. With an origin that speaks HTTP/1.0, FastCGI, uwsgi or SCGI, or with a compressor, every client waits; with a chunked HTTP/1.1 origin
+those do that use HTTP/1.1 over TLS, which is how CDNs fetch. There it is an error; where today's transports, or a version that may run this, let
+events through, it is a warning: the response header still waits for the first event, and the next change of transport, compression or version
+stalls the stream.
 
 **Instead.**
 
