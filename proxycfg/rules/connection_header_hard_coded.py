@@ -44,5 +44,6 @@ def connection_header_hard_coded(tree: NginxTree) -> Iterator[Complaint]:
                     message=f"ordinary requests of {view.case.route.path} ask for an upgrade, too: {line.source}",
                     why="Some servers answer 400 or 426. Take the value from a map of $http_upgrade whose value for '' is ''.",
                     span=line.span,
+                    wishes=("upstream_connection_header",) if view.is_own(line) else (),
                     case=view.case,
                 )

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from proxycfg.behavior import FOREVER
 from proxycfg.finding import Fix
 from proxycfg.rule import Case
-from proxycfg.source import Edit
+from proxycfg.source import Edit, Span
 from proxycfg.targets.nginx.place import BUFFERED_MODULES
 from proxycfg.targets.nginx.read import Proxied
+from proxycfg.targets.nginx.servers import Http
 from proxycfg.targets.nginx.syntax import Directive, Text
+from proxycfg.targets.nginx.variables import HANDSHAKE, Variables
 
 
 class Setting(NamedTuple):
@@ -27,31 +30,47 @@ class Setting(NamedTuple):
     value: str
 
 
-def fix(case: Case, wishes: tuple[str, ...]) -> Fix | None:
-    """A change after which the properties of ``wishes`` are as the stream's need has them; None if there is none for one of them."""
-    proxied: Proxied = case.subject
-    handler = proxied.location.handler
-    if handler is None:
-        return None
-    module = handler.name.removesuffix("_pass")
-    settings: dict[str, Setting] = {}
-    edits: list[Edit] = []
-    titles: list[str] = []
-    for wish in wishes:
-        if wish == "upgrade":
-            lines = _handshake(proxied, handler)
-            edits += lines
-            titles.append("the headers of the handshake")
-            continue
-        setting = _SETTINGS[wish](case, module) if wish in _SETTINGS else None
-        if setting is None:
+class Fixer:
+    """Fixes for the streams of one configuration."""
+
+    def __init__(self) -> None:
+        """What several fixes need is worked out once."""
+        self._tokens: dict[int, Token] = {}
+
+    def fix(self, case: Case, wishes: tuple[str, ...]) -> Fix | None:
+        """A change after which the properties of ``wishes`` are as the stream's need has them; None if there is none for one of them."""
+        proxied: Proxied = case.subject
+        handler = proxied.location.handler
+        if handler is None:
             return None
-        settings[setting.name] = setting
-    for setting in settings.values():
-        edits.append(_set(proxied, handler, setting))
-        titles.append(f"`{setting.name} {setting.value};`")
-    safe = not _shared(proxied) and not _inherited_below(proxied)
-    return Fix(f"write {', '.join(titles)} in this location", safe, tuple(edits)) if edits else None
+        module = handler.name.removesuffix("_pass")
+        settings: dict[str, Setting] = {}
+        edits: list[Edit] = []
+        titles: list[str] = []
+        beside = ""
+        for wish in wishes:
+            if wish in _HANDSHAKE:
+                token = self._token(proxied.http)
+                edits += _HANDSHAKE[wish](proxied, handler, token)
+                titles.append("the headers of the handshake")
+                if token.made is not None and any(token.value in edit.text for edit in edits):
+                    edits.append(token.made)
+                    beside = ", and the map that Connection needs"
+                continue
+            setting = _SETTINGS[wish](case, module) if wish in _SETTINGS else None
+            if setting is None:
+                return None
+            settings[setting.name] = setting
+        for setting in settings.values():
+            edits.append(_set(proxied, handler, setting))
+            titles.append(f"`{setting.name} {setting.value};`")
+        safe = not _shared(proxied) and not _inherited_below(proxied)
+        return Fix(f"write {', '.join(titles)} in this location{beside}", safe, tuple(edits)) if edits else None
+
+    def _token(self, http: Http) -> Token:
+        if id(http) not in self._tokens:
+            self._tokens[id(http)] = Token(http)
+        return self._tokens[id(http)]
 
 
 def settings_in(proxied: Proxied, settings: Sequence[tuple[str, str]]) -> Fix | None:
@@ -130,19 +149,11 @@ def _seconds(seconds: float) -> str:
 # ---- the handshake of a WebSocket ----
 
 
-def _handshake(proxied: Proxied, handler: Directive) -> list[Edit]:
+def _handshake(proxied: Proxied, handler: Directive, token: Token) -> list[Edit]:
     """Upgrade and Connection set, with the headers repeated that a list of the location's own would otherwise drop."""
     level = proxied.location.level
     own = level.own.get("proxy_set_header", [])
-    token = next(
-        (
-            directive.args[1]
-            for directive in proxied.http.level.own.get("map", [])
-            if len(directive.args) > 1 and directive.args[0] == "$http_upgrade"
-        ),
-        '"upgrade"',
-    )
-    wanted = {"upgrade": "$http_upgrade", "connection": token}
+    wanted = {"upgrade": "$http_upgrade", "connection": token.value}
     edits: list[Edit] = []
     lines: list[str] = []
     if not own:
@@ -155,12 +166,80 @@ def _handshake(proxied: Proxied, handler: Directive) -> list[Edit]:
         line = next((each for each in own if each.args and each.args[0].lower() == name), None)
         if line is None:
             lines.append(f"proxy_set_header {name.title()} {value}")
-        elif len(line.args) > 1 and line.words[2].value != value.strip('"'):
-            word = line.words[2]
-            edits.append(Edit(line.text.span(word.start, word.end), value))
+        elif len(line.args) > 1 and not (
+            line.args[1] == value or (name == "connection" and token.upgrades(line.args[1]))
+        ):
+            edits.append(Edit(line.arg_span(1), value))
     if lines:
         edits.append(_insert(own[-1] if own else handler, proxied.location.directive, lines))
     return edits
+
+
+def _by_map(proxied: Proxied, _handler: Directive, token: Token) -> list[Edit]:
+    """A constant ``Connection: upgrade`` of the location's own replaced by what plain requests do not carry; nothing where there is no map for it."""
+    return [
+        Edit(line.arg_span(1), token.value)
+        for line in proxied.location.level.own.get("proxy_set_header", [])
+        if [word.lower() for word in line.args] == ["connection", "upgrade"] and token.value.startswith("$")
+    ]
+
+
+_HANDSHAKE = {"upgrade": _handshake, "upstream_connection_header": _by_map}
+
+
+class Token:
+    """What stands for ``Connection: upgrade`` in one http block: a variable that only handshakes set to it, as plain requests go the same way.
+
+    It comes from a map that is there, by whatever name, else from one that :attr:`made` writes. Where the http block is not at hand, such as beside
+    a site's file alone, nobody can tell which maps there are, and the word itself has to do.
+    """
+
+    def __init__(self, http: Http) -> None:
+        """Looks for the map, once for all fixes of the block."""
+        self._variables = Variables(http)
+        self.made: Edit | None = None
+        for line in http.level.own.get("map", []):
+            if len(line.args) > 1 and line.args[0] == "$http_upgrade" and self.upgrades(line.args[1]):
+                self.value = line.args[1]
+                return
+        block = http.level.directive
+        if block is None:
+            self.value = '"upgrade"'
+            return
+        texts = [tree.text.text for tree in http.config.files.values()]
+        numbered = (f"$connection_upgrade{f'_{number}' if number > 1 else ''}" for number in count(1))
+        self.value = next(name for name in numbered if not any(name[1:] in text for text in texts))
+        self.made = _new_map(block, self.value)
+
+    def upgrades(self, text: str) -> bool:
+        """Whether that is surely ``upgrade`` in a handshake."""
+        values = self._variables.values(text, HANDSHAKE)
+        return values is not None and {value.lower() for value in values} == {"upgrade"}
+
+
+def _new_map(http: Directive, variable: str) -> Edit:
+    """A map before the first server, upstream, or include of several files, and before what is said of it; else at the top of the block."""
+    text = http.text
+    first = next(
+        (
+            child
+            for child in http.block or ()
+            if child.name in {"server", "upstream"} or (child.name == "include" and "*" in "".join(child.args))
+        ),
+        None,
+    )
+    if first is None:
+        return _at_the_top(http, [f"map $http_upgrade {variable} {{ default upgrade; '' ''; }}"], end="")
+    number, column = text.position(first.start)
+    lead = text.line(number)[: column - 1]
+    if lead.strip():
+        return Edit(text.span(first.start, first.start), f"map $http_upgrade {variable} {{ default upgrade; '' ''; }} ")
+    while number > 1 and text.line(number - 1).lstrip().startswith("#"):
+        number -= 1
+    inner = lead + ("\t" if lead.startswith("\t") else "    ")
+    lines = (f"{lead}map $http_upgrade {variable} {{", f"{inner}default upgrade;", f"{inner}'' '';", f"{lead}}}", "")
+    at = Span(text.name, number, 1, number, 1)
+    return Edit(at, "".join(f"{line}{_ending(text)}" for line in lines))
 
 
 # ---- where a setting goes ----
@@ -194,12 +273,12 @@ def _insert(after: Directive, block: Directive, lines: list[str]) -> Edit:
     return Edit(text.span(at, at), "".join(f"{ending}{lead}{each};" for each in lines))
 
 
-def _at_the_top(block: Directive, lines: list[str]) -> Edit:
+def _at_the_top(block: Directive, lines: list[str], end: str = ";") -> Edit:
     text = block.text
     line, column = text.position(block.start)
     lead = re.match(r"\s*", text.line(line)[: column - 1])
     indent = (lead[0] if lead else "") + "    "
-    return Edit(text.span(block.body, block.body), "".join(f"{_ending(text)}{indent}{each};" for each in lines))
+    return Edit(text.span(block.body, block.body), "".join(f"{_ending(text)}{indent}{each}{end}" for each in lines))
 
 
 def _ending(text: Text) -> str:

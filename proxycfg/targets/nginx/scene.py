@@ -19,7 +19,7 @@ from proxycfg.spec import ordinary
 from proxycfg.streams import MARK, Declared, Stream
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.config import Config
-from proxycfg.targets.nginx.fixes import fix
+from proxycfg.targets.nginx.fixes import Fixer
 from proxycfg.targets.nginx.place import Reader, seconds
 from proxycfg.targets.nginx.read import Proxied, proxied_locations, shared_behavior, shared_route
 from proxycfg.targets.nginx.servers import Http, read_http
@@ -148,7 +148,7 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHIN
         problems=(*config.problems, *problems),
         unmatched=tuple(each for how in readers.values() for each in how.signs.unmatched),
         texts={name: tree.text.text for name, tree in config.files.items()},
-        fix=fix,
+        fix=Fixer().fix,
     )
 
 
