@@ -8,6 +8,9 @@ CREDENTIALS = ("Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "A
 EXPOSED = ("grpc-status", "grpc-message", "grpc-status-details-bin")
 """Response headers that a browser client of gRPC-Web or Connect must be able to read."""
 
+HSTS = "Strict-Transport-Security"
+"""By which browsers learn to come by HTTPS alone; sub-domains are left out, as they may be somebody else's."""
+
 CORS = (
     "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",
     "Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age",

@@ -321,10 +321,9 @@ ORIGIN_NAMES_RESOLVED_ONCE = _remark("origin-names-resolved-once", Category.OPER
     nginx looks the names of origins up when it starts or reloads, and never again.
 
     A container or pod that comes back with another address gets no request until a reload, and nginx does not start while a name has no
-    address. Nothing is generated against it: nginx needs the address of a DNS server for that, which a spec does not know and which no
-    system setting tells it. Reload nginx when addresses change, name something whose address stays (a service, a load
-    balancer), or, with nginx 1.27.3 or newer, write `resolver ADDRESS;` beside the upstream and `resolve` behind its servers. Envoy looks
-    names up again by itself.
+    address. nginx 1.27.3 or newer follows them if it knows a DNS server, which no system setting tells it: write
+    `targets: {nginx: {resolver: [127.0.0.11]}}` (Docker's; in Kubernetes the address of kube-dns). Else reload nginx when addresses change, or name
+    something whose address stays (a service, a load balancer). Envoy looks names up again by itself.
 """)  # fmt: skip
 ORIGIN_NAME_UNKNOWN = _remark("origin-name-unknown", Category.HARDENING, _E, _BOTH, """
     There is no name to check in the origin's certificate.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from proxycfg.behavior import FOREVER
+from proxycfg.headers import HSTS
 from proxycfg.record import field, record
 from proxycfg.streams import Comment
 
@@ -209,6 +211,18 @@ class Spec:
     def secure(self) -> bool:
         """Whether the listener speaks TLS."""
         return self.listen.tls is not None
+
+    @cached_property
+    def hsts(self) -> str:
+        """What ``Strict-Transport-Security`` is to say where the origin says nothing; empty for no such promise.
+
+        Browsers keep it for the whole host: who has a route remove the header does not want it.
+        """
+        removed = (name for route in self.routes for name, value in route.rewrites.response.items() if value is None)
+        tls = self.listen.tls
+        if tls is None or not tls.hsts or any(name.lower() == HSTS.lower() for name in removed):
+            return ""
+        return f"max-age={math.ceil(tls.hsts)}"
 
     @cached_property
     def used_upstreams(self) -> tuple[Upstream, ...]:

@@ -355,6 +355,11 @@ class Tls(_Model):
 
     certificate: FilePath = Field(description="PEM file with the certificate chain", examples=["/etc/tls/tls.crt"])
     key: FilePath = Field(description="PEM file with the private key", examples=["/etc/tls/tls.key"])
+    hsts: Literal[False] | Duration = Field(
+        YEAR,
+        description="how long browsers that came once keep to HTTPS, on every port of the host; false for no such promise",
+        examples=["30d", False],
+    )
 
 
 class Listen(_Model):
@@ -775,6 +780,13 @@ class NginxTarget(_Model):
         None, description="version that will run it; default the newest stable", examples=["1.26"]
     )
     layout: Literal["full", "site"] = Field("full", description="full is a whole nginx.conf; site is a file for conf.d")
+    resolver: list[IpAddress] | None = Field(
+        None,
+        min_length=1,
+        description="DNS servers by which nginx follows origins that change their address (1.27.3 or newer); Docker's is 127.0.0.11; "
+        "default none: names are looked up when nginx starts",
+        examples=[["127.0.0.11"]],
+    )
 
 
 class EnvoyTarget(_Model):

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".interop"
 PAGE = ROOT / "docs" / "interop.md"
 VERSIONS = ("1.22", "1.26", "1.30")
+FOLLOWED = "1.30 with a resolver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,20 @@ class Tool:
         return [finding["plugin"] for finding in json.loads(ran.stdout)]
 
 
-_ONCE = "An origin's name is looked up when nginx starts; `generate` says so (`origin-names-resolved-once`). Another way needs a `resolver`, and nginx 1.27.3."
-_VARIABLE = "The variable is the rest of the path behind a fixed upstream, where `strip_prefix` takes a part away and the rest goes on as it was sent."
+_ONCE = (
+    "nginx looks the name of an origin up when it starts, as `generate` says (`origin-names-resolved-once`); it knows no DNS server by itself. With "
+    "`targets: {nginx: {resolver: [127.0.0.11]}}` and nginx 1.27.3 it follows names, and the check is silent."
+)
+_VARIABLE = (
+    "What stands behind the fixed upstream is the rest of the path as the client sent it, where `strip_prefix` takes a part away: by its map it is empty "
+    "or begins with a slash, so it cannot be a part of the host. Without it nginx would send `%2F` and `%3B` on decoded."
+)
 
 TOOLS = (
     Tool(
         "gixy-ng",
         "0.2.59",
         {
-            "default_server_flag": "There is one; the check takes the `60s:10s:6` of `so_keepalive` in its `listen` for an address.",
-            "hsts_header": "A promise that only the owner of the domain can give: `headers: {response: {Strict-Transport-Security: …}}`.",
             "missing_resolver": _ONCE,
             "ssrf": _VARIABLE,
         },
@@ -84,13 +89,21 @@ TOOLS = (
 
 
 def configs() -> Iterator[tuple[str, str, str]]:
-    """Version, name and text of everything that is generated from the specs in ``fixtures``, in both layouts."""
-    for version in VERSIONS:
-        for path in sorted(SPECS.glob("*/routes.yaml")):
+    """Version, name and text of everything that is generated from the specs in ``fixtures``, in both layouts; and once more with a DNS server."""
+    for path in sorted(SPECS.glob("*/routes.yaml")):
+        for version in VERSIONS:
             for layout in LAYOUTS:
-                spec = load(Source("routes.yaml", with_target(path.read_text(), version, layout)))
-                for text in TARGET.write(spec).files.values():
-                    yield version, f"{version}-{layout}-{path.parent.name}.conf", text
+                yield version, f"{version}-{layout}-{path.parent.name}.conf", _written(path, version, layout)
+        yield (
+            FOLLOWED,
+            f"{FOLLOWED}-{path.parent.name}.conf",
+            _written(path, VERSIONS[-1], "full, resolver: [127.0.0.11]"),
+        )
+
+
+def _written(path: Path, version: str, layout: str) -> str:
+    (text,) = TARGET.write(load(Source("routes.yaml", with_target(path.read_text(), version, layout)))).files.values()
+    return text
 
 
 def main() -> int:
@@ -108,7 +121,7 @@ def main() -> int:
             for tool in TOOLS:
                 for check in tool.checks(config):
                     counts[tool.name][check, version] += 1
-                    if check not in tool.skipped:
+                    if check not in tool.skipped or (version == FOLLOWED and tool.skipped[check] == _ONCE):
                         surprises.append(f"{tool.name} on {name}: {check}")
     PAGE.write_text(_page(counts, number))
     sys.stdout.writelines(f"{line}\n" for line in surprises)
@@ -121,8 +134,8 @@ def _page(counts: Mapping[str, Counter[tuple[str, str]]], number: Mapping[str, i
         "",
         "<!-- Written by `make interop`; do not edit. -->",
         "",
-        f"Every config that the specs in `fixtures/specs` make, {number[VERSIONS[0]]} for each version of nginx, in both layouts. What a check reports and we leave as it",
-        "is stands here with its reason; anything else fails `make interop`. To run them on yours:",
+        f"Every config that the specs in `fixtures/specs` make, {number[VERSIONS[0]]} for each version of nginx, in both layouts, and {number[FOLLOWED]} with a DNS server",
+        "to follow names by. What a check reports and we leave as it is stands here with its reason; anything else fails `make interop`. To run them on yours:",
         "",
         "```console",
         *(f"gixy --skips {','.join(tool.skipped)} nginx.conf    # {tool.name} {tool.version}" for tool in TOOLS),
@@ -133,11 +146,11 @@ def _page(counts: Mapping[str, Counter[tuple[str, str]]], number: Mapping[str, i
             "",
             f"## {tool.name} {tool.version}",
             "",
-            f"| check | {' | '.join(VERSIONS)} | because |",
-            f"| --- | {' | '.join('---:' for _ in VERSIONS)} | --- |",
+            f"| check | {' | '.join((*VERSIONS, FOLLOWED))} | because |",
+            f"| --- | {' | '.join('---:' for _ in (*VERSIONS, FOLLOWED))} | --- |",
         ]
         for check, why in tool.skipped.items():
-            found = " | ".join(str(counts[tool.name][check, version]) for version in VERSIONS)
+            found = " | ".join(str(counts[tool.name][check, version]) for version in (*VERSIONS, FOLLOWED))
             lines.append(f"| `{check}` | {found} | {why} |")
     return "\n".join(lines) + "\n"
 

@@ -110,6 +110,8 @@ WHY_DEFAULTS: dict[str, str] = {
     "listen.address": "A proxy is there for other machines. `::` has to be asked for: where a machine has no IPv6, the proxy would not start.",
     "listen.port": "A port that needs no root.",
     "listen.tls": "A certificate cannot be made up, and most proxies stand behind something that has one.",
+    "listen.tls.hsts": "Without it whoever is between can lead a browser to plain HTTP. A year, as scanners ask for, and the host alone, since what is below it may "
+    "be somebody else's. Browsers heed it only behind a certificate that they trust, and an origin that says it itself counts for more.",
     "listen.http": "Browsers open six HTTP/1.1 connections to a host, and each event stream takes one; HTTP/3 needs UDP, which firewalls often drop.",
     "scale.streams": "A busy service on one machine (Envoy's heap is limited to about 2 GB then). The proxies' own defaults end far below: 512 "
     "connections on nginx, 1,024 requests on Envoy.",
@@ -118,6 +120,7 @@ WHY_DEFAULTS: dict[str, str] = {
     "targets": "nginx and Envoy, which everybody can run, so that they can be compared; Cloudflare where it is named.",
     "targets.nginx.version": "The newest stable line; an older one lacks directives, so state it.",
     "targets.nginx.layout": "File limits and the time for old workers stand in the main file alone, and streams need them.",
+    "targets.nginx.resolver": "nginx knows no DNS server by itself, and with one that does not answer it reaches no origin.",
     "targets.envoy.version": "The newest that the configs are tried on.",
     "targets.cloudflare.plan": "The plan with the shortest timers: what it keeps, all keep.",
     "targets.cloudflare.zone": "The configs are the same for every zone; without it Terraform asks for the id.",

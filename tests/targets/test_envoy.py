@@ -180,6 +180,27 @@ def test_both_parsers_read_it_alike(case: str) -> None:
     assert parse(Source("envoy.yaml", text)).data == yaml.safe_load(text)
 
 
+@pytest.mark.parametrize(
+    ("listen", "route", "said"),
+    [
+        ("port: 80", "path: /x", []),
+        (SECURE, "path: /x", ["max-age=31536000"]),
+        (f"{SECURE[:-1]}, hsts: 30d}}", "path: /x", ["max-age=2592000"]),
+        (f"{SECURE[:-1]}, hsts: false}}", "path: /x", []),
+        (SECURE, "path: /x, headers: {response: {Strict-Transport-Security: null}}", []),
+    ],
+    ids=["clear", "default", "shorter", "none", "removed"],
+)
+def test_the_promise_of_https_is_the_owners(listen: str, route: str, said: list[str]) -> None:
+    """In every answer of the listener that has none; a route's own and an origin's count for more."""
+    for manager in lab.managers(lab.tree(lab.written(f"listen: {{{listen}}}\n{_route(route)}"))):
+        added = manager["route_config"].get("response_headers_to_add", [])
+        ours = [each for each in added if each["header"]["key"] == "strict-transport-security"]
+
+        assert said == [each["header"]["value"] for each in ours]
+        assert {"ADD_IF_ABSENT"} >= {each["append_action"] for each in ours}
+
+
 def test_filter_chains_differ_only_in_whom_they_trust() -> None:
     """What the second and later chains repeat is what the first one says."""
     text = (

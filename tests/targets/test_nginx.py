@@ -5,6 +5,7 @@ What a running nginx makes of it is in ``test_nginx_running.py``.
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -208,6 +209,70 @@ LACKING = {
     "max-connections": {"upstream-connections-below-scale"},
 }
 """Option → what nginx cannot do of it, with the newest version."""
+
+
+NAMED = "upstreams: {a: {servers: ['http://origin.example:8000', 'http://[::1]:1', 'http://127.0.0.1:2']}}\nroutes: [{path: /x, upstream: a}]\n"
+
+
+def _following(version: str, layout: str = "full") -> Made:
+    about = f"targets: {{nginx: {{version: '{version}', layout: {layout}, resolver: [127.0.0.11, '::1']}}}}\n"
+    spec = spec_of(about + NAMED)
+    output = written(spec)
+    return Made(spec, output, Config(text_of(output), facts.parse(version)))
+
+
+@pytest.mark.parametrize("layout", ["full", "site"])
+def test_a_dns_server_lets_nginx_follow_names(layout: str) -> None:
+    """Names alone, and beside other sites without a word to them."""
+    text = text_of(_following("1.27.3", layout).output)
+
+    assert [
+        "origin.example:8000 resolve max_fails=5",
+        '"[::1]:1" max_fails=5',
+        "127.0.0.1:2 max_fails=5",
+    ] == re.findall(r" server (\S+:.*);", text)
+    outside, inside = re.split(r"upstream \w+ {", text)
+    assert (layout == "full", layout == "site") == tuple(
+        "resolver 127.0.0.11 [::1];" in part for part in (outside, inside)
+    )
+    assert "origin-names-resolved-once" not in _following("1.27.3", layout).rules()
+
+
+def test_a_dns_server_without_effect_is_told_at_its_place() -> None:
+    """An older nginx looks names up when it starts, whatever stands there."""
+    made = _following("1.26")
+
+    (finding,) = (each for each in made.output.findings if each.rule == "origin-names-resolved-once")
+    assert "use nginx 1.27.3 or newer" in finding.why
+    assert "targets: {nginx: {version: '1.26', layout: full, resolver: ["[: finding.span.column].endswith("resolver: [")
+    assert "resolve" not in re.sub("#.*", "", text_of(made.output))
+
+
+@pytest.mark.parametrize(
+    ("tls", "route", "said"),
+    [
+        ("", "path: /x", ["$proxycfg_hsts"]),
+        (", hsts: 30d", "path: /x", ["$proxycfg_hsts"]),
+        (", hsts: false", "path: /x", []),
+        ("", "path: /x, headers: {response: {strict-transport-security: null}}", []),
+        (
+            "",
+            "path: /x, headers: {response: {Strict-Transport-Security: max-age=5}}",
+            ["$proxycfg_hsts", '"max-age=5"'],
+        ),
+    ],
+    ids=["default", "shorter", "none", "removed", "own"],
+)
+def test_the_promise_of_https_is_the_owners(tls: str, route: str, said: list[str]) -> None:
+    """A year where nobody says otherwise, in the server and wherever headers are added; the route's own stands alone there."""
+    listen = f"listen: {{port: 8443, tls: {{certificate: /c, key: /k{tls}}}}}\n"
+    text = text_of(
+        written(spec_of(f"{listen}upstreams: {{a: 'http://127.0.0.1:1'}}\nroutes: [{{{route}, upstream: a}}]\n"))
+    )
+    found = re.findall(r"add_header (?i:strict-transport-security) (\S+) always;", text)
+
+    assert said == list(dict.fromkeys(found))
+    assert ('"" "max-age=2592000";' in text) == ("30d" in tls)
 
 
 @pytest.mark.parametrize("name", OPTIONS)

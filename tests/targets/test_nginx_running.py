@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Self
 
 import pytest
 
@@ -839,3 +843,83 @@ def test_both_families_are_served_and_told_apart(version: str, tmp_path: Path) -
             )
             with nginx_engine.running(version, text, tmp_path / f"on-{len(peers)}", port, at=min(peers)):
                 assert envoy_lab.seen_from(port) == peers
+
+
+class Names:
+    """A DNS server that knows one name, for a second each time; nobody answers for it by IPv6."""
+
+    def __init__(self) -> None:
+        """It says 127.0.0.1 until told otherwise."""
+        self.address = "127.0.0.1"
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self._asked: Queue[str] = Queue()
+        self._thread = Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Answer from now on."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """No more."""
+        self.socket.sendto(b"", self.socket.getsockname())
+        self._thread.join()
+        self.socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            query, client = self.socket.recvfrom(512)
+            if not query:
+                return
+            # The question, which ends with type and class: 1 asks for an IPv4 address.
+            question = query[12 : query.index(b"\0", 12) + 5]
+            wanted = question[-4:-2] == b"\0\1"
+            address = self.address
+            answer = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4" + socket.inet_aton(address) if wanted else b""
+            counts = b"\0\1" + (b"\0\1" if wanted else b"\0\0") + bytes(4)
+            self.socket.sendto(query[:2] + b"\x81\x80" + counts + question + answer, client)
+            if wanted:
+                self._asked.put(address)
+
+    def know(self, address: str) -> None:
+        """Say that address from now on, and wait until nginx has heard it: it asks again when that answer's time is over."""
+        self.address = address
+        for _ in range(2):
+            while self._asked.get(timeout=30) != address:
+                pass
+
+
+def test_a_name_that_moves_is_followed(tmp_path: Path) -> None:
+    """With a DNS server in the spec, an origin that comes back with another address gets the requests."""
+    nginx_engine.image("1.30")
+    port, origin_port = free_port(), free_port()
+    spec = f"listen: {{port: {port}}}\ntargets: {{nginx: {{resolver: [127.0.0.53]}}}}\n"
+    spec += f"upstreams: {{a: 'http://origin.example:{origin_port}'}}\nroutes: [{{path: /, upstream: a}}]\n"
+    with ExitStack() as stack:
+        names = stack.enter_context(Names())
+        origins = [
+            stack.enter_context(Origin.start(host=address, port=origin_port)) for address in ("127.0.0.1", "127.0.0.2")
+        ]
+        text = text_of(written(spec_of(spec))).replace("resolver 127.0.0.53;", f"resolver 127.0.0.1:{names.port};")
+        nginx = stack.enter_context(nginx_engine.running("1.30", text, tmp_path / "nginx", port))
+        for count, origin in enumerate(origins):
+            names.know(origin.host)
+            nginx.ask(f"GET /{count} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert [one.target for one in origin.exchanges()] == [f"/{count}"]
+
+
+# ---- browsers keep to HTTPS ----
+
+
+def test_browsers_are_told_once_to_keep_to_https(stages: Stages, version: str) -> None:
+    """In an origin's answers, in nginx's own, in those with headers of their own; and what an origin says itself stands alone."""
+    stage = stages.get(version, "tls")
+    year = "max-age=31536000"
+
+    for target in ("/ws", "/down", "/nothing", "/cors-any", "/values", "/get/../x"):
+        assert stage.get(target).header("strict-transport-security") == year, target
+    own = stage.get("/ws", script='json header="Strict-Transport-Security: max-age=5"')
+    assert own.header("strict-transport-security") == "max-age=5"
+    assert stages.get(version).get("/ws").header("strict-transport-security") is None

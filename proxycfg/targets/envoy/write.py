@@ -248,6 +248,7 @@ def _context(spec: Spec, version: str, aims: Mapping[str, Behavior]) -> Mapping[
         "headroom": round((facts.HEADROOM - 1) * 100),
         "heap_bytes": facts.heap(spec.streams, held),
         "listeners": listeners,
+        "hsts": spec.hsts,
         "alt_svc": f'h3=":{spec.listen.port}"; ma=86400' if len(listeners) > 1 else "",
         "regexes": any(entry.rewrite or entry.match.kind == "regex" for entry in entries.values()),
         "websocket": any(entry.websocket for entry in entries.values()),

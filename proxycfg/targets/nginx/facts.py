@@ -14,6 +14,7 @@ SINCE = {
     "cleartext_http1_and_2": (1, 25, 1),
     "http3": (1, 25, 0),
     "steady_memory": (1, 26, 1),
+    "names_followed": (1, 27, 3),
     "request_port_variables": (1, 29, 3),
     "http2_upstream": (1, 29, 4),
     "keepalive_by_default": (1, 29, 7),

@@ -98,16 +98,35 @@ def of_spec(spec: Spec, version: str, layout: str) -> Iterator[Finding]:
             f"the site file makes port {spec.listen.port} a QUIC port with reuseport, which only one site of an nginx may do",
             "remove reuseport here if another site has it for the same port",
         )  # fmt: skip
-    if named := [upstream for upstream in spec.used_upstreams if upstream.named]:
-        others = f" and {len(named) - 1} more" if named[1:] else ""
-        yield remarks.ORIGIN_NAMES_RESOLVED_ONCE.on(
-            NGINX, named[0].span,
-            f"nginx looks the servers of upstream `{named[0].name}`{others} up when it starts, and not again: one that comes back with "
-            "another address gets no request",
-            "reload nginx when addresses change, name what keeps its address, or write IP addresses",
-        )  # fmt: skip
+    if finding := _names(spec, version):
+        yield finding
     for upstream in spec.used_upstreams:
         yield from _of_upstream(upstream, spec)
+
+
+def follows_names(spec: Spec, version: str) -> bool:
+    """Whether nginx looks the names of origins up again when their time is over."""
+    nginx = spec.targets.nginx
+    return nginx is not None and bool(nginx.resolver) and facts.has(version, "names_followed")
+
+
+def _names(spec: Spec, version: str) -> Finding | None:
+    named = [upstream for upstream in spec.used_upstreams if upstream.named]
+    if not named or follows_names(spec, version):
+        return None
+    others = f" and {len(named) - 1} more" if named[1:] else ""
+    known = spec.targets.nginx is not None and spec.targets.nginx.resolver
+    follow = (
+        "use nginx 1.27.3 or newer"
+        if known
+        else "give nginx 1.27.3 or newer a DNS server, such as targets: {nginx: {resolver: [127.0.0.11]}}"
+    )
+    return remarks.ORIGIN_NAMES_RESOLVED_ONCE.on(
+        NGINX, spec.span_of("targets", "nginx", "resolver") if known else named[0].span,
+        f"nginx {version} looks the servers of upstream `{named[0].name}`{others} up when it starts, and not again: one that comes back with "
+        "another address gets no request",
+        f"{follow}; else reload nginx when addresses change, name what keeps its address, or write IP addresses",
+    )  # fmt: skip
 
 
 def _http_versions(spec: Spec, version: str) -> Finding | None:

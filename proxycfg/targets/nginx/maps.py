@@ -44,6 +44,8 @@ def maps_of(spec: Spec, version: str, names: Names, upstreams: tuple[Upstream, .
     made.append(_reason())
     if any(route.methods for route in spec.routes):
         made.append(_allowed())
+    if spec.hsts:
+        made.append(_hsts(spec))
     made += _forwarded(spec, version)
     if any(route.protocol.name == "websocket" for route in spec.routes):
         made += _upgrade()
@@ -136,6 +138,12 @@ def _reason() -> Map:
         lines,
         "Why nginx itself answers, for those who read the answer.",
     )
+
+
+def _hsts(spec: Spec) -> Map:
+    why = "Browsers that came once keep to HTTPS, so that nobody on the way talks them into plain HTTP; an origin may say otherwise."
+    said = EMPTY, quote.word(spec.hsts)
+    return Map("map", "$upstream_http_strict_transport_security", "$proxycfg_hsts", EMPTY, (said,), why)
 
 
 def _upgrade() -> Iterator[Map]:

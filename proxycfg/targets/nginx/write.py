@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from proxycfg import reasons
 from proxycfg.errors import InvalidInput
 from proxycfg.finding import Finding
-from proxycfg.headers import CORS
+from proxycfg.headers import CORS, HSTS
 from proxycfg.record import record
+from proxycfg.spec import is_address
 from proxycfg.target import Output
 from proxycfg.targets.nginx import facts, lacks, quote
 from proxycfg.targets.nginx.aim import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from proxycfg.behavior import Behavior
     from proxycfg.spec import Route, Spec, Upstream
+    from proxycfg.specmodel import Server as OriginServer
 
 
 @record(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class UpstreamBlock:
     keepalive: int | None
     keepalive_timeout: Quoted
     zone_kilobytes: int
+    resolver: Quoted | None
 
 
 @record(frozen=True, slots=True)
@@ -212,6 +215,9 @@ class _Writing:
         self.polled = {route.upstream.name for route in spec.routes if route.protocol.name == "long-poll"}
         # A route may stand in several servers.
         self.locations: dict[tuple[str, Form], Location] = {}
+        nginx = spec.targets.nginx
+        servers = nginx.resolver if nginx and lacks.follows_names(spec, version) else None
+        self.resolver = Quoted(" ".join(f"[{each}]" if ":" in each else each for each in servers)) if servers else None
 
     def context(self) -> Mapping[str, object]:
         """What the templates print."""
@@ -239,12 +245,14 @@ class _Writing:
             ),
             "session_megabytes": _megabytes(spec.streams, facts.SESSIONS_PER_MEGABYTE, most=512),
             "session_tickets": Quoted("on" if facts.has(version, "ticket_keys_rotated") else "off"),
+            "hsts": _HSTS if spec.hsts else None,
             "trusted": spec.trusted_proxies,
             "maps": maps,
             "hashes": self.hashes(servers, maps),
             "rates": {_rate_zone(rate): _rate(rate) for rate in rates},
             "counts_streams": any(route.per_client for route in spec.routes),
             "zone_megabytes": _megabytes(spec.streams, facts.STATES_PER_MEGABYTE, most=256),
+            "resolver": self.resolver,
             "upstreams": tuple(self.upstream(upstream) for upstream in self.upstreams),
             "caching": any(location.cache_seconds for server in servers for location in server.locations),
             "inactive": quote.seconds(max(facts.CACHE_INACTIVE, *(math.ceil(route.cache) for route in spec.routes))),
@@ -286,6 +294,7 @@ class _Writing:
 
     def upstream(self, upstream: Upstream) -> UpstreamBlock:
         """One group of servers."""
+        followed = any(map(self.follows, upstream.servers))
         key = affinity_key(upstream, self.names)
         balance = Quoted(f"hash {key} consistent") if key else None
         if key is None and len(upstream.servers) > 1:
@@ -293,15 +302,25 @@ class _Writing:
         return UpstreamBlock(
             name=self.names.upstreams[upstream.name],
             balance=balance,
-            servers=tuple(quote.word(server.address) for server in upstream.servers),
+            servers=tuple(
+                Quoted(f"{quote.word(server.address)} resolve") if self.follows(server) else quote.word(server.address)
+                for server in upstream.servers
+            ),
             max_conns=upstream.max_connections or 0,
             count_failures=upstream.name not in self.polled,
             keepalive=upstream.keepalive
             if upstream.keepalive or facts.has(self.version, "keepalive_by_default")
             else None,
             keepalive_timeout=quote.seconds(facts.ORIGIN_KEEPALIVE[upstream.http_version]),
-            zone_kilobytes=max(64, 4 * len(upstream.servers)),
+            # One name may come to stand for many addresses.
+            zone_kilobytes=max(64, (64 if followed else 4) * len(upstream.servers)),
+            # Beside other sites, whose http context may have another.
+            resolver=self.resolver if followed and not self.alone else None,
         )
+
+    def follows(self, server: OriginServer) -> bool:
+        """Whether the name of an origin's server is looked up again and again."""
+        return self.resolver is not None and bool(server.host) and not is_address(server.host)
 
     # ---- servers and locations ----
 
@@ -488,9 +507,13 @@ class _Writing:
         affinity = route.upstream.affinity
         if affinity and affinity.by == "cookie":
             made.append(Header("Set-Cookie", Quoted(f"$proxycfg_cookie_{self.names.keys[route.upstream.name]}")))
+        if self.spec.hsts and made and not names(route.rewrites.response, HSTS):
+            # The server's is not inherited by who has headers of its own.
+            made.append(_HSTS)
         return tuple(made)
 
 
+_HSTS = Header(HSTS, Quoted("$proxycfg_hsts"))
 _ERRORS = Errors("/.proxycfg/error")
 _ERROR_CODES = "400 403 404 405 413 414 416 421 429 500 501 502 503 504 505"
 """What nginx may answer by itself; one line in a location replaces all those of the server, so it must hold them all."""
