@@ -73,7 +73,7 @@ def setting_of_another_module(tree: NginxTree) -> Iterator[Complaint]:
 
 @cache
 def _of_others(module: str) -> frozenset[str]:
-    return frozenset(f"{other}_{what}" for other in _MODULES if other != module for what in _MATTERS)
+    return frozenset(settings(*_MATTERS, of=tuple(other for other in MODULES if other != module)))
 
 
 def _of_a_file(view: View, handler: Directive, file: str, lines: Sequence[Directive]) -> Complaint:
