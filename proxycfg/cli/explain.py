@@ -89,8 +89,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise BadUsage(f"--path {each}: must start with /")
 
     from proxycfg.explain import explain  # noqa: PLC0415
+    from proxycfg.request import Asked  # noqa: PLC0415
     from proxycfg.roots import Search  # noqa: PLC0415
-    from proxycfg.targets.nginx.explain import Asked, explain_config  # noqa: PLC0415
+    from proxycfg.targets.nginx.explain import explain_config  # noqa: PLC0415
 
     asked = Asked(url or (), path or (), host.lower(), method.upper(), headers_of(header or ()))
     found = Search(stdin=standard_input(config), root=root, allow_outside=allow_outside).find(config)

@@ -13,11 +13,12 @@ from pathlib import Path
 from proxycfg.confdir import OnDisk, decode
 from proxycfg.explain import explain
 from proxycfg.reports.explain_text import explanation_to_text
+from proxycfg.request import Asked
 from proxycfg.source import Source
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.config import load
 from proxycfg.targets.nginx.directives import FREE_FORM, entries, opens_line
-from proxycfg.targets.nginx.explain import Asked, explain_config
+from proxycfg.targets.nginx.explain import explain_config
 from proxycfg.targets.nginx.syntax import Directive, parse
 from tests.corpora.theirs import departure, ours, theirs
 

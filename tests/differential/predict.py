@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from proxycfg.behavior import Behavior
 from proxycfg.reading import ReadRoute
+from proxycfg.request import Request
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.read import read
-from proxycfg.targets.nginx.request import Journey, Request, follow
+from proxycfg.targets.nginx.request import Journey, follow
 from proxycfg.targets.nginx.servers import Location, Server, read_http
 from proxycfg.targets.nginx.syntax import Directive
 from tests.differential.tree import Config

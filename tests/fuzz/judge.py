@@ -8,11 +8,12 @@ from proxycfg.confdir import decode
 from proxycfg.errors import Problem
 from proxycfg.explain import explain
 from proxycfg.reports.explain_text import explanation_to_text
+from proxycfg.request import Asked
 from proxycfg.source import Source
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.config import InMemory, load
 from proxycfg.targets.nginx.directives import opens_line
-from proxycfg.targets.nginx.explain import Asked, explain_config
+from proxycfg.targets.nginx.explain import explain_config
 from proxycfg.targets.nginx.syntax import parse
 from tests.fuzz.mutate import mutated
 

@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxycfg.generate import generate
+from proxycfg.request import Asked, Request
 from proxycfg.source import Source
 from proxycfg.spec import Route, Spec
 from proxycfg.specfile import load as load_spec
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.directives import opens_line
-from proxycfg.targets.nginx.explain import Asked, explain_config
-from proxycfg.targets.nginx.request import Request, follow
+from proxycfg.targets.nginx.explain import explain_config
+from proxycfg.targets.nginx.request import follow
 from proxycfg.targets.nginx.servers import read_http
 from tests.laws.reformatter import Reformatter
 from tests.snapshots import SPECS

@@ -11,10 +11,11 @@ from proxycfg import confdir
 from proxycfg.confdir import OnDisk, read_text
 from proxycfg.explain import explain
 from proxycfg.reports.explain_text import explanation_to_text
+from proxycfg.request import Asked
 from proxycfg.source import Source
 from proxycfg.targets.nginx import config as nginx_config
 from proxycfg.targets.nginx.config import Config, load
-from proxycfg.targets.nginx.explain import Asked, explain_config
+from proxycfg.targets.nginx.explain import explain_config
 
 
 def _read(folder: Path, *, allow_outside: bool = False) -> Config:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxycfg.targets.nginx import pcre
+from proxycfg import pcre
 from tests.targets import pcre_library
 
 MATCHES = {

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from proxycfg.request import Request, request_of
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.directives import opens_line
-from proxycfg.targets.nginx.request import Journey, Malformed, Request, follow, normalise, request_of
+from proxycfg.targets.nginx.request import Journey, Malformed, follow, normalise
 from proxycfg.targets.nginx.servers import read_http
 from tests.engines import free_port
 from tests.targets import nginx_engine

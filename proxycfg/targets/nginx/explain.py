@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from proxycfg.explain import Explained, Passed
 from proxycfg.finding import Confidence
 from proxycfg.reading import ReadRoute
-from proxycfg.record import field, record, replace
+from proxycfg.record import replace
+from proxycfg.request import Asked, Request
 from proxycfg.source import Span
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.place import Reader
 from proxycfg.targets.nginx.read import read, read_route
-from proxycfg.targets.nginx.request import Arrival, Journey, Malformed, Request, arrivals, follow, normalise, request_of
+from proxycfg.targets.nginx.request import Arrival, Journey, Malformed, arrivals, follow, normalise
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, by_name, read_http, search
 from proxycfg.targets.nginx.signs import Signs
 from proxycfg.targets.nginx.syntax import Directive
-
-_HEADERS: Mapping[str, Mapping[str, str]] = {
-    "websocket": {"upgrade": "websocket", "connection": "Upgrade"},
-    "sse": {"accept": "text/event-stream"},
-    "grpc": {"content-type": "application/grpc", "te": "trailers"},
-    "grpc-web": {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"},
-}
-"""What a client of the protocol says, for configs that branch on it."""
-_POSTED = frozenset({"grpc", "grpc-web", "connect"})
-
-
-@record(frozen=True, slots=True)
-class Asked:
-    """The requests that somebody asks about: URLs, and paths on a host, or on any.
-
-    :param method: empty for the one that the protocol uses.
-    :param headers: by their names in lower case.
-    """
-
-    urls: Sequence[str] = ()
-    paths: Sequence[str] = ()
-    host: str = ""
-    method: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def explain_config(config: Config, version: str, asked: Asked, protocol: str | None) -> list[Explained]:
@@ -119,7 +96,7 @@ class _Explainer:
         return line[span.column - 1 : span.end_column - 1] if span.end_line == span.line else line[span.column - 1 :]
 
     def url(self, url: str) -> Explained:
-        return self._explained(url, self._request(url), None)[0]
+        return self._explained(url, self.asked.request(url, self.protocol), None)[0]
 
     def path(self, path: str) -> Explained:
         """The first place, in the order of the file, where an origin gets it; else what the first one answers."""
@@ -137,7 +114,7 @@ class _Explainer:
             port = arrival.listen.port
             name = host or _name_for(arrival.server)
             url = f"{scheme}://{name}{'' if port in {usual, 0} else f':{port}'}{path}"
-            method, headers = self._sent(self.protocol or "")
+            method, headers = self.asked.sent(self.protocol or "")
             request = Request(scheme, name, port or usual, path.replace(" ", "%20"), method, headers)
             ended.append(self._explained(url, request, arrival))
         if not ended:
@@ -151,19 +128,6 @@ class _Explainer:
             said = f"other servers answer this path, too: {', '.join(list(others)[:_SHOWN])}{more} (--host or --url asks them)"
             best = replace(best, assumed=(*best.assumed, said))
         return best
-
-    def _request(self, url: str) -> Request:
-        scheme = url.partition("://")[0]
-        protocol = self.protocol or (
-            "websocket" if scheme in {"ws", "wss"} else "grpc" if scheme.startswith("grpc") else ""
-        )
-        method, headers = self._sent(protocol)
-        return request_of(url, method=method, headers=headers)
-
-    def _sent(self, protocol: str) -> tuple[str, dict[str, str]]:
-        """The method and the headers of a client of the protocol, or those that were asked for."""
-        method = self.asked.method or ("POST" if protocol in _POSTED else "GET")
-        return method, {**_HEADERS.get(protocol, {}), **self.asked.headers}
 
     def _explained(self, url: str, request: Request, arrival: Arrival | None) -> tuple[Explained, Server | None]:
         journey = follow(self.config, self.http, request, self.sockets, arrival=arrival)

@@ -8,14 +8,13 @@ false; each such step is told in the journey's ``assumed``.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from proxycfg import pcre
 from proxycfg.record import field, record
-from proxycfg.targets.nginx import pcre
+from proxycfg.request import Request
 from proxycfg.targets.nginx.clients import Socket, Sockets
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.scope import Found, Level, level_of
@@ -34,54 +33,7 @@ MAX_JUMPS = 10
 """Internal redirects of one request; nginx answers 500 beyond it."""
 
 
-@record(frozen=True, slots=True)
-class Request:
-    """What a client asks: scheme, host, port, the target as sent, and the headers that are known to be there (lower-case names).
-
-    ``address`` is where the client's connection arrives, empty where that is not known.
-    """
-
-    scheme: str
-    host: str
-    port: int
-    target: str
-    method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    address: str = ""
-
-
-_SCHEMES = {
-    "http": ("http", 80),
-    "ws": ("http", 80),
-    "grpc": ("http", 80),
-    "https": ("https", 443),
-    "wss": ("https", 443),
-    "grpcs": ("https", 443),
-}
 _PORTS = {"http": 80, "https": 443}
-
-
-def request_of(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Request:
-    """The request that a client makes of a URL (``http``, ``https``, ``ws``, ``wss``, ``grpc`` or ``grpcs``).
-
-    :raises ValueError: if it is no such URL.
-    """
-    wrong = ValueError(f"{url!r} is not a URL such as https://chat.example.com/v1/chat/completions")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise wrong from None
-    if parts.scheme not in _SCHEMES or not parts.hostname or re.search(r"[\x00-\x20]", url):
-        raise wrong
-    scheme, usual = _SCHEMES[parts.scheme]
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    try:
-        literal = ipaddress.ip_address(parts.hostname)
-        address = f"[{literal}]" if literal.version == 6 else str(literal)  # noqa: PLR2004 - IPv6
-    except ValueError:
-        address = ""
-    return Request(scheme, parts.hostname, usual if port is None else port, target, method, headers or {}, address)
 
 
 @record(frozen=True, slots=True)

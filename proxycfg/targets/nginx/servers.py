@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from proxycfg import pcre
 from proxycfg.record import field, record
-from proxycfg.targets.nginx import pcre
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.scope import HANDLERS, Level, level_of
 from proxycfg.targets.nginx.shapes import Shapes

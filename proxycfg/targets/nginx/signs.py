@@ -16,6 +16,7 @@ from proxycfg.applications import Application
 from proxycfg.errors import Problem
 from proxycfg.finding import Confidence
 from proxycfg.record import replace
+from proxycfg.request import Request
 from proxycfg.source import Span
 from proxycfg.streams import (
     MARK,
@@ -33,7 +34,7 @@ from proxycfg.streams import (
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.place import seconds
-from proxycfg.targets.nginx.request import Arrival, Request, follow
+from proxycfg.targets.nginx.request import Arrival, follow
 from proxycfg.targets.nginx.scope import Level
 from proxycfg.targets.nginx.servers import Http, Location, Server, search
 from proxycfg.targets.nginx.shapes import Shape

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from proxycfg.targets.nginx import pcre
+from proxycfg import pcre
 from proxycfg.targets.nginx.servers import Http, Location, Server
 from proxycfg.targets.nginx.syntax import Directive
 
