@@ -6,7 +6,9 @@ They come from strangers' configs, and Python's ``re`` will not do: it means oth
 So this is a small backtracking matcher that counts its steps. A pattern becomes a chain of functions, each of which knows what comes after it:
 given an offset, a function returns where the whole match ends, or -1, and in that case leaves groups and counters as it found them.
 What is not decided within :data:`MAX_STEPS`, and what is not followed here (recursion, conditions, verbs, Unicode properties), raises
-:class:`Undecided`: the pattern may match. Whole matches of RE2, Envoy's library, are the same for what the two share. Source: pcre2pattern(3); nginx compiles without ``PCRE2_UTF`` unless the pattern asks for it.
+:class:`Undecided`: the pattern may match.
+Whole matches of RE2, Envoy's library, are the same for what the two share. Source:
+pcre2pattern(3); nginx compiles without ``PCRE2_UTF`` unless the pattern asks for it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """Which configs a command line means: files, folders, standard input, the output of ``nginx -T``. Every command that reads configs asks here.
 
+Whether a file is nginx's or Envoy's is told from its text. An Envoy is a bootstrap or a dump, with the files that it names; resources without a
+bootstrap are one Envoy together if they are of one folder.
+
 An nginx configuration is a tree of files: a main one, and what it includes. A site that is given beside a main file belongs into its ``http``
 block; sites that are given without one, or lie in a folder of sites, are one configuration together if they are of one folder. A folder is
 searched for main files first; what none of them includes is read by itself.
@@ -9,15 +12,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proxycfg.confdir import Links, OnDisk, read_text
 from proxycfg.errors import InvalidInput, Problem
 from proxycfg.record import field, record
 from proxycfg.source import Source, Span
+from proxycfg.targets.envoy import recognise
 from proxycfg.targets.nginx.config import Config, load, load_texts, split_dump
 from proxycfg.targets.nginx.directives import entries, is_directive, opens_line
+
+if TYPE_CHECKING:
+    from proxycfg.targets.envoy.bootstrap import Config as Envoy
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "vendor", "venv"})
 """Folders that hold other people's files; hidden ones are skipped, too."""
@@ -58,12 +66,14 @@ class Found:
 
     :param configs: those that are in force: main files, then fragments without one.
     :param loose: fragments of a folder that no main file of it includes.
+    :param envoys: configs of Envoy.
     :param sources: the files that were read by themselves, not because another one includes them.
     :param skipped: what was given or looked promising and is not read, each with the reason.
     """
 
     configs: list[Config] = field(default_factory=list)
     loose: list[Config] = field(default_factory=list)
+    envoys: list[Envoy] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     skipped: list[Problem] = field(default_factory=list)
 
@@ -88,6 +98,14 @@ class _Overlaid:
         return self.lookup.glob(pattern)
 
 
+_NAMES = "*.conf, *.nginx, *.vhost, nginx*.template, and whatever is in sites-enabled, conf.d and the like"
+_BOOTSTRAPS = "*.yaml, *.yml and *.json with resources of Envoy"
+_LOOKED = {
+    "": f"no config in this folder: looked for {_NAMES}; {_BOOTSTRAPS}",
+    "nginx": f"no config in this folder: looked for {_NAMES}",
+    "envoy": f"no config in this folder: looked for {_BOOTSTRAPS}",
+}
+_ITSELF = "give the file itself if it is to be read"
 _Piece = tuple[Source, Config]
 """A file that was read by itself, and what it came to."""
 
@@ -97,12 +115,14 @@ class Search:
     """How to read what a command line means.
 
     :param stdin: the text of standard input, for ``-``.
+    :param target: what the files are for, if somebody says so; empty to find it out from each of them.
     :param root: files outside of it are not opened, and sites include from there; default the folder of each main file, or the folder that
         was given.
     :param texts: files that are taken to have another text than the disk says, by the name under which they are found.
     """
 
     stdin: str = ""
+    target: str = ""
     root: Path | None = None
     allow_outside: bool = False
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -116,6 +136,9 @@ class Search:
         names = list(dict.fromkeys(paths))
         folders = [name for name in names if name != "-" and os.path.isdir(name)]
         given = [self._given(name) for name in names if name not in folders]
+        envoys = [source for source in given if self._is_envoy(source)]
+        given = [source for source in given if source not in envoys]
+        found.envoys += self._envoys(envoys, found)
         at_hand = {os.path.normpath(source.name): source.text for source in given}
         read = (self._read(source, self.root or Path(_home(source.name)), found, at_hand) for source in given)
         pieces = [piece for piece in read if piece]
@@ -123,8 +146,13 @@ class Search:
         found.configs += _belonging(pieces, links)
         seen = _real_names(pieces, links) if folders else set[str]()
         for folder in folders:
-            self._search(folder, found, seen, links)
-        if not found.configs and not found.loose:
+            before = len(found.envoys)
+            if self.target != "nginx":
+                self._search_envoys(folder, found)
+            any_found = self.target != "envoy" and self._search(folder, found, seen, links)
+            if not any_found and len(found.envoys) == before:
+                found.skipped.append(Problem(Span.whole(folder), _LOOKED[self.target], "give the file itself"))
+        if not found.configs and not found.loose and not found.envoys:
             raise InvalidInput(found.skipped)
         return found
 
@@ -138,7 +166,86 @@ class Search:
             instead = "give the path of a config, or - for standard input"
             raise InvalidInput([Problem(Span.whole(name), f"cannot read: {said}", instead)]) from None
 
-    def _search(self, folder: str, found: Found, seen: set[str], links: Links) -> None:
+    # ---- Envoy ----
+
+    def _is_envoy(self, source: Source) -> bool:
+        return self.target == "envoy" or (not self.target and recognise.recognises(source.text))
+
+    def _search_envoys(self, folder: str, found: Found) -> None:
+        known = {os.path.realpath(name) for config in found.envoys for name in config.files}
+        sources: list[Source] = []
+        for path in _files(folder, recognise.ENDINGS):
+            if os.path.realpath(path) in known:
+                continue
+            try:
+                source = Source(path, self._text(path))
+            except OSError as error:
+                found.skipped.append(Problem(Span.whole(path), f"cannot read: {error.strerror}", _ITSELF))
+                continue
+            if recognise.recognises(source.text):
+                sources.append(source)
+        by_folder: dict[str, list[Source]] = {}
+        for source in sources:
+            by_folder.setdefault(os.path.dirname(source.name), []).append(source)
+        for group in by_folder.values():
+            found.envoys += self._envoys(group, found, lenient=True)
+
+    def _envoys(self, sources: Sequence[Source], found: Found, *, lenient: bool = False) -> list[Envoy]:
+        """The Envoys that files make: each bootstrap with the files that it names, and the other resources together.
+
+        :raises InvalidInput: if a file is none at all, unless that is only worth a word.
+        """
+        if not sources:
+            return []
+        from proxycfg.targets.envoy.bootstrap import load  # noqa: PLC0415 - nginx is read more often
+
+        made: list[Envoy] = []
+        rest: list[Source] = []
+        taken: set[str] = set()
+        for source in sources:
+            try:
+                config = load([source], self._beside(source, sources))
+            except InvalidInput as error:
+                if not lenient:
+                    raise
+                found.skipped += error.problems[:1]
+                continue
+            found.sources.append(source)
+            if config.bootstraps or config.problems:
+                made.append(config)
+                taken |= config.files.keys()
+            else:
+                rest.append(source)
+        rest = [source for source in rest if source.name not in taken]
+        if rest and len(made) == 1 and not lenient:
+            # Given together, they are meant together.
+            whole = [source for source in sources if source.name in made[0].files]
+            return [load([*whole, *rest], self._beside(whole[0], sources))]
+        return [*made, load(rest)] if rest else made
+
+    def _beside(self, main: Source, sources: Sequence[Source]) -> Callable[[str], Source | None]:
+        """The files that a bootstrap names, where they lie beside it: paths of a container are none of this machine."""
+        home = _home(main.name)
+
+        def find(path: str) -> Source | None:
+            name = os.path.join(home, os.path.basename(path))
+            for source in sources:
+                if os.path.normpath(source.name) == os.path.normpath(name):
+                    return source
+            inside = os.path.realpath(name).startswith(os.path.join(os.path.realpath(home), ""))
+            if not inside or main.name == "<stdin>" or "\0" in name:
+                return None
+            try:
+                return Source(name, self._text(name))
+            except OSError:
+                return None
+
+        return find
+
+    # ---- nginx ----
+
+    def _search(self, folder: str, found: Found, seen: set[str], links: Links) -> bool:
+        """Find the configs of nginx in a folder; whether there was anything to look at."""
         pieces: list[_Piece] = []
         candidates = sorted(_candidates(folder), key=_precedence)
         for path in candidates:
@@ -150,18 +257,13 @@ class Search:
             except OSError as error:
                 text, why = "", f"cannot read: {error.strerror}"
             if why:
-                found.skipped.append(Problem(Span.whole(path), why, "give the file itself if it is to be read"))
+                found.skipped.append(Problem(Span.whole(path), why, _ITSELF))
                 continue
             # A main file of a project may include from folders beside its own.
             piece = self._read(Source(path, text), self.root or Path(folder), found, {})
             if piece:
                 seen |= _real_names([piece], links)
                 pieces.append(piece)
-        if not candidates:
-            looked = "*.conf, *.nginx, *.vhost, nginx*.template, and whatever is in sites-enabled, conf.d and the like"
-            found.skipped.append(
-                Problem(Span.whole(folder), f"no config in this folder: looked for {looked}", "give the file itself")
-            )
         whole: list[Config] = []
         sites: list[_Piece] = []
         alone: list[Config] = []
@@ -175,6 +277,7 @@ class Search:
         found.configs += whole
         rest = found.loose if whole else found.configs
         rest += [*_by_folder(sites), *alone]
+        return bool(candidates)
 
     def _read(self, main: Source, root: Path, found: Found, at_hand: Mapping[str, str]) -> _Piece | None:
         """A file with what it includes; None, and the reason among what is skipped, if it is no config."""
@@ -295,7 +398,11 @@ def _misnamed(source: Source) -> Problem | None:
         return None
     why = _other_words(source.text)
     return (
-        Problem(Span.whole(source.name), why, "give an nginx.conf, a site file, or a folder of them") if why else None
+        Problem(
+            Span.whole(source.name), why, "give an nginx.conf, a site file, a folder of them, or a bootstrap of Envoy"
+        )
+        if why
+        else None
     )
 
 
@@ -343,11 +450,25 @@ def _not_enabled(path: str, searched: str) -> str:
 # ---- where configs are ----
 
 
-def _candidates(folder: str) -> Iterator[str]:
+def _walk(folder: str) -> Iterator[tuple[str, list[str]]]:
+    """The folders below one, and the names in each, other people's left out."""
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
+        yield at, sorted(names)
+
+
+def _files(folder: str, endings: Container[str]) -> Iterator[str]:
+    """The files below a folder whose names end so."""
+    for at, names in _walk(folder):
+        for name in names:
+            if os.path.splitext(name)[1].lower() in endings and not name.startswith("."):
+                yield os.path.join(at, name)
+
+
+def _candidates(folder: str) -> Iterator[str]:
+    for at, names in _walk(folder):
         in_sites = os.path.basename(at) in _SITES
-        for name in sorted(names):
+        for name in names:
             ending = os.path.splitext(name)[1].lower()
             if ending in _OTHERS or name.startswith("."):
                 continue

@@ -1,4 +1,4 @@
-"""YAML or JSON as plain data, plus a span for every key and value in it.
+"""YAML or JSON as plain data, plus a span for every key and value in it; or, for what is not ours to judge, as a tree of nodes.
 
 Built on PyYAML's event stream rather than its constructors, because three things matter here that they do not give:
 a place for everything, no YAML 1.1 surprises (``on`` is a string, ``010`` is ten, ``1:30`` is a string), and bounded work on
@@ -39,15 +39,16 @@ _STANDARD = "tag:yaml.org,2002:"
 _TAGS = {"ScalarEvent": "str", "SequenceStartEvent": "seq", "MappingStartEvent": "map"}
 """The tags that change nothing but to say that text is text."""
 
-_Children: TypeAlias = "dict[str | int, tuple[_Node | None, _Node]]"
+_Children: TypeAlias = "dict[str | int, tuple[Node | None, Node]]"
 _CHILDLESS: _Children = {}
 
 
 @record(slots=True)
-class _Node:
+class Node:
     """A value with its place; ``children`` leads from a key or an index to (key node or None, value node).
 
-    ``raw`` is a scalar's text before it became a number or a word; ``size`` counts the node and all below it.
+    ``raw`` is a scalar's text before it became a number or a word; ``size`` counts the node and all below it. What an alias stands for has
+    the same ``children`` as what the anchor is at.
     """
 
     span: Span
@@ -65,7 +66,7 @@ class Document:
     source: Source
     data: Plain
     lines: list[str]
-    _root: _Node
+    _root: Node
 
     def span_of(self, path: Path) -> Span:
         """Where the value at ``path`` stands, or its nearest parent that exists."""
@@ -76,8 +77,8 @@ class Document:
         key, node = self._find(path)
         return (key or node).span
 
-    def _find(self, path: Path) -> tuple[_Node | None, _Node]:
-        found: tuple[_Node | None, _Node] = (None, self._root)
+    def _find(self, path: Path) -> tuple[Node | None, Node]:
+        found: tuple[Node | None, Node] = (None, self._root)
         for step in path:
             if step not in found[1].children:
                 break
@@ -99,11 +100,42 @@ def parse(source: Source) -> Document:
     :raises InvalidInput: with every problem found: syntax, duplicate keys, keys that are not strings, tags, a second
         document, nesting or aliases beyond the bounds.
     """
-    reader = _Reader(source)
-    root = reader.read()
+    reader = _Reader(source, depth=MAX_DEPTH, nodes=MAX_NODES)
+    root = next(iter(reader.read()))
     if reader.problems:
         raise InvalidInput(reader.problems)
     return Document(source, root.value, reader.lines, root)
+
+
+@record(frozen=True, slots=True)
+class Trees:
+    """All documents of a text that a proxy is to read, not this program.
+
+    :param roots: of each document; none for a text that says nothing.
+    :param doubled: keys that stand twice in their mapping: the last one counts.
+    """
+
+    source: Source
+    roots: tuple[Node, ...]
+    doubled: tuple[Node, ...]
+    lines: list[str]
+
+    def excerpt(self, span: Span) -> str:
+        """The line of the source on which ``span`` starts."""
+        return self.lines[span.line - 1] if 0 < span.line <= len(self.lines) else ""
+
+
+def parse_trees(source: Source, *, depth: int, nodes: int) -> Trees:
+    """Parse all documents, taking what other programs take as well: a key that is written twice, any tag.
+
+    :param depth: of nesting, and ``nodes`` in all, aliases counted with what they stand for: beyond them it is an error.
+    :raises InvalidInput: with every problem found.
+    """
+    reader = _Reader(source, depth=depth, nodes=nodes, lenient=True)
+    roots = reader.read()
+    if reader.problems:
+        raise InvalidInput(reader.problems)
+    return Trees(source, tuple(roots), tuple(reader.doubled), reader.lines)
 
 
 def called(value: Any) -> str:
@@ -126,14 +158,18 @@ def lines_of(text: str) -> list[str]:
 
 
 class _Reader:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, depth: int, nodes: int, lenient: bool = False) -> None:
         self.source = source
+        self.depth = depth
+        self.nodes = nodes
+        self.lenient = lenient
+        self.doubled: list[Node] = []
         self.problems: list[Problem] = []
-        self.anchors: dict[str, _Node] = {}
+        self.anchors: dict[str, Node] = {}
         self.lines = lines_of(source.text)
-        self.stack: list[_Node] = []
+        self.stack: list[Node] = []
         # For each collection on the stack, the key that waits for its value.
-        self.keys: list[_Node | None] = []
+        self.keys: list[Node | None] = []
         self.total = 0
 
     def span(self, start: Any, end: Any) -> Span:
@@ -148,8 +184,9 @@ class _Reader:
         excerpt = self.lines[span.line - 1] if 0 < span.line <= len(self.lines) else ""
         self.problems.append(Problem(span, message, instead, excerpt))
 
-    def read(self) -> _Node:
-        empty = _Node(Span(self.source.name, 1, 1, 1, 1))
+    def read(self) -> list[Node]:
+        """The root of each document; of one that says nothing a node without a value, unless all is taken as it comes."""
+        empty = Node(Span(self.source.name, 1, 1, 1, 1))
         if bad := re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", self.source.text):
             before = lines_of(self.source.text[: bad.start()] + ".")
             line, column = len(before), len(before[-1])
@@ -158,14 +195,16 @@ class _Reader:
                 f"character U+{ord(bad.group()):04X} is not allowed in YAML",
                 "remove it; a file in another encoding must be saved as UTF-8",
             )
-            return empty
+            return [empty]
         try:
-            return self.build(yaml.parse(self.source.text, Loader=_Loader)) or empty
+            roots = self.build(yaml.parse(self.source.text, Loader=_Loader))
         except yaml.MarkedYAMLError as error:
             self.explain(error)
         except (yaml.YAMLError, ValueError) as error:
             self.complain(empty.span, f"not valid YAML: {error}", "check the file's encoding and content")
-        return empty
+        else:
+            return roots or ([] if self.lenient else [empty])
+        return [empty]
 
     def explain(self, error: yaml.MarkedYAMLError) -> None:
         """PyYAML's error in words for people who do not know its grammar."""
@@ -189,8 +228,8 @@ class _Reader:
         column = min(mark.column, length) + 1 if line == mark.line + 1 else length + 1
         self.complain(Span(self.source.name, line, column, line, column + 1), f"not valid YAML: {message}", instead)
 
-    def build(self, events: Iterator[Any]) -> _Node | None:
-        root: _Node | None = None
+    def build(self, events: Iterator[Any]) -> list[Node]:
+        roots: list[Node] = []
         documents = 0
         for event in events:
             name = type(event).__name__
@@ -199,16 +238,17 @@ class _Reader:
             where = self.span(event.start_mark, event.end_mark)
             if name == "DocumentStartEvent":
                 documents += 1
-                if documents > 1:
+                if documents > 1 and not self.lenient:
                     self.complain(where, "a second document starts here", "keep one document in the file")
-                    return root
+                    return roots
+                self.anchors.clear()
                 continue
             if name in ("SequenceEndEvent", "MappingEndEvent"):
                 node = self.close(where)
             else:
                 node = self.open(event, name, where)
                 if self.beyond_measure(where):
-                    return root
+                    return roots
                 if name in ("SequenceStartEvent", "MappingStartEvent"):
                     self.stack.append(node)
                     self.keys.append(None)
@@ -216,22 +256,26 @@ class _Reader:
             if self.stack:
                 self.attach(self.stack[-1], node)
             else:
-                root = node
-        return root
+                roots.append(node)
+        return roots
 
     def beyond_measure(self, where: Span) -> bool:
         """Whether reading on is pointless: hostile, or so broken that more problems help nobody."""
-        if len(self.stack) >= MAX_DEPTH:
-            self.complain(where, f"nested more than {MAX_DEPTH} levels deep", "close the brackets, or flatten the file")
-        elif self.total > MAX_NODES:
+        if len(self.stack) >= self.depth:
             self.complain(
-                where, f"more than {MAX_NODES:,} values, counting what aliases repeat", "repeat less, or split the file"
+                where, f"nested more than {self.depth} levels deep", "close the brackets, or flatten the file"
+            )
+        elif self.total > self.nodes:
+            self.complain(
+                where,
+                f"more than {self.nodes:,} values, counting what aliases repeat",
+                "repeat less, or split the file",
             )
         else:
             return len(self.problems) >= MAX_PROBLEMS
         return True
 
-    def close(self, where: Span) -> _Node:
+    def close(self, where: Span) -> Node:
         node = self.stack.pop()
         self.keys.pop()
         inside = [child for _, child in node.children.values()]
@@ -242,27 +286,27 @@ class _Reader:
         node.size = 1 + sum(child.size for child in inside)
         return node
 
-    def open(self, event: Any, name: str, where: Span) -> _Node:
+    def open(self, event: Any, name: str, where: Span) -> Node:
         if name == "AliasEvent":
             node = self.follow(event.anchor, where)
             self.total += node.size
             return node
-        if event.tag not in (None, "!", _STANDARD + _TAGS[name]):
+        if event.tag not in (None, "!", _STANDARD + _TAGS[name]) and not self.lenient:
             self.complain(where, f"tag {event.tag.replace(_STANDARD, '!!')} has no meaning here", "remove the tag")
         if name == "ScalarEvent":
-            node = _Node(
+            node = Node(
                 where, _scalar(event.value) if event.implicit[0] and not event.tag else event.value, raw=event.value
             )
         elif name == "SequenceStartEvent":
-            node = _Node(where, [], "list", children={})
+            node = Node(where, [], "list", children={})
         else:
-            node = _Node(where, {}, "mapping", children={})
+            node = Node(where, {}, "mapping", children={})
         self.total += 1
         if event.anchor:
             self.anchors[event.anchor] = node
         return node
 
-    def follow(self, anchor: str, where: Span) -> _Node:
+    def follow(self, anchor: str, where: Span) -> Node:
         known = self.anchors.get(anchor)
         if known is None:
             instead = f"write &{anchor} before the value that it stands for, or put it in quotes"
@@ -272,10 +316,10 @@ class _Reader:
                 where, f"alias *{anchor} stands inside the value that it refers to", "write out what is meant"
             )
         else:
-            return _Node(where, known.value, known.kind, known.raw, known.children, known.size)
-        return _Node(where)
+            return Node(where, known.value, known.kind, known.raw, known.children, known.size)
+        return Node(where)
 
-    def attach(self, parent: _Node, node: _Node) -> None:
+    def attach(self, parent: Node, node: Node) -> None:
         if parent.kind == "list":
             assert isinstance(parent.value, list)
             parent.children[len(parent.value)] = (None, node)
@@ -286,14 +330,16 @@ class _Reader:
             if node.kind != "scalar" or not node.raw:
                 self.complain(node.span, f"a key must be text, not {called(node.value)}", "write `name: value`")
                 # Two keys that are no text are not the same key.
-                node = _Node(node.span, raw=f"key at {node.span}")
+                node = Node(node.span, raw=f"key at {node.span}")
             self.keys[-1] = node
             return
         self.keys[-1] = None
         assert isinstance(parent.value, dict)
         # A key such as 200 or true: what stands in the text is what was meant.
         name = key.raw
-        if name in parent.value:
+        if name in parent.value and self.lenient:
+            self.doubled.append(key)
+        elif name in parent.value:
             first = parent.children[name][0]
             line = first.span.line if first else 0
             self.complain(key.span, f"key `{short(name)}` is written twice (first on line {line})", "keep one of them")

@@ -15,6 +15,8 @@ from proxycfg.units import counted
 
 if TYPE_CHECKING:
     from proxycfg.cli.shared import Shared
+    from proxycfg.targets.envoy import defaults
+    from proxycfg.targets.envoy.bootstrap import Config as Envoy
     from proxycfg.targets.nginx.config import Config
     from proxycfg.targets.nginx.versions import Version
 
@@ -32,6 +34,20 @@ NginxBinary = Annotated[
         "--nginx-binary",
         metavar="PROGRAM",
         help="Run `PROGRAM -v`, and take the version that it says.",
+    ),
+]
+Target = Annotated[
+    str,
+    Option(
+        "--target", metavar="T", help="What the configs are for: nginx or envoy. Default: found out from each file."
+    ),
+]
+EnvoyVersion = Annotated[
+    str,
+    Option(
+        "--envoy-version",
+        metavar="X.Y.Z",
+        help="The Envoy that runs it, 1.24 to 1.40. Default: what a dump or a comment such as `# envoy 1.36` says, or the newest known.",
     ),
 ]
 Root = Annotated[
@@ -105,6 +121,33 @@ def nginx_version(stated: str, binary: str, sources: Sequence[Source]) -> Versio
         return versions.Version(versions.check(versions.printed_by_nginx(done.stdout + done.stderr)), f"`{binary} -v`")
     except ValueError as error:
         raise BadUsage(f"--nginx-binary {binary}: {error}") from None
+
+
+def tell_envoys(shared: Shared, configs: Sequence[Envoy], version: defaults.Version) -> None:
+    """The same for configs of Envoy."""
+    for config in configs:
+        for name, trees in config.files.items():
+            shared.detail(f"read {name}: {counted(len(trees.lines), 'line')}")
+    shared.detail(f"Envoy {version.number}, said by {version.said_by}")
+    for sentence in (version.assumed, *(line for config in configs for line in config.assumed)):
+        if sentence:
+            shared.detail(f"assumed: {sentence}")
+
+
+def envoy_version(stated: str, configs: Sequence[Envoy]) -> defaults.Version:
+    """The version: as stated, else as the first of the configs says that does, else the newest one.
+
+    :raises BadUsage: if it is none, or none that is known.
+    """
+    from proxycfg.targets.envoy import defaults  # noqa: PLC0415
+
+    if stated:
+        try:
+            return defaults.Version(defaults.check(stated), "--envoy-version")
+        except ValueError as error:
+            raise BadUsage(f"--envoy-version: {error}") from None
+    found = [defaults.find(config) for config in configs]
+    return next((each for each in found if each.known), found[0])
 
 
 def headers_of(lines: Sequence[str]) -> dict[str, str]:

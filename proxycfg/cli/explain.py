@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from proxycfg.cli.configs import (
     AllowOutside,
+    EnvoyVersion,
     NginxBinary,
     NginxVersion,
     Root,
+    Target,
+    envoy_version,
     headers_of,
     nginx_version,
     of_skipped,
     standard_input,
+    tell_envoys,
     tell_read,
 )
 from proxycfg.cli.options import Argument, Option
@@ -25,10 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proxycfg.errors import Problem
-    from proxycfg.explain import Explanation
+    from proxycfg.explain import Explained, Explanation
+    from proxycfg.request import Asked
+    from proxycfg.roots import Found
 
 EXAMPLE = "proxycfg explain /etc/nginx --url https://chat.example.com/v1/chat --protocol sse"
 FORMATS = ("text", "json")
+READ = ("nginx", "envoy")
+"""The targets whose configs are read."""
 NOTHING: dict[str, object] = {"routes": []}
 
 
@@ -38,7 +46,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         list[str],
         Argument(
             metavar="CONFIG...",
-            help="An nginx.conf, its folder, site files, the output of `nginx -T`; - is standard input.",
+            help="An nginx.conf, its folder, site files, the output of `nginx -T`; an Envoy bootstrap or /config_dump; - is standard input.",
         ),
     ],
     url: Annotated[
@@ -69,16 +77,20 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         Option("--protocol", metavar="X", help="Hold each route against the need of this protocol."),
     ] = "",
     full: Annotated[bool, Option("--full", help="Every property of every route, not one line each.")] = False,
+    target: Target = "",
     version: NginxVersion = "",
     binary: NginxBinary = "",
+    of_envoy: EnvoyVersion = "",
     root: Root = None,
     allow_outside: AllowOutside = False,
 ) -> int:
     """Explain.
 
     Without --url or --path it lists every route with what it does to a stream. Exit status: 0, or 2 where
-    a file cannot be read, is no config, or is one that nginx would refuse.
+    a file cannot be read, is no config, or is one that nginx or Envoy would refuse.
     """
+    if target:
+        one_of("--target", target, READ)
     if protocol:
         from proxycfg.protocol import meant  # noqa: PLC0415
         from proxycfg.protocols import protocols  # noqa: PLC0415
@@ -91,43 +103,91 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     from proxycfg.explain import explain  # noqa: PLC0415
     from proxycfg.request import Asked  # noqa: PLC0415
     from proxycfg.roots import Search  # noqa: PLC0415
-    from proxycfg.targets.nginx.explain import explain_config  # noqa: PLC0415
 
     asked = Asked(url or (), path or (), host.lower(), method.upper(), headers_of(header or ()))
-    found = Search(stdin=standard_input(config), root=root, allow_outside=allow_outside).find(config)
+    search = Search(stdin=standard_input(config), target=target, root=root, allow_outside=allow_outside)
+    found = search.find(config)
     for problem in found.skipped:
         shared.note(of_skipped(problem))
+    if found.envoys and (found.configs or found.loose):
+        raise BadUsage("these are configs of nginx and of Envoy: say which to explain, with --target")
+    tables = full or bool(asked.urls or asked.paths or protocol)
+    try:
+        told = (
+            _of_envoys(shared, found, asked, protocol, of_envoy)
+            if found.envoys
+            else _of_nginx(shared, found, asked, protocol, version, binary)
+        )
+    except ValueError as error:
+        raise BadUsage(f"--url: {error}") from None
+    explanation = explain(
+        told.target,
+        told.version,
+        _first_ended(told.explained, asked),
+        protocol=protocol or None,
+        said_by=told.said_by,
+        assumed=list(dict.fromkeys(filter(None, told.assumed))),
+        problems=told.problems,
+    )
+    _print(shared, explanation, tables=tables)
+    _tell(shared, explanation.problems)
+    return Exit.USAGE if told.refused else Exit.OK
+
+
+class _Told(NamedTuple):
+    """What the configs of one target say, each by itself."""
+
+    target: str
+    version: str
+    said_by: str
+    explained: list[list[Explained]]
+    assumed: list[str]
+    problems: list[Problem]
+    refused: bool
+
+
+def _of_nginx(shared: Shared, found: Found, asked: Asked, protocol: str, version: str, binary: str) -> _Told:
+    from proxycfg.targets.nginx.explain import explain_config  # noqa: PLC0415
+
     # No request ends in what no main file includes.
     configs = found.configs if found.configs and (asked.urls or asked.paths) else [*found.configs, *found.loose]
     said = nginx_version(version, binary, found.sources)
     tell_read(shared, found.sources, configs, said)
-    try:
-        explained = [explain_config(each, said.number, asked, protocol or None) for each in configs]
-    except ValueError as error:
-        raise BadUsage(f"--url: {error}") from None
-    # A request ends in one of several configurations: the first in which an origin gets it.
-    routes = (
-        [next((each for each in ways if each.route), ways[0]) for ways in zip(*explained, strict=True)]
-        if asked.urls or asked.paths
-        else [route for of_one in explained for route in of_one]
-    )
-    explanation = explain(
+    explained = [explain_config(each, said.number, asked, protocol or None) for each in configs]
+    return _Told(
         "nginx",
         said.number,
-        routes,
-        protocol=protocol or None,
-        said_by=said.said_by,
-        assumed=list(
-            dict.fromkeys(
-                [*([said.assumed] if said.assumed else []), *(line for each in configs for line in each.assumed)]
-            )
-        ),
-        problems=[problem for each in configs for problem in (*each.problems, *each.missing)],
+        said.said_by,
+        explained,
+        [said.assumed, *(line for each in configs for line in each.assumed)],
+        [problem for each in configs for problem in (*each.problems, *each.missing)],
+        refused=any(tree.problems for each in configs for tree in each.files.values()),
     )
-    _print(shared, explanation, tables=full or bool(asked.urls or asked.paths or protocol))
-    _tell(shared, explanation.problems)
-    refused = any(tree.problems for each in configs for tree in each.files.values())
-    return Exit.USAGE if refused else Exit.OK
+
+
+def _of_envoys(shared: Shared, found: Found, asked: Asked, protocol: str, stated: str) -> _Told:
+    from proxycfg.targets.envoy.explain import explain_config  # noqa: PLC0415 - nginx is read more often
+
+    said = envoy_version(stated, found.envoys)
+    explained = [explain_config(each, said.number, asked, protocol or None) for each in found.envoys]
+    tell_envoys(shared, found.envoys, said)
+    problems = [problem for each in found.envoys for problem in each.problems]
+    return _Told(
+        "envoy",
+        said.number,
+        said.said_by,
+        explained,
+        [said.assumed, *(line for each in found.envoys for line in each.assumed)],
+        problems,
+        refused=bool(problems),
+    )
+
+
+def _first_ended(explained: Sequence[Sequence[Explained]], asked: Asked) -> list[Explained]:
+    """Of each request the first configuration in which an origin gets it; or every route."""
+    if not asked.urls and not asked.paths:
+        return [route for of_one in explained for route in of_one]
+    return [next((each for each in ways if each.route), ways[0]) for ways in zip(*explained, strict=True)]
 
 
 def _tell(shared: Shared, problems: Sequence[Problem]) -> None:

@@ -121,7 +121,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     told: set[str] = set()
 
     def look(texts: Mapping[str, str]) -> list[Scene]:
-        found = Search(stdin=stdin, root=root, allow_outside=allow_outside, texts=texts).find(paths)
+        found = Search(stdin=stdin, target="nginx", root=root, allow_outside=allow_outside, texts=texts).find(paths)
         configs = [*found.configs, *found.loose]
         scenes = [_scene(config, stated, knowledge) for config in configs[part::parts]]
         # Each thing is told once, however often the configs are read.

@@ -1,0 +1,257 @@
+"""The resources of an Envoy: out of a bootstrap, a ``/config_dump``, files of discovery responses, or single resources.
+
+What comes from a server that is not at hand is told in :attr:`Config.absent`, never taken to be nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from proxycfg.errors import InvalidInput, Problem
+from proxycfg.explain import Passed
+from proxycfg.record import field, record
+from proxycfg.source import Source, Span
+from proxycfg.targets.envoy.tree import Doc, Message
+
+if TYPE_CHECKING:
+    from proxycfg.yamldoc import Node, Trees
+
+MAX_DEPTH = 100
+"""Levels of nesting: a dump has some ten more than the bootstrap in it, a tree of matchers as many as somebody likes."""
+MAX_NODES = 4_000_000
+"""Keys and values: a file as large as any that is read has fewer."""
+
+_BOOTSTRAP = frozenset(
+    ("static_resources", "dynamic_resources", "admin", "node", "layered_runtime", "overload_manager", "cluster_manager", "stats_sinks",
+     "stats_config", "bootstrap_extensions", "watchdogs", "tracing", "hds_config", "flags_path", "default_regex_engine")
+)  # fmt: skip
+
+
+@record(slots=True)
+class Config:
+    """All that is known of one Envoy.
+
+    :param files: the trees of each file, by its name.
+    :param listeners: with their places; those that are being drained are left out.
+    :param clusters: by name.
+    :param tables: route configurations that listeners name instead of holding them, by name.
+    :param bootstraps: the messages that hold what concerns the whole process.
+    :param absent: what comes from elsewhere and is not at hand.
+    :param version: the one that a dump says, such as ``1.40.0``.
+    """
+
+    files: dict[str, Trees] = field(default_factory=dict)
+    listeners: list[Message] = field(default_factory=list)
+    clusters: dict[str, Message] = field(default_factory=dict)
+    tables: dict[str, Message] = field(default_factory=dict)
+    bootstraps: list[Message] = field(default_factory=list)
+    absent: list[Passed] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    version: str = ""
+
+    def text(self, span: Span) -> str:
+        """The line on which a span begins."""
+        return self.files[span.file].excerpt(span)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no file held any resource."""
+        return not (self.listeners or self.clusters or self.tables or self.bootstraps)
+
+
+Find = Callable[[str], "Source | None"]
+"""A file that a bootstrap names, by its path there; None if it is not at hand."""
+
+
+def load(sources: Sequence[Source], find: Find = lambda _path: None) -> Config:
+    """Read the files of one Envoy.
+
+    :raises InvalidInput: if one of them is no YAML or JSON at all.
+    """
+    config = Config()
+    _Loader(config, find).files(sources)
+    return config
+
+
+class _Loader:
+    def __init__(self, config: Config, find: Find) -> None:
+        self.config = config
+        self.find = find
+        self.named: set[str] = set()
+        """The listeners that are known by name."""
+
+    def files(self, sources: Iterable[Source]) -> None:
+        from proxycfg.yamldoc import parse_trees  # noqa: PLC0415 - PyYAML: configs of nginx do without
+
+        problems: list[Problem] = []
+        for source in sources:
+            if source.name in self.config.files:
+                continue
+            try:
+                trees = parse_trees(
+                    source._replace(text=source.text.removeprefix("\ufeff")), depth=MAX_DEPTH, nodes=MAX_NODES
+                )
+            except InvalidInput as error:
+                problems += error.problems
+                continue
+            self.config.files[source.name] = trees
+            for key in trees.doubled:
+                self.config.assumed.append(
+                    f"{key.span}: `{key.raw}` is written twice in its mapping; Envoy takes the last"
+                )
+            doc = Doc(trees, self.config.problems)
+            for root in trees.roots:
+                self.document(root, doc)
+        if problems:
+            raise InvalidInput(problems)
+
+    def document(self, root: Node, doc: Doc) -> None:
+        if root.kind != "mapping":
+            if root.kind == "list" or root.raw:
+                doc.complain(
+                    root.span,
+                    "this is no config of Envoy: it is no mapping",
+                    "give a bootstrap, or the output of /config_dump",
+                )
+            return
+        message = Message(root, doc)
+        if message.has("configs"):
+            self.dump(message)
+        elif message.has("resources") and not message.has("static_resources"):
+            for resource in message.messages("resources"):
+                self.resource(resource)
+        elif message.has("@type"):
+            self.resource(message)
+        elif any(message.has(name) for name in _BOOTSTRAP):
+            self.bootstrap(message)
+        else:
+            self.resource(message)
+
+    # ---- the shapes ----
+
+    def bootstrap(self, message: Message) -> None:
+        self.config.bootstraps.append(message)
+        for cluster in message.messages("static_resources", "clusters"):
+            self.cluster(cluster)
+        for listener in message.messages("static_resources", "listeners"):
+            self.listener(listener)
+        for name, what in (("lds_config", "listeners"), ("cds_config", "clusters")):
+            if message.has("dynamic_resources", name):
+                self.dynamic(message, ("dynamic_resources", name), f"{what} of {name.removesuffix('_config').upper()}")
+
+    def dynamic(self, message: Message, path: tuple[str, ...], what: str) -> None:
+        """Resources that come from elsewhere: a file may be at hand."""
+        source = message.message(*path)
+        found = message.field(*path)
+        if source is None or found is None:
+            return
+        file = source.text("path_config_source", "path") or source.text("path")
+        at_hand = self.find(file) if file else None
+        if at_hand is not None:
+            self.files([at_hand])
+            return
+        where = f" ({file})" if file else ""
+        self.config.absent.append(
+            Passed(f"{what}{where} are not at hand: what they say is not part of this", found.span)
+        )
+
+    def dump(self, message: Message) -> None:
+        sections = message.messages("configs")
+        # The sections hold what is in force; the bootstrap repeats the static part of it.
+        for section in sorted(sections, key=lambda each: each.has("bootstrap")):
+            self.section(section)
+
+    def section(self, section: Message) -> None:
+        self.config.version = self.config.version or _said_version(section)
+        for name in ("static_clusters", "dynamic_active_clusters", "dynamic_warming_clusters"):
+            for each in section.messages(name):
+                self.inner(each, "cluster", self.cluster)
+        for each in section.messages("static_listeners"):
+            self.inner(each, "listener", self.listener)
+        for each in section.messages("dynamic_listeners"):
+            self.dynamic_listener(each)
+        for name in ("static_route_configs", "dynamic_route_configs"):
+            for each in section.messages(name):
+                self.inner(each, "route_config", self.table)
+        # With ?resource= the elements stand by themselves.
+        for name, take in (("cluster", self.cluster), ("listener", self.listener), ("route_config", self.table)):
+            if section.has(name):
+                self.inner(section, name, take)
+        if section.has("active_state") or section.has("warming_state"):
+            self.dynamic_listener(section)
+        if section.has("bootstrap"):
+            self.inner(section, "bootstrap", self.dumped_bootstrap)
+        if section.has("inline_scoped_route_configs") or section.has("dynamic_scoped_route_configs"):
+            self.config.absent.append(
+                Passed("scoped routes are not followed: which scope a request is in hangs on its headers", section.span)
+            )
+
+    def inner(self, message: Message, name: str, take: Callable[[Message], None]) -> None:
+        found = message.any(name)
+        if found is not None:
+            take(found)
+
+    def dynamic_listener(self, message: Message) -> None:
+        state = message.message("active_state") or message.message("warming_state")
+        if state is None:
+            return
+        if not message.has("active_state"):
+            self.config.assumed.append(
+                f"{state.span}: listener {message.text('name')} is only warming, read as if it were active"
+            )
+        if message.has("error_state"):
+            self.config.assumed.append(
+                f"{message.span}: Envoy has refused the last update of listener {message.text('name')}: this is the one in force"
+            )
+        self.inner(state, "listener", self.listener)
+
+    def dumped_bootstrap(self, message: Message) -> None:
+        self.config.bootstraps.append(message)
+        for cluster in message.messages("static_resources", "clusters"):
+            self.cluster(cluster)
+        for listener in message.messages("static_resources", "listeners"):
+            if (listener.text("name") or "") not in self.named:
+                self.listener(listener)
+
+    def resource(self, message: Message) -> None:
+        """A resource by itself: by its type, or by what stands in it."""
+        message = message.unwrapped()
+        kind = message.type.rpartition(".")[2]
+        if kind == "Listener" or message.has("filter_chains") or message.has("api_listener"):
+            self.listener(message)
+        elif kind == "RouteConfiguration" or message.has("virtual_hosts"):
+            self.table(message)
+        elif kind == "Cluster" or message.has("load_assignment") or message.has("connect_timeout"):
+            self.cluster(message)
+        elif kind == "Bootstrap":
+            self.bootstrap(message)
+        elif kind.endswith("ConfigDump"):
+            self.section(message)
+        elif not kind:
+            keys = ", ".join(list(map(str, message.node.children))[:5]) or "nothing"
+            message.doc.complain(
+                message.span,
+                f"this is no config of Envoy: it holds {keys}",
+                "give a bootstrap (with static_resources), the output of /config_dump, or a resource",
+            )
+
+    # ---- the resources ----
+
+    def cluster(self, message: Message) -> None:
+        self.config.clusters.setdefault(message.text("name") or "", message)
+
+    def listener(self, message: Message) -> None:
+        self.named.add(message.text("name") or "")
+        self.config.listeners.append(message)
+
+    def table(self, message: Message) -> None:
+        self.config.tables.setdefault(message.text("name") or "", message)
+
+
+def _said_version(section: Message) -> str:
+    said = section.message("bootstrap", "node", "user_agent_build_version", "version")
+    if said is None or said.number("major_number") is None:
+        return ""
+    return ".".join(str(said.number(name) or 0) for name in ("major_number", "minor_number", "patch"))
