@@ -13,6 +13,7 @@ from proxycfg.record import record, replace
 from proxycfg.report import Report
 from proxycfg.rule import Case, Check, Complaint, Rule, Scene, cap
 from proxycfg.source import Span
+from proxycfg.watch import Watch, unwatched
 
 _SUREST = (Confidence.DECLARED, Confidence.EXPLICIT, Confidence.INFERRED)
 
@@ -26,6 +27,7 @@ class Options:
     :param least: routes that are less surely streams are left out.
     :param notes: whether notes in the configs silence anything.
     :param leaves_out: whether a rule is not to be reported in a file.
+    :param watch: is told of every stream.
     """
 
     rules: Sequence[Rule]
@@ -33,6 +35,7 @@ class Options:
     least: Confidence = Confidence.INFERRED
     notes: bool = True
     leaves_out: Callable[[str, Rule], bool] = lambda _file, _rule: False
+    watch: Watch = unwatched
 
 
 def choose(rules: Mapping[str, Rule], select: Iterable[str], ignore: Iterable[str]) -> list[Rule]:
@@ -68,6 +71,8 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
     routes = 0
     hidden: list[Finding] = []
     at = _SUREST.index(options.least) + 1
+    scenes = list(scenes)
+    streams = sum(len(scene.cases) for scene in scenes)
     for scene in scenes:
         routes += scene.routes
         files |= dict.fromkeys(scene.files)
@@ -76,7 +81,7 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
         notes |= {note.span: note for note in scene.notes}
         if scene.notes and options.notes:
             hidden += _found(scene, options, _SUREST[at:])
-        for finding in _merged(_found(scene, options, _SUREST[:at])):
+        for finding in _merged(_found(scene, options, _SUREST[:at], lambda: options.watch("applying rules", streams))):
             key = (finding.rule, finding.span, finding.target)
             # A file that two configs include is one place to edit.
             findings.setdefault(key, finding)
@@ -96,13 +101,16 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
 # ---- asking the rules ----
 
 
-def _found(scene: Scene, options: Options, likely: Sequence[Confidence]) -> Iterator[Finding]:
+def _found(
+    scene: Scene, options: Options, likely: Sequence[Confidence], tell: Callable[[], None] = lambda: None
+) -> Iterator[Finding]:
     """What the rules say of the routes that are so surely streams."""
     rules = [rule for rule in options.rules if scene.target in rule.targets]
     if not likely:
         return
     asked: dict[tuple[str, tuple[str, ...]], list[tuple[Rule, Check]]] = {}
     for case in scene.cases:
+        tell()
         if case.route.confidence not in likely:
             continue
         kind = case.protocol, tuple(case.shortfalls)

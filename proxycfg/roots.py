@@ -23,6 +23,7 @@ from proxycfg.source import Source, Span
 from proxycfg.targets.envoy import recognise
 from proxycfg.targets.nginx.config import Config, load, load_texts, split_dump
 from proxycfg.targets.nginx.directives import entries, is_directive, opens_line
+from proxycfg.watch import Watch, unwatched
 
 if TYPE_CHECKING:
     from proxycfg.targets.envoy.bootstrap import Config as Envoy
@@ -81,13 +82,15 @@ class Found:
 class _Overlaid:
     """A lookup in which some files are at hand, and some already have the text that they are about to get."""
 
-    def __init__(self, lookup: OnDisk, at_hand: Mapping[str, str], texts: Mapping[str, str]) -> None:
+    def __init__(self, lookup: OnDisk, at_hand: Mapping[str, str], texts: Mapping[str, str], watch: Watch) -> None:
         self.lookup = lookup
         self.at_hand = at_hand
         self.texts = texts
+        self.watch = watch
 
     def read(self, path: str) -> str:
         """The text of a file; whether one that is not at hand may be read at all is asked as ever."""
+        self.watch("reading files", 0)
         text = self.at_hand.get(os.path.normpath(path))
         if text is None:
             text = self.lookup.read(path)
@@ -119,6 +122,7 @@ class Search:
     :param root: files outside of it are not opened, and sites include from there; default the folder of each main file, or the folder that
         was given.
     :param texts: files that are taken to have another text than the disk says, by the name under which they are found.
+    :param watch: is told of every file.
     """
 
     stdin: str = ""
@@ -126,6 +130,7 @@ class Search:
     root: Path | None = None
     allow_outside: bool = False
     texts: Mapping[str, str] = field(default_factory=dict)
+    watch: Watch = field(default=unwatched)
 
     def find(self, paths: Iterable[str]) -> Found:
         """Read all that ``paths`` mean.
@@ -249,6 +254,7 @@ class Search:
         pieces: list[_Piece] = []
         candidates = sorted(_candidates(folder), key=_precedence)
         for path in candidates:
+            self.watch("reading files", 0)
             if links.real(path) in seen:
                 continue
             try:
@@ -296,7 +302,7 @@ class Search:
         if texts:
             return load_texts(texts, is_directive=opens_line)
         disk = OnDisk(root, self.allow_outside)
-        lookup = _Overlaid(disk, at_hand, self.texts)
+        lookup = _Overlaid(disk, at_hand, self.texts, self.watch)
         config = load(main, lookup, is_directive=opens_line, prefix=_home(main.name))
         if self.root and config.context != "main":
             config = load(main, lookup, is_directive=opens_line, prefix=str(self.root))

@@ -319,6 +319,7 @@ def _cli_page() -> str:
         "  command fails. `-` is standard output.",
         "- `--color`, `--no-color`: else `NO_COLOR`, then `FORCE_COLOR` or `CLICOLOR_FORCE`, then whether it is a terminal.",
         "- `-q` leaves results and errors; `-v` tells on standard error what was read, assumed and decided.",
+        "- A `lint` of more than a second shows at a terminal, on standard error, how far it is.",
         "- `--config FILE`: the settings to use instead of those that would be found.", "",
         "## What `generate` writes", "",
         "`--out DIR` gets a folder for each target:", "",

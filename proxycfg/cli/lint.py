@@ -21,6 +21,7 @@ from proxycfg.cli.configs import (
     standard_input,
 )
 from proxycfg.cli.options import Argument, Option
+from proxycfg.cli.progress import Progress
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage, InvalidInput
@@ -35,6 +36,7 @@ from proxycfg.source import Source, Span
 from proxycfg.streams import Declared, declared_by_option
 from proxycfg.targets.nginx import versions
 from proxycfg.targets.nginx.scene import Knowledge, scene_of
+from proxycfg.watch import Watch, unwatched
 
 if TYPE_CHECKING:
     from proxycfg.need import Need
@@ -105,12 +107,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if envoy_version and not re.fullmatch(r"\d+\.\d+(\.\d+)?", envoy_version):
         raise BadUsage(f"--envoy-version {envoy_version}: write a version such as 1.36.2")
     known = rules()
+    progress = Progress(sys.stderr, quiet=shared.quiet)
     options = Options(
         rules=choose(known, _words(select), _words(ignore)),
         known=tuple(known),
         least=Confidence(min_confidence),
         notes=not no_ignores,
         leaves_out=_left_out(shared, known),
+        watch=progress,
     )
     stated = nginx_version(version, binary, ()).number if version or binary else None
     knowledge = _knowledge(routes, stream or ())
@@ -121,9 +125,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     told: set[str] = set()
 
     def look(texts: Mapping[str, str]) -> list[Scene]:
-        found = Search(stdin=stdin, target="nginx", root=root, allow_outside=allow_outside, texts=texts).find(paths)
+        search = Search(
+            stdin=stdin, target="nginx", root=root, allow_outside=allow_outside, texts=texts, watch=progress
+        )
+        found = search.find(paths)
         configs = [*found.configs, *found.loose]
-        scenes = [_scene(config, stated, knowledge) for config in configs[part::parts]]
+        scenes = _scenes(configs[part::parts], stated, knowledge, progress)
+        progress.clear()
         # Each thing is told once, however often the configs are read.
         missing = (f"{problem.span}: {problem.message}" for config in configs for problem in config.missing)
         for text in (*map(of_skipped, found.skipped), *missing, *_nowhere(scenes)):
@@ -133,13 +141,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         return scenes
 
     repairs = fix or unsafe_fixes or diff
+    with progress:
+        if repairs:
+            report, texts, count = repair(look, options, unsafe=unsafe_fixes)
+        else:
+            report, texts, count = lint(look({}), options), {}, 0
     if repairs:
-        report, texts, count = repair(look, options, unsafe=unsafe_fixes)
         changed = _put(texts, count, shared, stdin, diff=diff)
         if diff:
             return Exit.FOUND if changed else Exit.OK
-    else:
-        report = lint(look({}), options)
     if baseline_file:
         report = _against(baseline_file, report, shared, write=write_baseline)
     text = _render(
@@ -217,10 +227,17 @@ def _words(texts: Iterable[str] | None) -> list[str]:
     return [word for text in texts or () for word in (part.strip() for part in text.split(",")) if word]
 
 
-def _scene(config: Config, stated: str | None, knowledge: Knowledge) -> Scene:
-    """A config as the rules see it, for the version that is stated, or that it says itself."""
-    found = versions.find([Source(tree.text.name, tree.text.text) for tree in config.files.values()][:1])
-    return scene_of(config, stated or (found.number if found.known else None), knowledge)
+def _scenes(configs: Sequence[Config], stated: str | None, knowledge: Knowledge, watch: Watch) -> list[Scene]:
+    """Configs as the rules see them, each for the version that is stated, or that it says itself."""
+    scenes: list[Scene] = []
+    for config in configs:
+        if len(configs) > 1:
+            watch("judging configs", len(configs))
+        main = next(iter(config.files.values())).text
+        found = versions.find([Source(main.name, main.text)])
+        version = stated or (found.number if found.known else None)
+        scenes.append(scene_of(config, version, knowledge, unwatched if len(configs) > 1 else watch))
+    return scenes
 
 
 def _knowledge(routes: str, stream: Sequence[str]) -> Knowledge:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from proxycfg.demo.engines import Absent
-from proxycfg.demo.programs import find
+from proxycfg.demo.programs import OnThisMachine, find
 from tests.bench import configs
-from tests.bench.generate import MEBIBYTE
+from tests.bench.generate import MEBIBYTE, exponent
 from tests.bench.processes import PYTHON, TOOL, Bench, Cost, middle, ratio
 from tests.bench.report import Bound, Part, times
-from tests.interop import TOOLS
+from tests.interop import TOOLS, Tool
 
-SITES = 1_000
 OURS = "proxycfg lint"
 BASE = "python -c pass"
+NGINX = "nginx -t"
 ONE_FILE = 1.0
 """On one file ``lint`` takes at most this share of the quicker peer's processor time."""
-FOLLOWS = 0.2
-"""On the sites, of gixy-ng's."""
+FOLLOWS = {1_000: 1 / 5, 5_000: 1 / 20}
+"""By the number of sites: of gixy-ng's, which grows faster than they do."""
+TO_NGINX = 5.0
+"""On 1,000 sites, of that of ``nginx -t``."""
+SIZES = (100, 1_000, 10_000)
+"""Sites over which ``lint`` has to grow no faster than they do, a file each."""
+EXPONENT = 1.1
 
 
 def measure(folder: Path, *, quick: bool) -> Part:
@@ -27,50 +33,93 @@ def measure(folder: Path, *, quick: bool) -> Part:
         tool.install()
     bench = Bench(folder, quick=quick)
     part = Part("peers: lint, other linters and nginx -t; medians, and ratios of processor time within a round")
+    try:
+        nginx = find("nginx")
+    except Absent as absent:
+        nginx = None
+        part.skipped.append(f"{NGINX}: {absent}")
+    beside = _Beside(bench, part, nginx)
     single = configs.write_one(bench.folder / "one")
     lines = single.read_text().count("\n")
-    one = _beside(bench, part, f"1 file, {lines} lines", single, 1 if quick else 15)
+    one = beside.costs(f"1 file, {lines} lines", single, TOOLS, 1 if quick else 15)
     part.bounds += [
         Bound(f"{OURS} on one file, processor time to {tool.name}", ratio(one[OURS], one[tool.name]), ONE_FILE)
         for tool in TOOLS
     ]
-    sites = 10 if quick else SITES
-    many = _beside(
-        bench, part, f"{sites:,} sites", configs.write_sites(bench.folder / "sites", sites), 1 if quick else 3
-    )
-    name = TOOLS[0].name
-    if not quick:
-        part.bounds.append(
-            Bound(f"{OURS} on {sites:,} sites, processor time to {name}", ratio(many[OURS], many[name]), FOLLOWS)
-        )
+    # gixy-ng alone takes minutes for the last: its time is no matter of a few percent.
+    sizes = {10: (TOOLS, 1)} if quick else {1_000: (TOOLS, 3), 5_000: (TOOLS[:1], 1)}
+    for sites, (tools, rounds) in sizes.items():
+        config = configs.write_sites(bench.folder / f"sites-{sites}", sites)
+        many = beside.costs(f"{sites:,} sites", config, tools, rounds)
+        name = TOOLS[0].name
+        if sites in FOLLOWS:
+            what = f"{OURS} on {sites:,} sites, processor time to"
+            part.bounds.append(Bound(f"{what} {name}", ratio(many[OURS], many[name]), FOLLOWS[sites]))
+            if nginx is not None:
+                part.bounds.append(Bound(f"{what} {NGINX}", ratio(many[OURS], many[NGINX]), TO_NGINX))
+    _growth(bench, part, (10, 20) if quick else SIZES, 1 if quick else 5)
     return part
 
 
-def _beside(bench: Bench, part: Part, what: str, config: Path, rounds: int) -> dict[str, list[Cost]]:
-    """A table of all on that config."""
-    names = {f"{tool.name} {tool.version}": tool.name for tool in TOOLS}
+class _Beside:
+    """Measurements of all on the same config."""
+
+    def __init__(self, bench: Bench, part: Part, nginx: OnThisMachine | None) -> None:
+        self.bench = bench
+        self.part = part
+        self.nginx = nginx
+
+    def costs(self, what: str, config: Path, tools: Sequence[Tool], rounds: int) -> dict[str, list[Cost]]:
+        """What each took, and a table of it."""
+        titles = {f"{tool.name} {tool.version}": tool.name for tool in tools}
+        commands = {BASE: [PYTHON, "-c", "pass"], OURS: [TOOL, "lint", str(config)]}
+        commands |= {title: [str(tool.program), str(config)] for title, tool in zip(titles, tools, strict=True)}
+        finders = {OURS, *titles}
+        if self.nginx is not None:
+            (config.parent / "logs").mkdir(exist_ok=True)
+            settings = f"pid {config.parent}/nginx.pid;"
+            title = f"{NGINX} {self.nginx.version}"
+            titles[title] = NGINX
+            commands[title] = [
+                self.nginx.program, "-t", "-q", "-p", f"{config.parent}/", "-c", str(config), "-e", "stderr", "-g", settings,
+            ]  # fmt: skip
+        costs = self.bench.costs(commands, rounds, finders=finders)
+        rows = []
+        for title, runs in costs.items():
+            cost = middle(runs)
+            to_ours = ratio(runs, costs[OURS])
+            rows.append(
+                [title, f"{cost.wall:.3f} s", f"{cost.cpu:.3f} s", f"{cost.peak / MEBIBYTE:.0f} MiB", times(to_ours)]
+            )
+            figures = {"wall": cost.wall, "cpu": cost.cpu, "peak": cost.peak, "ratio": to_ours}
+            self.part.data[f"{what}: {title}"] = figures
+        self.part.table([what, "time", "processor", "peak memory", f"to {OURS}"], rows)
+        return {titles.get(title, title): runs for title, runs in costs.items()}
+
+
+def _growth(bench: Bench, part: Part, sizes: Sequence[int], rounds: int) -> None:
+    """A table of how ``lint`` grows with the number of files, above what one site takes; the least of all rounds."""
     commands = {
-        BASE: [PYTHON, "-c", "pass"],
-        OURS: [TOOL, "lint", str(config)],
-        **{name: [str(tool.program), str(config)] for name, tool in zip(names, TOOLS, strict=True)},
+        str(size): [TOOL, "lint", str(configs.write_sites(bench.folder / f"growth-{size}", size))]
+        for size in (1, *sizes)
     }
-    try:
-        nginx = find("nginx")
-    except Absent as absent:
-        part.skipped.append(f"nginx -t: {absent}")
-    else:
-        (config.parent / "logs").mkdir(exist_ok=True)
-        settings = f"pid {config.parent}/nginx.pid;"
-        test = ["-t", "-q", "-p", f"{config.parent}/", "-c", str(config), "-e", "stderr", "-g", settings]
-        commands[f"nginx -t {nginx.version}"] = [nginx.program, *test]
-    costs = bench.costs(commands, rounds, finders={OURS, *names})
+    costs = {int(name): runs for name, runs in bench.costs(commands, rounds, finders=commands).items()}
+    least = {size: (min(run.cpu for run in runs), min(run.peak for run in runs)) for size, runs in costs.items()}
     rows = []
-    for name, runs in costs.items():
-        cost = middle(runs)
-        to_ours = ratio(runs, costs[OURS])
-        rows.append(
-            [name, f"{cost.wall:.3f} s", f"{cost.cpu:.3f} s", f"{cost.peak / MEBIBYTE:.0f} MiB", times(to_ours)]
-        )
-        part.data[f"{what}: {name}"] = {"wall": cost.wall, "cpu": cost.cpu, "peak": cost.peak, "ratio": to_ours}
-    part.table([what, "time", "processor", "peak memory", f"to {OURS}"], rows)
-    return {names.get(name, name): runs for name, runs in costs.items()}
+    for before, size in zip((None, *sizes), sizes, strict=False):
+        cpu, peak = least[size]
+        row = [f"{size:,}", f"{cpu:.2f} s", f"{peak / MEBIBYTE:.0f} MiB", "", ""]
+        if before is not None:
+            grown = [
+                exponent(least[before][at] - least[1][at], least[size][at] - least[1][at], size / before)
+                for at in (0, 1)
+            ]
+            row[3:] = [f"{each:.2f}" for each in grown]
+            part.data[f"growth to {size}"] = {"cpu": cpu, "peak": peak, "exponents": grown}
+            if size >= SIZES[1]:
+                part.bounds += [
+                    Bound(f"exponent of {name} of {OURS}, {before:,} to {size:,} files", each, EXPONENT)
+                    for name, each in zip(("time", "memory"), grown, strict=True)
+                ]
+        rows.append(row)
+    part.table(["files", "processor", "peak memory", "time ~ n^", "memory ~ n^"], rows)

@@ -26,6 +26,7 @@ from proxycfg.targets.nginx.servers import Http, read_http
 from proxycfg.targets.nginx.signs import Signs
 from proxycfg.targets.nginx.syntax import Directive, Tree
 from proxycfg.targets.nginx.view import View
+from proxycfg.watch import Watch, unwatched
 
 OLDER = "1.26"
 """What many still run: before 1.29.7 nginx spoke HTTP/1.0 to origins unless it was told otherwise."""
@@ -113,18 +114,19 @@ _NOTHING = Knowledge()
 
 
 @held_off()
-def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHING) -> Scene:
+def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHING, watch: Watch = unwatched) -> Scene:
     """A configuration for the linter.
 
     :param version: such as ``1.26.2``; None if nobody knows: then the newest stable counts, and what older ones would do is said as *may*.
+    :param watch: is told of every route.
     """
     notes, problems = _notes(config)
     https = tuple(read_http(config))
     readers: dict[int, _Readers] = {}
-    count = 0
+    routes = list(proxied_locations(https))
     cases: list[Case] = []
-    for proxied in proxied_locations(https):
-        count += 1
+    for proxied in routes:
+        watch("judging routes", len(routes))
         how = readers.get(id(proxied.http))
         if how is None:
             how = readers[id(proxied.http)] = _readers(proxied.http, version, knowledge)
@@ -140,7 +142,7 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHIN
     return Scene(
         target="nginx",
         files=tuple(config.files),
-        routes=count,
+        routes=len(routes),
         cases=tree.cases,
         names=frozenset(tree.by_name),
         tree=tree,
