@@ -38,6 +38,7 @@ def made(case: str, plan: str) -> Mapping[str, str]:
     return generate(spec_of(case, plan), ["cloudflare"]).files
 
 
+@cache
 def read_hcl(text: str) -> dict[str, Any]:
     """Terraform as plain data."""
     read: dict[str, Any] = hcl2.loads(text, serialization_options=SerializationOptions(strip_string_quotes=True))
