@@ -61,16 +61,17 @@ def _remark(name: str, category: Category, severity: Severity, targets: tuple[st
 
 _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 _NGINX, _ENVOY, _BOTH, _CLOUDFLARE = ("nginx",), ("envoy",), ("nginx", "envoy"), ("cloudflare",)
+_ALL, _NOT_ENVOY, _NOT_NGINX = ("nginx", "envoy", "cloudflare"), ("nginx", "cloudflare"), ("envoy", "cloudflare")
 
 # ---- said but without effect, on every target ----
 
-UPSTREAM_TLS_UNUSED = _remark("upstream-tls-unused", Category.HARDENING, _W, _BOTH, """
+UPSTREAM_TLS_UNUSED = _remark("upstream-tls-unused", Category.HARDENING, _W, _ALL, """
     An upstream has `tls` settings, but its URL is a cleartext one.
 
     What is sent to `http://`, `grpc://` and `unix:` servers is not encrypted, and nobody's certificate is checked, whatever `tls` says.
     Write `https://` or `grpcs://` if the servers speak TLS; otherwise remove `tls`, so that nobody believes in it.
 """)  # fmt: skip
-CA_UNUSED = _remark("ca-unused", Category.HARDENING, _W, _BOTH, """
+CA_UNUSED = _remark("ca-unused", Category.HARDENING, _W, _ALL, """
     An upstream names the CA to trust, and has `verify: false`.
 
     No certificate is checked then, so whoever stands between the proxy and the origin can read and change the streams, and the CA is of no use.
@@ -82,32 +83,32 @@ ANYBODY_TRUSTED = _remark("anybody-trusted", Category.FORWARDED_HEADERS, _W, _BO
     Each client may then say in `X-Forwarded-For` who it is: limits count an address that it makes up, and logs show it. Name the networks
     of the proxies in front. Where nothing but them can reach this one, their networks are still known.
 """)  # fmt: skip
-UPSTREAM_UNUSED = _remark("upstream-unused", Category.OPERATIONS, _I, _BOTH, """
+UPSTREAM_UNUSED = _remark("upstream-unused", Category.OPERATIONS, _I, _ALL, """
     No route uses the upstream, so no config mentions it.
 
     Often a route has the name of another one by mistake. If it is meant for later, nothing is lost: it is left out because a proxy
     would look its name up at start, and nginx does not start without an answer.
 """)  # fmt: skip
-AFFINITY_ON_ONE_SERVER = _remark("affinity-on-one-server", Category.SESSION_AFFINITY, _I, _BOTH, """
+AFFINITY_ON_ONE_SERVER = _remark("affinity-on-one-server", Category.SESSION_AFFINITY, _I, _ALL, """
     Affinity chooses among servers, and the upstream has one.
 
     Every client lands there anyway. List all servers in `servers`, or remove `affinity`. A name that stands for several
     addresses counts as several servers, so it is not told.
 """)  # fmt: skip
-SERVER_LISTED_TWICE = _remark("server-listed-twice", Category.OPERATIONS, _W, _BOTH, """
+SERVER_LISTED_TWICE = _remark("server-listed-twice", Category.OPERATIONS, _W, _ALL, """
     An upstream lists one server more than once.
 
     Often a port or a name was copied and not changed. The proxies count each line as a server: the real one may take more than its share of
     the streams and of `max_connections`, and a retry may go to the server that has just failed. Write the address of the other server,
     or remove the line. A port that is left out is the scheme's: `http://api` and `http://api:80` are one server.
 """)  # fmt: skip
-RETRY_ON_ONE_SERVER = _remark("retry-on-one-server", Category.RETRIES, _I, _BOTH, """
+RETRY_ON_ONE_SERVER = _remark("retry-on-one-server", Category.RETRIES, _I, _ALL, """
     `retry` tries another server, and the upstream lists one.
 
     nginx then tries nothing again. Envoy tries the other addresses of a name that has several, or the one server once more.
     List the servers one by one in `servers`, or remove `retry`.
 """)  # fmt: skip
-ROUTE_NEVER_REACHED = _remark("route-never-reached", Category.LOCATION_SHADOWED, _W, _BOTH, """
+ROUTE_NEVER_REACHED = _remark("route-never-reached", Category.LOCATION_SHADOWED, _W, _ALL, """
     A regex route takes the requests of another route.
 
     Routes are tried in one order on every target: exact paths, then regular expressions in the order of the file, then prefixes from
@@ -121,7 +122,7 @@ PORT_443_WITHOUT_TLS = _remark("port-443-without-tls", Category.OPERATIONS, _W, 
     Browsers and SDKs that are given an `https://` URL fail in the handshake. Add `listen.tls` with `certificate` and `key`. If something in
     front takes TLS off, another port, such as 8080, says so.
 """)  # fmt: skip
-SOCKET_ORIGIN_UNCHECKED = _remark("socket-origin-unchecked", Category.ORIGIN_CHECK, _W, _BOTH, """
+SOCKET_ORIGIN_UNCHECKED = _remark("socket-origin-unchecked", Category.ORIGIN_CHECK, _W, _ALL, """
     A WebSocket that logs in by cookie accepts handshakes from any web site.
 
     Browsers send cookies along with a handshake that a page of another site begins, and neither CORS nor the same-origin policy covers
@@ -149,17 +150,17 @@ WEBSOCKET_WITHOUT_HTTP1 = _remark("websocket-without-http1", Category.UPGRADE_HE
 
     The handshake is an HTTP/1.1 upgrade, so no socket ever opens. Add `"1.1"` to `listen.http`.
 """)  # fmt: skip
-GRPC_WEB_NOT_TRANSLATED = _remark("grpc-web-not-translated", Category.PROTOCOL_MISMATCH, _E, _NGINX, """
+GRPC_WEB_NOT_TRANSLATED = _remark("grpc-web-not-translated", Category.PROTOCOL_MISMATCH, _E, _NOT_ENVOY, """
     gRPC-Web towards a plain gRPC server, through a proxy that does not translate.
 
-    nginx passes the browser's gRPC-Web frames on, and the server does not understand them: every call fails. Use Envoy for the route, or a
-    server that speaks gRPC-Web itself, with an `http://` URL.
+    nginx and Cloudflare pass the browser's gRPC-Web frames on, and the server does not understand them: every call fails. Use Envoy for the
+    route, or a server that speaks gRPC-Web itself, with an `http://` URL.
 """)  # fmt: skip
-CONNECT_NOT_TRANSLATED = _remark("connect-not-translated", Category.PROTOCOL_MISMATCH, _E, _NGINX, """
+CONNECT_NOT_TRANSLATED = _remark("connect-not-translated", Category.PROTOCOL_MISMATCH, _E, _NOT_ENVOY, """
     Connect towards a plain gRPC server, through a proxy that does not translate.
 
-    nginx passes Connect on as it is, and a plain gRPC server does not understand it: every call fails. Use Envoy for the route, or a server
-    that speaks Connect itself, with an `http://` URL.
+    nginx and Cloudflare pass Connect on as it is, and a plain gRPC server does not understand it: every call fails. Use Envoy for the
+    route, or a server that speaks Connect itself, with an `http://` URL.
 """)  # fmt: skip
 CONNECT_BRIDGE_UNFINISHED = _remark("connect-bridge-unfinished", Category.HARDENING, _I, _ENVOY, """
     Envoy's filter from Connect to gRPC is work in progress.
@@ -167,10 +168,10 @@ CONNECT_BRIDGE_UNFINISHED = _remark("connect-bridge-unfinished", Category.HARDEN
     Its maintainers keep it outside their security policy. A server that speaks Connect itself needs no filter: write its URL
     as `http://`, or with `http: 2`.
 """)  # fmt: skip
-MAX_DURATION_NOT_ENFORCED = _remark("max-duration-not-enforced", Category.TOTAL_TIMEOUT, _W, _NGINX, """
-    nginx has no limit on the length of an exchange.
+MAX_DURATION_NOT_ENFORCED = _remark("max-duration-not-enforced", Category.TOTAL_TIMEOUT, _W, _NOT_ENVOY, """
+    nginx and Cloudflare have no limit on the length of an exchange.
 
-    Its timers count silence, so a stream that talks lives on after `max_duration`. End it in the application, or put Envoy in
+    Their timers count silence, so a stream that talks lives on after `max_duration`. End it in the application, or put Envoy in
     front.
 """)  # fmt: skip
 IDLE_TIMEOUT_CUT = _remark("idle-timeout-cut", Category.IDLE_TIMEOUT, _W, _NGINX, """
@@ -184,8 +185,8 @@ CACHE_NOT_KEPT = _remark("cache-not-kept", Category.CACHING, _W, _NGINX, """
     Every poll of every client reaches the origin. nginx caches what it reads over HTTP/1.1, and from 1.29.4 on also over HTTP/2. Let
     the origin speak HTTP/1.1 on such routes, use a newer nginx, or make the origin's answer cheap.
 """)  # fmt: skip
-CACHE_ROUNDED = _remark("cache-rounded", Category.CACHING, _I, _NGINX, """
-    nginx caches for whole seconds.
+CACHE_ROUNDED = _remark("cache-rounded", Category.CACHING, _I, _NOT_ENVOY, """
+    nginx and Cloudflare cache for whole seconds.
 
     The time is rounded up. Write whole seconds.
 """)  # fmt: skip
@@ -219,8 +220,8 @@ STREAMS_PER_CLIENT_CUT = _remark("streams-per-client-cut", Category.CONNECTION_L
 
     A higher `limits.per_client` becomes that. Write at most 65535, or leave it out.
 """)  # fmt: skip
-STREAMS_PER_CLIENT_NOT_LIMITED = _remark("streams-per-client-not-limited", Category.CONNECTION_LIMITS, _W, _ENVOY, """
-    Envoy has no limit on the concurrent streams of one client.
+STREAMS_PER_CLIENT_NOT_LIMITED = _remark("streams-per-client-not-limited", Category.CONNECTION_LIMITS, _W, _NOT_NGINX, """
+    Envoy and Cloudflare have no limit on the concurrent streams of one client.
 
     One address can hold every stream of the route. Count them in the application, put nginx in front, or limit how fast they start with
     `limits.rate`.
@@ -235,11 +236,12 @@ BODY_LIMITS_ROUNDED = _remark("body-limits-rounded", Category.BODY_SIZE, _I, _EN
 
     Envoy needs a filter for each limit, and every request passes all of them. Use few different values.
 """)  # fmt: skip
-BODY_NOT_LIMITED = _remark("body-not-limited", Category.BODY_SIZE, _W, _ENVOY, """
-    Envoy does not enforce the route's `upload.max_bytes`.
+BODY_NOT_LIMITED = _remark("body-not-limited", Category.BODY_SIZE, _W, _NOT_NGINX, """
+    The proxy does not enforce the route's `upload.max_bytes`.
 
-    Before 1.40 it can only count a body by holding all of it; and its filter writes the query to the log, which must not hold a
-    credential. Limit the body in the application, move the credential into a header, or use Envoy 1.40.
+    Cloudflare lets as much through as the plan has. Envoy before 1.40 can only count a body by holding all of it; and its filter writes the
+    query to the log, which must not hold a credential. Limit the body in the application, move the credential into a header, or use Envoy
+    1.40.
 """)  # fmt: skip
 IDLE_CONNECTIONS_NOT_COUNTED = _remark("idle-connections-not-counted", Category.KEEPALIVE, _I, _ENVOY, """
     Envoy cannot count idle connections to an upstream.
@@ -249,13 +251,14 @@ IDLE_CONNECTIONS_NOT_COUNTED = _remark("idle-connections-not-counted", Category.
 
 # ---- headers and paths ----
 
-HEADER_OWNED_BY_THE_PROXY = _remark("header-owned-by-the-proxy", Category.CONNECTION_HEADER, _W, _BOTH, """
+HEADER_OWNED_BY_THE_PROXY = _remark("header-owned-by-the-proxy", Category.CONNECTION_HEADER, _W, _ALL, """
     The spec sets or removes a header that the proxy keeps to itself.
 
-    nginx writes its own `Server` and `Date`. Envoy reads and writes `x-envoy-…`. A request cannot be without `Host`. The line has no
-    effect: remove it, or for `Host` write the name to send.
+    nginx writes its own `Server` and `Date`. Envoy reads and writes `x-envoy-…`. Cloudflare keeps `cf-…`, `Server`, and what tells an origin who
+    the client is. A request cannot be without `Host`. The line has no effect: remove it, or for `Host` write the name to send, which
+    Cloudflare does not let a rule do.
 """)  # fmt: skip
-BACKSLASH_NEVER_MATCHES = _remark("backslash-never-matches", Category.LOCATION_SHADOWED, _W, _BOTH, """
+BACKSLASH_NEVER_MATCHES = _remark("backslash-never-matches", Category.LOCATION_SHADOWED, _W, _ALL, """
     A route has a backslash in its path, which the configs refuse.
 
     Origins take `\\` for `/` or not, so requests with one are answered with 400 before a route is chosen. Use another
@@ -296,11 +299,12 @@ ENVOY_VERSION_UNKNOWN = _remark("envoy-version-unknown", Category.OPERATIONS, _I
 
     Run `envoy --mode validate -c envoy.yaml` with it before it goes live.
 """)  # fmt: skip
-HTTP_VERSIONS_NOT_KEPT = _remark("http-versions-not-kept", Category.OPERATIONS, _W, _NGINX, """
+HTTP_VERSIONS_NOT_KEPT = _remark("http-versions-not-kept", Category.OPERATIONS, _W, _NOT_ENVOY, """
     The listener offers other HTTP versions than `listen.http` asks for.
 
-    nginx cannot switch HTTP/1.1 off on a TLS port, nor from 1.25.1 on on a cleartext one. Before 1.25.1 a cleartext port speaks HTTP/1.1
-    or HTTP/2, not both. HTTP/3 came with 1.25.0. The message says what clients get.
+    Cloudflare serves HTTP/1.1 and HTTP/2, whatever the spec says. nginx cannot switch HTTP/1.1 off on a TLS port, nor from 1.25.1 on on a
+    cleartext one. Before 1.25.1 a cleartext port speaks HTTP/1.1 or HTTP/2, not both. HTTP/3 came with 1.25.0. The message says what
+    clients get.
 """)  # fmt: skip
 HTTP3_PORT_NOT_SHARED = _remark("http3-port-not-shared", Category.OPERATIONS, _I, _NGINX, """
     The site file makes its port a QUIC port with `reuseport`, which only one site of an nginx may do.
@@ -360,4 +364,125 @@ REGEX_BEYOND_PLAN = _remark("regex-beyond-plan", Category.LOCATION_SHADOWED, _E,
 
     No rule is written for it, so its streams get the zone's own settings: they may be buffered, compressed, changed or challenged. Write the
     route as `path` or `exact`.
+""")  # fmt: skip
+UPLOAD_BEYOND_PLAN = _remark("upload-beyond-plan", Category.BODY_SIZE, _E, _CLOUDFLARE, """
+    A request may be larger than the Cloudflare plan lets through.
+
+    Cloudflare answers 413: beyond 100 MB on Free and Pro, 200 MB on Business, 500 MB or, if asked for, 5 GB on Enterprise. Send it in pieces, over a
+    WebSocket, whose messages are not counted, or to a host whose DNS record is not proxied.
+""")  # fmt: skip
+UPLOAD_STREAM_CUT = _remark("upload-stream-cut", Category.BODY_SIZE, _W, _CLOUDFLARE, """
+    A call whose requests stream is one request to Cloudflare, and ends when the plan's limit on requests has passed.
+
+    That is 100 MB on Free and Pro, 200 MB on Business, 500 MB or, if asked for, 5 GB on Enterprise: room for days of short messages, and for
+    minutes of pictures. Let clients begin a new call from time to time, state `upload: {max_bytes: …}`, or use a WebSocket, whose messages are not
+    counted.
+""")  # fmt: skip
+GRPC_SWITCHED_BY_HAND = _remark("grpc-switched-by-hand", Category.GRPC_TRANSPORT, _W, _CLOUDFLARE, """
+    Cloudflare refuses gRPC until somebody switches it on in the dashboard.
+
+    Under Network; no API and no Terraform resource has the switch, and until it is on every call is answered with 403 and a page of HTML.
+    Switch it on, then try a call. From then on Cloudflare Access does not look at gRPC requests of the zone: a call passes it without
+    a login, so the origin must ask for credentials itself.
+""")  # fmt: skip
+GRPC_ORIGIN_UNREACHABLE = _remark("grpc-origin-unreachable", Category.GRPC_TRANSPORT, _E, _CLOUDFLARE, """
+    Cloudflare speaks gRPC to port 443 of an origin, over TLS, and to nothing else.
+
+    The origin has to offer HTTP/2 in the handshake (ALPN), and the zone's SSL mode to be Full or stricter. Every call fails otherwise.
+    Write the upstream as `grpcs://`, with port 443; nginx or Envoy in front of the server can take the TLS off.
+""")  # fmt: skip
+GRPC_THROUGH_TUNNEL = _remark("grpc-through-tunnel", Category.GRPC_TRANSPORT, _W, _CLOUDFLARE, """
+    gRPC goes through a tunnel to a public host, which Cloudflare does not support.
+
+    The config does what has worked for others: HTTP/2 to Cloudflare (`protocol: http2`, since QUIC drops trailers), and TLS with HTTP/2 to
+    the origin. Calls may still end without a status. Reach the gRPC server without the tunnel, or use gRPC-Web or Connect.
+""")  # fmt: skip
+RATE_LIMITS_MERGED = _remark("rate-limits-merged", Category.CONNECTION_LIMITS, _W, _CLOUDFLARE, """
+    The routes have more different rate limits than the Cloudflare plan has rules for: 1 on Free, 2 on Pro, 5 on Business.
+
+    The most generous limit is put on all of them together, so the stricter ones are not kept. Give the routes one rate and burst, leave
+    the limits to the hop behind, or choose a larger plan.
+""")  # fmt: skip
+PREFIX_NOT_STRIPPED = _remark("prefix-not-stripped", Category.PROTOCOL_MISMATCH, _E, _CLOUDFLARE, """
+    Cloudflare passes the path on as it is, and the spec strips a prefix.
+
+    A rule that rewrites paths would run before all others, which then no longer know the route. The origin gets the whole path, and most likely
+    answers 404. Let the origin take it, or put nginx or Envoy behind Cloudflare: `chain: [cloudflare, nginx]`.
+""")  # fmt: skip
+CORS_LEFT_TO_THE_ORIGIN = _remark("cors-left-to-the-origin", Category.ORIGIN_CHECK, _W, _CLOUDFLARE, """
+    Cloudflare's rules cannot answer a CORS preflight.
+
+    Browsers of the origins in `cors` get what the application says. Let it answer, or put nginx or Envoy behind Cloudflare:
+    `chain: [cloudflare, nginx]`.
+""")  # fmt: skip
+QUERY_IN_EDGE_LOGS = _remark("query-in-edge-logs", Category.TOKEN_IN_LOGS, _W, _CLOUDFLARE, """
+    A credential travels in the query, and Cloudflare's logs and analytics hold the query.
+
+    No rule takes it out. Whoever may read the zone's logs can use it. Leave `ClientRequestURI` out of Logpush jobs, let such credentials live for
+    minutes, or send them in a header or cookie.
+""")  # fmt: skip
+ORIGINS_NOT_TOLD_APART = _remark("origins-not-told-apart", Category.OPERATIONS, _E, _CLOUDFLARE, """
+    Routes of one host lead to different origins, and Cloudflare sends all of them to one.
+
+    The host's DNS record decides where requests go; on Enterprise a rule can choose another host, on the other plans only a port. Give each origin
+    a host of its own, write `tunnel: true`, so that cloudflared chooses, or put nginx or Envoy behind Cloudflare: `chain: [cloudflare, nginx]`.
+""")  # fmt: skip
+ORIGIN_OUT_OF_REACH = _remark("origin-out-of-reach", Category.OPERATIONS, _E, _CLOUDFLARE, """
+    The origin has no address on the internet, so Cloudflare cannot reach it.
+
+    A socket, an address of a private network, or a name without a dot is known on your side only. Write `targets: {cloudflare: {tunnel: true}}`, and
+    cloudflared carries requests to it; or put a proxy with a public address behind Cloudflare: `chain: [cloudflare, nginx]`.
+""")  # fmt: skip
+SERVERS_NOT_BALANCED = _remark("servers-not-balanced", Category.SESSION_AFFINITY, _W, _CLOUDFLARE, """
+    An upstream has several servers, and nothing here chooses among them.
+
+    Cloudflare takes any address of the host's DNS record, cloudflared the one that its config names: no affinity is kept, no failed server passed
+    over, no second one tried. Let nginx or Envoy behind Cloudflare do it: `chain: [cloudflare, nginx]`. Cloudflare's Load Balancing is a
+    product of its own, which is not written.
+""")  # fmt: skip
+ORIGIN_IN_CLEARTEXT = _remark("origin-in-cleartext", Category.HARDENING, _W, _CLOUDFLARE, """
+    Between Cloudflare and the origin nothing is encrypted.
+
+    Tokens and prompts cross the internet in the open, behind a padlock. It also needs the zone's SSL mode to be Flexible, which is not
+    written. Write the upstream as `https://`, with a certificate of Cloudflare's Origin CA, give the listener of the hop behind `listen.tls`,
+    or use `tunnel: true`.
+""")  # fmt: skip
+ORIGIN_CERTIFICATE_REFUSED = _remark("origin-certificate-refused", Category.HARDENING, _W, _CLOUDFLARE, """
+    The origin's certificate is checked otherwise than the spec says.
+
+    Cloudflare trusts public CAs and its own Origin CA, not the one in `tls.ca`, and asks for the host that the client asked for, not for
+    `tls.sni`, which only Enterprise can change. A certificate that fails the check is answered with 526. Through a tunnel, cloudflared knows `ca` and
+    `sni`, and checks in any case: `verify: false` would let anybody on the way read along, so it is not written. Use a certificate of Cloudflare's
+    Origin CA for the hosts of the routes.
+""")  # fmt: skip
+ERROR_PAGES_REPLACED = _remark("error-pages-replaced", Category.ERROR_PAGE_INJECTION, _I, _CLOUDFLARE, """
+    Below Enterprise Cloudflare puts its own page in place of an origin's 502 and 504.
+
+    What the application says about the error is lost; a client that wants JSON has to say so in `Accept`. Answer 500 or 503 instead: these pass
+    as they are.
+""")  # fmt: skip
+ORIGIN_ASKED_TO_COMPRESS = _remark("origin-asked-to-compress", Category.COMPRESSION, _I, _CLOUDFLARE, """
+    Cloudflare asks every origin for br or gzip, whatever the client said, and no rule can change that.
+
+    An origin that compresses its own stream holds messages back. Leave the stream's content type out of what the application compresses, let it send
+    `Cache-Control: no-transform`, or put nginx or Envoy behind Cloudflare, which do not pass `Accept-Encoding` on for streams.
+""")  # fmt: skip
+BOT_FIGHT_MODE = _remark("bot-fight-mode", Category.PROTOCOL_MISMATCH, _W, _CLOUDFLARE, """
+    Bot Fight Mode of the free plan challenges every client that is a program, and no rule makes an exception.
+
+    SDKs, gRPC clients and servers get a page of HTML and a 403 in place of the stream. Keep it off for a zone with streams; from Pro on Super Bot
+    Fight Mode is skipped for them by a rule. The switch is under Security, or `fight_mode` of `cloudflare_bot_management`; it is not written
+    here, for it concerns the whole zone.
+""")  # fmt: skip
+EDGE_NOT_TRUSTED = _remark("edge-not-trusted", Category.FORWARDED_HEADERS, _W, _CLOUDFLARE, """
+    A hop stands behind Cloudflare, and trusts no proxy.
+
+    It takes Cloudflare's addresses for those of clients: limits for each client hit everybody at once, and logs show nobody. Write
+    Cloudflare's networks, from https://www.cloudflare.com/ips/, into `trusted_proxies`; with a tunnel, the address of cloudflared.
+""")  # fmt: skip
+CONNECTIONS_NOT_LIMITED = _remark("connections-not-limited", Category.CONNECTION_LIMITS, _I, _CLOUDFLARE, """
+    Cloudflare has no limit on connections to an origin.
+
+    `max_connections` of the upstream has no effect, so the origin has to refuse what it cannot bear. nginx or Envoy behind Cloudflare keep it:
+    `chain: [cloudflare, nginx]`.
 """)  # fmt: skip

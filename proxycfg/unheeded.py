@@ -24,13 +24,15 @@ def unheeded(spec: Spec, target: str) -> Iterator[Finding]:
 
     :param target: whose they are said to be.
     """
-    if spec.listen.port == _HTTPS and not spec.secure:
+    # Cloudflare has ports, and a certificate, of its own.
+    listens = target != "cloudflare"
+    if listens and spec.listen.port == _HTTPS and not spec.secure:
         yield remarks.PORT_443_WITHOUT_TLS.on(
             target, spec.span_of("listen", "port"),
             "port 443 is where clients speak TLS, and the listener has no certificate: every https:// client fails",
             "add listen.tls, or use another port if something in front takes TLS off",
         )  # fmt: skip
-    if {"0.0.0.0/0", "::/0"} & set(spec.trusted_proxies):
+    if listens and {"0.0.0.0/0", "::/0"} & set(spec.trusted_proxies):
         yield remarks.ANYBODY_TRUSTED.on(
             target, spec.span_of("trusted_proxies"),
             "every address is trusted, so each client decides in X-Forwarded-For whom limits count and logs show",

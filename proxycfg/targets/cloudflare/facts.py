@@ -45,6 +45,9 @@ CLIENT_IDLE = 400.0
 LONGEST_EXPRESSION = 4096
 """Characters of a rule's expression (ruleset-engine/rules-language/expressions)."""
 
+GRPC_PORT = 443
+"""Where an origin has to speak gRPC (network/grpc-connections)."""
+
 ORIGIN_STREAMS = 100
 """Streams on one HTTP/2 connection to an origin: the default below Enterprise, where 1, no multiplexing, is the default."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from proxycfg.behavior import FOREVER
 from proxycfg.headers import CREDENTIALS
 from proxycfg.record import record
+from proxycfg.spec import is_address
 from proxycfg.targets.cloudflare import facts, quote
 from proxycfg.targets.cloudflare.where import Places
 
@@ -110,7 +111,9 @@ def _phases(spec: Spec, plan: Plan) -> Iterator[Phase]:
         _delivery,
     )
     if alone(spec) and not tunnelled(spec):
-        yield Phase("http_request_origin", "origins", "Where the servers listen.", _origin)
+        yield Phase(
+            "http_request_origin", "origins", "Where the servers listen.", partial(_origin, spec=spec, plan=plan)
+        )
     yield Phase(
         "http_request_firewall_custom", "firewall",
         "What the spec refuses is answered with 403, and what it lets through with no challenge.",
@@ -205,17 +208,27 @@ def passes_uploads(route: Route) -> bool:
     return route.upload_stream and route.protocol.name != "websocket"
 
 
-def _origin(route: Route) -> Iterator[Told]:
-    server = route.upstream.servers[0]
-    usual = 443 if route.upstream.secure else 80
-    if server.socket or server.port == usual:
-        return
-    yield Told(
-        "route",
-        {"origin": {"port": server.port}},
-        f"port {server.port} of the origin",
-        f"Without it Cloudflare goes to port {usual}.",
-    )
+def _origin(route: Route, spec: Spec, plan: Plan) -> Iterator[Told]:
+    server, upstream = route.upstream.servers[0], route.upstream
+    usual = 443 if upstream.secure else 80
+    parameters: dict[str, Any] = {}
+    origin: dict[str, Any] = {}
+    if by_rule(spec, plan) and not is_address(server.host):
+        origin["host"] = server.host
+    if server.port != usual and not server.socket:
+        origin["port"] = server.port
+    if origin:
+        parameters["origin"] = origin
+    if plan.enterprise and upstream.secure and upstream.tls.sni:
+        parameters["sni"] = {"value": upstream.tls.sni}
+    if parameters:
+        why = f"Without it Cloudflare goes to port {usual} of what the host's DNS record leads to, and asks for the client's host."
+        yield Told("route", parameters, f"the servers of {upstream.name}", why)
+
+
+def by_rule(spec: Spec, plan: Plan) -> bool:
+    """Whether rules choose among several origins: Enterprise has such."""
+    return plan.enterprise and len({upstream.servers[0].host for upstream in spec.used_upstreams}) > 1
 
 
 def _firewall(route: Route, plan: Plan) -> Iterator[Told]:
@@ -363,6 +376,10 @@ def _settings(spec: Spec, plan: Plan) -> Iterator[Setting]:
     if "2" in spec.listen.http and plan.name != "free":
         # Free cannot switch it off, and refuses to be told that it is on.
         yield Setting("http2", "on", "Browsers open six HTTP/1.1 connections to a host, and gRPC has no other version.")
+    if mode := ssl(spec):
+        yield Setting(
+            "ssl", mode, "The origins speak TLS; Flexible would reach them in cleartext, and gRPC not at all."
+        )
     if speaks_http2(spec):
         yield Setting("origin_max_http_version", "2", "Some origin speaks HTTP/2; on Enterprise the default is 1.")
     if not plan.enterprise:
@@ -383,6 +400,13 @@ def _settings(spec: Spec, plan: Plan) -> Iterator[Setting]:
         )  # fmt: skip
     if megabytes := max_upload(spec):
         yield Setting("max_upload", megabytes, "MB of the largest request of the routes.")
+
+
+def ssl(spec: Spec) -> str | None:
+    """The zone's SSL mode, where Cloudflare goes to the origins itself and all of them speak TLS."""
+    if not alone(spec) or tunnelled(spec) or not all(upstream.secure for upstream in spec.used_upstreams):
+        return None
+    return "strict" if all(upstream.tls.verify for upstream in spec.used_upstreams) else "full"
 
 
 def speaks_http2(spec: Spec) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxycfg.record import record
-from proxycfg.spec import is_address
+from proxycfg.spec import DEFAULT_KEEPALIVE, is_address
 from proxycfg.targets.cloudflare import rules
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ class Ingress:
     http2: bool
     server_name: str
     ca: str
-    unchecked: bool
     connections: int
 
 
@@ -67,8 +66,7 @@ def _to_origin(route: Route, host: str) -> Ingress:
         http2=upstream.secure and upstream.http_version == "2",
         server_name=upstream.sni if upstream.secure and upstream.tls.verify and not is_address(upstream.sni) else "",
         ca=(upstream.tls.ca or "") if upstream.secure and upstream.tls.verify else "",
-        unchecked=upstream.secure and not upstream.tls.verify,
-        connections=upstream.keepalive,
+        connections=upstream.keepalive if upstream.keepalive != DEFAULT_KEEPALIVE else 0,
     )
 
 
@@ -85,7 +83,6 @@ def _to_next_hop(spec: Spec, host: str) -> Ingress:
         # The certificate is for the name that clients know.
         server_name=host if spec.secure and "*" not in host else "",
         ca="",
-        unchecked=False,
         connections=0,
     )
 

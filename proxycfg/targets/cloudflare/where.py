@@ -7,6 +7,7 @@ that come before them, and takes their requests out; whatever the order of the r
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -18,6 +19,7 @@ from proxycfg.targets.cloudflare import facts, quote
 if TYPE_CHECKING:
     from proxycfg.spec import Route, Spec
 
+_META = re.compile(r"[\\^$.|?*+()\[\]{}]")
 PATH, HOST = "http.request.uri.path", "http.host"
 
 
@@ -79,7 +81,8 @@ class Places:
         """The routes that may take a request which also matches this one."""
         base = _bare(route)
         for other in self._patterns:
-            if other is not route and precedence(other) < precedence(route) and _share_hosts(other, route):
+            first = precedence(other) < precedence(route) and _may_meet(other, route)
+            if other is not route and first and _share_hosts(other, route):
                 yield other
         # What is below a path stands together: `0` comes next after `/`.
         ranges = [(base, f"{base}\0")]
@@ -113,6 +116,14 @@ class Places:
 
 def _bare(route: Route) -> str:
     return route.path.rstrip("/") if route.kind == "prefix" else route.path
+
+
+def _may_meet(regex: Route, route: Route) -> bool:
+    """Whether the letters that a regular expression begins with leave room for paths of the route."""
+    # A character before a repeat may be absent.
+    begins = "" if "|" in regex.path else _META.split(regex.path, maxsplit=1)[0][:-1]
+    bare = _bare(route)
+    return route.kind == "regex" or begins.startswith(bare) or f"{bare}/".startswith(begins)
 
 
 def _same_path(one: Route, other: Route) -> bool:
