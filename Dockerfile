@@ -5,7 +5,7 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY proxycfg proxycfg
 COPY templates templates
-RUN python -m venv /opt/proxycfg && /opt/proxycfg/bin/pip install --no-cache-dir --disable-pip-version-check .
+RUN python3 -m venv /opt/proxycfg && /opt/proxycfg/bin/pip install --no-cache-dir --disable-pip-version-check .
 
 FROM ${PYTHON}
 COPY --from=build /opt/proxycfg /opt/proxycfg

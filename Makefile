@@ -10,7 +10,7 @@ N ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture picture-lint test explore containers lint types fmt docs docs-check snapshots bench bench-peers differential interop clean all
+.PHONY: help demo picture picture-lint test explore containers lint types fmt docs docs-check snapshots bench bench-peers differential interop consumers clean all
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ snapshots: $(VENV)/.test ## Write the expected configs in fixtures/specs anew; l
 
 interop: $(VENV)/.test ## Run other linters of nginx on generated configs, and write docs/interop.md; installs them once.
 	$(RUN)/python -m tests.interop
+
+consumers: $(VENV)/.test ## Try what reads our reports and runs us in CI, and write docs/consumers.md; installs them once.
+	$(RUN)/python -m tests.consumers
 
 bench: $(VENV)/.test ## Measure: linear generation, start-up, added latency and load, as ratios.
 	@$(RUN)/python -m tests.engines prepare

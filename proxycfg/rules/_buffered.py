@@ -20,7 +20,10 @@ def held_back(case: Case, what: str) -> Iterator[Complaint]:
     happens = "are held back" if sure else "may be held back"
     why = "They wait until a buffer is full or the answer ends, so they arrive in lumps, late, or all at the end."
     if buffered.sure and not holds[0] and any(holds):
-        why = f"Before 1.29.7 nginx surely does, a newer one under some conditions; nothing says which runs this. {why}"
+        why = (
+            "nginx before 1.29.7 surely holds them back, a newer one under some conditions; nothing says which runs this. "
+            + why
+        )
     yield Complaint(
         severity=Severity.ERROR if sure else Severity.WARNING,
         message=f"{what} of {case.route.path} {happens}: {buffered.evidence.text}",
