@@ -36,6 +36,8 @@ NginxBinary = Annotated[
         help="Run `PROGRAM -v`, and take the version that it says.",
     ),
 ]
+READ = ("nginx", "envoy")
+"""The targets whose configs are read."""
 Target = Annotated[
     str,
     Option(

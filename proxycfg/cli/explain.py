@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from proxycfg.cli.configs import (
+    READ,
     AllowOutside,
     EnvoyVersion,
     NginxBinary,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 EXAMPLE = "proxycfg explain /etc/nginx --url https://chat.example.com/v1/chat --protocol sse"
 FORMATS = ("text", "json")
-READ = ("nginx", "envoy")
-"""The targets whose configs are read."""
 NOTHING: dict[str, object] = {"routes": []}
 
 

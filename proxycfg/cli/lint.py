@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from proxycfg.cli.configs import (
+    READ,
     AllowOutside,
+    EnvoyVersion,
     NginxBinary,
     NginxVersion,
     Root,
+    Target,
     nginx_version,
     of_skipped,
     standard_input,
@@ -27,6 +30,7 @@ from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage, InvalidInput
 from proxycfg.finding import Confidence, Severity
 from proxycfg.fix import repair
+from proxycfg.knowledge import Knowledge
 from proxycfg.lint import Options, choose, lint
 from proxycfg.record import replace
 from proxycfg.report import Report
@@ -35,13 +39,14 @@ from proxycfg.rules import rules
 from proxycfg.source import Source, Span
 from proxycfg.streams import Declared, declared_by_option
 from proxycfg.targets.nginx import versions
-from proxycfg.targets.nginx.scene import Knowledge, scene_of
+from proxycfg.targets.nginx.scene import scene_of
 from proxycfg.watch import Watch, unwatched
 
 if TYPE_CHECKING:
     from proxycfg.need import Need
     from proxycfg.rule import Rule, Scene
     from proxycfg.spec import Spec
+    from proxycfg.targets.envoy.bootstrap import Config as Envoy
     from proxycfg.targets.nginx.config import Config
 
 EXAMPLE = "proxycfg lint /etc/nginx --fail-on error"
@@ -58,8 +63,6 @@ _HELP = {
     "fail_on": "Exit 1 on findings of this level: error, warning, info or never.",
     "least": "Only routes that are this surely streams: declared, explicit or inferred.",
     "no_ignores": "Report also what notes in the configs ignore.",
-    "target": "What the configs are for: nginx, so far the only one. Default: found out from each file.",
-    "envoy_version": "The Envoy that runs them; default the newest.",
     "fix": "Repair what can be repaired without touching anything else.",
     "unsafe_fixes": "Repair also where other routes are affected: look at what it did.",
     "diff": "Show what --fix would change, and write nothing; exit 1 if anything would.",
@@ -73,7 +76,7 @@ _HELP = {
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     shared: Shared,
     paths: Annotated[list[str], Argument(metavar="PATH...", help=_HELP["paths"])],
-    target: Annotated[str, Option("--target", metavar="T", help=_HELP["target"])] = "",
+    target: Target = "",
     routes: Annotated[str, Option("--routes", metavar="SPEC", help=_HELP["routes"])] = "",
     stream: Annotated[list[str] | None, Option("--stream", metavar="PATH=PROTOCOL", help=_HELP["stream"])] = None,
     select: Annotated[list[str] | None, Option("--select", metavar="RULE", help=_HELP["select"])] = None,
@@ -83,7 +86,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     no_ignores: Annotated[bool, Option("--no-ignores", help=_HELP["no_ignores"])] = False,
     version: NginxVersion = "",
     binary: NginxBinary = "",
-    envoy_version: Annotated[str, Option("--envoy-version", metavar="X.Y.Z", help=_HELP["envoy_version"])] = "",
+    envoy_version: EnvoyVersion = "",
     fix: Annotated[bool, Option("--fix", help=_HELP["fix"])] = False,
     unsafe_fixes: Annotated[bool, Option("--unsafe-fixes", help=_HELP["unsafe_fixes"])] = False,
     diff: Annotated[bool, Option("--diff", help=_HELP["diff"])] = False,
@@ -103,9 +106,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     one_of("--fail-on", fail_on, (*Severity, "never"))
     one_of("--min-confidence", min_confidence, tuple(Confidence))
     if target:
-        one_of("--target", target, ("nginx",))
-    if envoy_version and not re.fullmatch(r"\d+\.\d+(\.\d+)?", envoy_version):
-        raise BadUsage(f"--envoy-version {envoy_version}: write a version such as 1.36.2")
+        one_of("--target", target, READ)
     known = rules()
     progress = Progress(sys.stderr, quiet=shared.quiet)
     options = Options(
@@ -125,12 +126,11 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     told: set[str] = set()
 
     def look(texts: Mapping[str, str]) -> list[Scene]:
-        search = Search(
-            stdin=stdin, target="nginx", root=root, allow_outside=allow_outside, texts=texts, watch=progress
-        )
+        search = Search(stdin=stdin, target=target, root=root, allow_outside=allow_outside, texts=texts, watch=progress)
         found = search.find(paths)
         configs = [*found.configs, *found.loose]
         scenes = _scenes(configs[part::parts], stated, knowledge, progress)
+        scenes += _of_envoys(found.envoys[part::parts], envoy_version, knowledge)
         progress.clear()
         # Each thing is told once, however often the configs are read.
         missing = (f"{problem.span}: {problem.message}" for config in configs for problem in config.missing)
@@ -238,6 +238,16 @@ def _scenes(configs: Sequence[Config], stated: str | None, knowledge: Knowledge,
         version = stated or (found.number if found.known else None)
         scenes.append(scene_of(config, version, knowledge, unwatched if len(configs) > 1 else watch))
     return scenes
+
+
+def _of_envoys(configs: Sequence[Envoy], stated: str, knowledge: Knowledge) -> list[Scene]:
+    """Envoys likewise."""
+    if not configs:
+        return []
+    from proxycfg.cli import configs as named  # noqa: PLC0415 - its function has the name of an option
+    from proxycfg.targets.envoy.scene import scene_of as scene_of_envoy  # noqa: PLC0415 - nginx is read more often
+
+    return [scene_of_envoy(config, named.envoy_version(stated, [config]).number, knowledge) for config in configs]
 
 
 def _knowledge(routes: str, stream: Sequence[str]) -> Knowledge:

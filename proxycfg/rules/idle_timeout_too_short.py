@@ -40,7 +40,9 @@ _CHOSEN = 300.0
 """Seconds: who set this much has thought about silence, and knows the application better than a linter does."""
 
 
-@route_rule("upstream_idle_timeout", category=Category.IDLE_TIMEOUT, severity=Severity.ERROR)
+@route_rule(
+    "upstream_idle_timeout", category=Category.IDLE_TIMEOUT, severity=Severity.ERROR, targets=("nginx", "envoy")
+)
 def idle_timeout_too_short(case: Case) -> Iterator[Complaint]:
     """A read timeout below the silence that the route may have."""
     short = case.shortfalls["upstream_idle_timeout"]

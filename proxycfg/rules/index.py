@@ -28,7 +28,7 @@ INDEX = {
     "half-open-connections": ("inspect", "half-close", "info", ("nginx",), (), None, ("grpc_read_timeout", "proxy_read_timeout")),
     "header-buffer-too-small": ("inspect", "hardening", "warning", ("nginx",), (), None, ("fastcgi_buffer_size", "grpc_buffer_size", "proxy_buffer_size", "scgi_buffer_size", "uwsgi_buffer_size")),
     "http-1-1-not-served": ("check", "protocol-mismatch", "error", ("nginx",), ("client_http_versions",), ("long-poll", "ndjson", "sse", "websocket"), ()),
-    "idle-timeout-too-short": ("check", "idle-timeout", "error", ("nginx",), ("upstream_idle_timeout",), None, ()),
+    "idle-timeout-too-short": ("check", "idle-timeout", "error", ("nginx", "envoy"), ("upstream_idle_timeout",), None, ()),
     "inherited-headers-dropped": ("check", "header-inheritance", "error", ("nginx",), ("upgrade",), ("websocket",), ()),
     "keepalive-defeated": ("inspect", "keepalive", "warning", ("nginx",), (), None, ("keepalive",)),
     "keepalive-in-a-location": ("inspect", "keepalive", "info", ("nginx",), (), None, ("keepalive_requests", "keepalive_time", "keepalive_timeout")),

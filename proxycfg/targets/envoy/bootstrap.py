@@ -28,6 +28,10 @@ _BOOTSTRAP = frozenset(
 )  # fmt: skip
 
 
+_OF_LISTENERS = ("filter_chains", "default_filter_chain", "api_listener", "listener_filters")
+_OF_CLUSTERS = ("load_assignment", "connect_timeout", "lb_policy", "eds_cluster_config", "circuit_breakers")
+
+
 @record(slots=True)
 class Config:
     """All that is known of one Envoy.
@@ -102,12 +106,23 @@ class _Loader:
                     f"{key.span}: `{key.raw}` is written twice in its mapping; Envoy takes the last"
                 )
             doc = Doc(trees, self.config.problems)
-            for root in trees.roots:
+            if "<<" in source.text:
+                _refuse_merges(trees.roots, doc)
+            for at, root in enumerate(trees.roots):
+                if at and self.config.bootstraps:
+                    self.config.assumed.append(
+                        f"{root.span}: Envoy reads the first document of a file alone: what stands from here on does not count"
+                    )
+                    break
                 self.document(root, doc)
         if problems:
             raise InvalidInput(problems)
 
     def document(self, root: Node, doc: Doc) -> None:
+        if root.kind == "list" and all(each.kind == "mapping" for _, each in root.children.values()):
+            for _, each in root.children.values():
+                self.resource(Message(each, doc))
+            return
         if root.kind != "mapping":
             if root.kind == "list" or root.raw:
                 doc.complain(
@@ -219,17 +234,17 @@ class _Loader:
         """A resource by itself: by its type, or by what stands in it."""
         message = message.unwrapped()
         kind = message.type.rpartition(".")[2]
-        if kind == "Listener" or message.has("filter_chains") or message.has("api_listener"):
+        if kind == "Listener" or any(message.has(name) for name in _OF_LISTENERS):
             self.listener(message)
-        elif kind == "RouteConfiguration" or message.has("virtual_hosts"):
+        elif kind == "RouteConfiguration" or message.has("virtual_hosts") or message.has("vhds"):
             self.table(message)
-        elif kind == "Cluster" or message.has("load_assignment") or message.has("connect_timeout"):
+        elif kind == "Cluster" or any(message.has(name) for name in _OF_CLUSTERS):
             self.cluster(message)
         elif kind == "Bootstrap":
             self.bootstrap(message)
-        elif kind.endswith("ConfigDump"):
+        elif "ConfigDump" in message.type or message.has("last_updated"):
             self.section(message)
-        elif not kind:
+        elif not kind and not (message.has("cluster_name") and message.has("endpoints")):
             keys = ", ".join(list(map(str, message.node.children))[:5]) or "nothing"
             message.doc.complain(
                 message.span,
@@ -248,6 +263,20 @@ class _Loader:
 
     def table(self, message: Message) -> None:
         self.config.tables.setdefault(message.text("name") or "", message)
+
+
+def _refuse_merges(roots: Iterable[Node], doc: Doc) -> None:
+    todo = list(roots)
+    while todo:
+        node = todo.pop()
+        for key, value in node.children.values():
+            if key is not None and key.raw == "<<":
+                doc.complain(
+                    key.span,
+                    "Envoy knows no merge keys: `<<` is a field that it does not have",
+                    "write the fields out, or use an alias",
+                )
+            todo.append(value)
 
 
 def _said_version(section: Message) -> str:

@@ -14,6 +14,7 @@ from proxycfg.targets.envoy.journey import Journey, follow, host_of, matches_pat
 from proxycfg.targets.envoy.place import Reader
 from proxycfg.targets.envoy.read import read, read_route
 from proxycfg.targets.envoy.routes import Door, Route, Table, read_world
+from proxycfg.targets.envoy.signs import Signs
 
 _SHOWN = 3
 """Other doors that are named; the rest is counted."""
@@ -48,10 +49,15 @@ class _Explainer:
         self.protocol = protocol
         self.world = read_world(config)
         self.reader = Reader(self.world, version)
+        self.signs = Signs(self.world)
+        config.problems += self.signs.problems
 
-    def known(self, _route: Route) -> str | None:
-        """The protocol by which a route is read."""
-        return self.protocol
+    def known(self, route: Route) -> str | None:
+        """The protocol by which a route is read: a guess from a name decides no property."""
+        if self.protocol:
+            return self.protocol
+        stream = self.signs.of(route)
+        return stream.protocol if stream and stream.confidence is not Confidence.INFERRED else None
 
     def every(self) -> list[Explained]:
         """Every route, or those of the virtual hosts that answer for the host."""
@@ -67,10 +73,22 @@ class _Explainer:
 
     def explained(self, route: Route, told: ReadRoute) -> Explained:
         """A route, with what it is taken for."""
+        stream = self.signs.of(route)
+        because = ""
         if self.protocol:
             told = replace(told, confidence=Confidence.DECLARED)
+        elif stream is not None:
+            because = stream.why
+            told = replace(told, protocol=stream.protocol, confidence=stream.confidence)
         unknown = tuple(Passed(self.config.text(span).strip(), span) for span in told.not_understood)
-        return Explained(None, told, server=self.server(route), made_from=self.made_from(route), not_understood=unknown)
+        return Explained(
+            None,
+            told,
+            server=self.server(route),
+            because=because,
+            made_from=self.made_from(route),
+            not_understood=unknown,
+        )
 
     def server(self, route: Route) -> Passed:
         """The virtual host, and the doors that lead to it."""
@@ -89,14 +107,15 @@ class _Explainer:
 
     def url(self, url: str) -> Explained:
         """Where a URL ends."""
-        return self.ended(url, follow(self.world, self.asked.request(url, self.protocol)))
+        request = self.asked.request(url, self.protocol)
+        return self.ended(url, request, follow(self.world, request))
 
     def path(self, path: str) -> Explained:
         """Where a path ends on the host that is asked for; without one, on the first virtual host where an origin gets it."""
         found: list[tuple[Explained, Door | None]] = []
         for door, host in self._hosts():
             url, request = self._request(path, host, door)
-            found.append((self.ended(url, follow(self.world, request, door=door)), door))
+            found.append((self.ended(url, request, follow(self.world, request, door=door)), door))
         if not found:
             return Explained(path, None, "there is no listener with HTTP routes")
         best, _ = next((each for each in found if each[0].route), found[0])
@@ -135,10 +154,10 @@ class _Explainer:
         at = door.port if door is not None and door.port else usual
         return f"{scheme}://{name}{'' if at == usual else f':{at}'}{path}", request
 
-    def ended(self, url: str, journey: Journey) -> Explained:
+    def ended(self, url: str, request: Request, journey: Journey) -> Explained:
         """Where a request ended."""
         steps, assumed = tuple(journey.steps), tuple(dict.fromkeys(journey.assumed))
-        near = tuple(self.near(journey, url))
+        near = tuple(self.near(journey, request))
         route = journey.route
         if not journey.proxied or route is None:
             return Explained(url, None, journey.answer, steps=steps, near=near, assumed=assumed)
@@ -151,14 +170,11 @@ class _Explainer:
             )
         return replace(self.explained(route, told), request=url, steps=steps, near=near, assumed=assumed)
 
-    def near(self, journey: Journey, url: str) -> Iterator[Passed]:
+    def near(self, journey: Journey, request: Request) -> Iterator[Passed]:
         """Routes of the same virtual host that take the path, too, and why they did not win."""
         for route, why in journey.missed:
             yield Passed(f"route {route.title}: {why}", route.message.span)
         if journey.route is None or journey.host is None:
-            return
-        request = self.asked.request(url, self.protocol) if "://" in url else None
-        if request is None:
             return
         path, _ = path_of(journey.door, request, journey.host.table)
         for route in journey.host.routes[journey.route.index + 1 :]:
@@ -168,6 +184,6 @@ class _Explainer:
 
 def _name_for(domain: str) -> str:
     """A host that a domain takes."""
-    if domain == "*":
+    if domain in {"*", ""}:
         return "localhost"
     return f"www{domain[1:]}" if domain.startswith("*") else f"{domain[:-1]}example" if domain.endswith("*") else domain

@@ -282,8 +282,8 @@ def _lua(of: Filter, _protocol: str | None, _types: Types) -> Effects:
         return Effects(holds_request=EITHER, holds_response=EITHER, blocks_handshake=EITHER, unknown=True)
     code = _COMMENT.sub("", script)
     starts = [*_FUNCTION.finditer(code)]
-    ends = [match.start() for match in starts[1:]] + [len(code)]
-    parts = {match[1]: code[match.start() : end] for match, end in zip(starts, ends, strict=True)}
+    ends = [*(match.start() for match in starts), len(code)][1:]
+    parts = {match[1]: code[match.start() : end] for match, end in zip(starts, ends, strict=False)}
     request, response = parts.pop("envoy_on_request", ""), parts.pop("envoy_on_response", "")
     others = "".join(parts.values())
     found = Effects(holds_request=_whole_body(request, others), holds_response=_whole_body(response, others))

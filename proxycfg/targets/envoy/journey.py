@@ -228,6 +228,11 @@ def _domain_rank(domain: str, host: str) -> tuple[int, int] | None:
     return (3, 0) if domain == host else None
 
 
+def domain_covers(domain: str, name: str) -> bool:
+    """Whether a domain is for a host of a spec, or a pattern of hosts."""
+    return name in ("*", domain) or _domain_rank(domain, f"x{name[1:]}" if name.startswith("*") else name) is not None
+
+
 # ---- the route ----
 
 

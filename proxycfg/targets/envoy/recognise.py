@@ -6,8 +6,8 @@ import re
 
 _MARKS = re.compile(
     r"""type\.googleapis\.com/envoy\.
-      | (?m:^[ \t{]*["']?(?:static_resources|staticResources|dynamic_resources|dynamicResources|virtual_hosts|virtualHosts
-                           |filter_chains|filterChains|overload_manager|overloadManager)["']?[ \t]*:)""",
+      | (?m:^[ \t{-]*["']?(?:static_resources|staticResources|dynamic_resources|dynamicResources|virtual_hosts|virtualHosts
+                           |filter_chains|filterChains|load_assignment|loadAssignment|overload_manager|overloadManager)["']?[ \t]*:)""",
     re.VERBOSE,
 )
 _OTHERS = re.compile(r"""(?m)^["']?(?:apiVersion|openapi|swagger)["']?[ \t]*:""")

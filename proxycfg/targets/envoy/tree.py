@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from proxycfg.yamldoc import Node, Trees
 
 _DURATION = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,9}))?s")
-_NUMBER = re.compile(r"[0-9]{1,20}")
+_NUMBER = re.compile(
+    r"(0[xX][0-9a-fA-F]{1,16})|(0[0-7]{1,22})|([0-9]{1,20})|[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE]\+?[0-9]{1,2})?"
+)
 _YES = frozenset(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"))
 _NO = frozenset(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N"))
 _SHOWN = 100
@@ -69,6 +71,18 @@ def _flow(node: Node, room: int) -> str:
         room -= len(part) + 2
         parts.append(part)
     return f"{{{', '.join(parts)}}}" if node.kind == "mapping" else f"[{', '.join(parts)}]"
+
+
+def _whole(text: str) -> int | None:
+    """A whole number in any of the ways that Envoy takes; None if it is none."""
+    match = _NUMBER.fullmatch(text)
+    if not match:
+        return None
+    for group, base in zip(match.groups(), (16, 8, 10), strict=True):
+        if group:
+            return int(group, base)
+    value = float(text)
+    return int(value) if value.is_integer() else None
 
 
 @cache
@@ -137,13 +151,12 @@ class Message:
         return Message(found.value, self.doc)
 
     def messages(self, *path: str) -> list[Message]:
-        """A field that is a list of messages."""
+        """A field that is a list of messages; one that is to be the only one may stand there by itself."""
         found = self.field(*path)
         if found is None:
             return []
-        if found.value.kind != "list":
-            self.doc.complain(found.value.span, f"`{path[-1]}` must be a list", "start each of its elements with `- `")
-            return []
+        if found.value.kind == "mapping":
+            return [Message(found.value, self.doc)]
         made: list[Message] = []
         for _, node in found.value.children.values():
             if node.kind == "mapping":
@@ -152,6 +165,8 @@ class Message:
                 self.doc.complain(
                     node.span, f"each of `{path[-1]}` must be a mapping", "write its fields, as `name: value`"
                 )
+        if found.value.kind == "scalar":
+            self.doc.complain(found.value.span, f"`{path[-1]}` must be a list", "start each of its elements with `- `")
         return made
 
     def texts(self, *path: str) -> list[Field]:
@@ -195,10 +210,10 @@ class Message:
         found = self.field(*path)
         if found is None:
             return None
-        if found.value.kind != "scalar" or not _NUMBER.fullmatch(found.value.raw):
+        value = _whole(found.value.raw) if found.value.kind == "scalar" else None
+        if value is None:
             self.doc.complain(found.value.span, f"`{path[-1]}` must be a whole number", "write its digits alone")
-            return None
-        return int(found.value.raw)
+        return value
 
     def seconds(self, *path: str) -> float | None:
         """A field that is a duration, in seconds: whole milliseconds, as Envoy's timers have them."""

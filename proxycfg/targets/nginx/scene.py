@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from proxycfg.collector import held_off
 from proxycfg.errors import Problem
 from proxycfg.finding import Confidence
-from proxycfg.need import Judge, Need, need_of
+from proxycfg.knowledge import NOTHING, Knowledge
+from proxycfg.need import Judge
 from proxycfg.note import Note, read_note
-from proxycfg.protocols import protocols
-from proxycfg.record import field, record, replace
+from proxycfg.record import field, record
 from proxycfg.rule import Case, Scene
-from proxycfg.source import Span
-from proxycfg.spec import ordinary
-from proxycfg.streams import MARK, Declared, Stream
+from proxycfg.streams import MARK, Stream
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.fixes import Fixer
@@ -89,18 +87,6 @@ class NginxTree:
 
 
 @record(frozen=True, slots=True)
-class Knowledge:
-    """What is known from elsewhere than the config.
-
-    :param declared: which paths stream, from a spec or from options.
-    :param needs: what the routes of a spec ask for, by their place in it.
-    """
-
-    declared: Sequence[Declared] = ()
-    needs: Mapping[Span, Need] = field(default_factory=dict)
-
-
-@record(frozen=True, slots=True)
 class _Readers:
     """How the locations of one http block are read: by the version, and by the older one where nobody said which it is."""
 
@@ -110,11 +96,8 @@ class _Readers:
     judge: Judge
 
 
-_NOTHING = Knowledge()
-
-
 @held_off()
-def scene_of(config: Config, version: str | None, knowledge: Knowledge = _NOTHING, watch: Watch = unwatched) -> Scene:
+def scene_of(config: Config, version: str | None, knowledge: Knowledge = NOTHING, watch: Watch = unwatched) -> Scene:
     """A configuration for the linter.
 
     :param version: such as ``1.26.2``; None if nobody knows: then the newest stable counts, and what older ones would do is said as *may*.
@@ -168,33 +151,17 @@ def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge)
         behavior, _ = shared_behavior(how.older, location, protocol)
         if how.judge.differ(newest.reading.behavior, behavior):
             older = shared_route(how.older, location, protocol, stream.confidence)
-    usual = _usual(protocol, stream.heartbeat, stream.idle_timeout)
-    need = (knowledge.needs.get(stream.span) if stream.span else None) or usual
+    need, asked = knowledge.need_of(stream)
     return Case(
         route=newest,
         need=need,
         stream=stream,
-        asked=_NONE if need is usual else _asked(need, usual),
+        asked=asked,
         older=older,
         partial=_is_partial(proxied),
         subject=proxied,
         judge=how.judge,
     )
-
-
-_NONE = frozenset[str]()
-
-
-def _asked(need: Need, usual: Need) -> frozenset[str]:
-    return frozenset(name for name, want in need.wants.items() if want.accepted != getattr(usual.accepted, name))
-
-
-@lru_cache(maxsize=256)
-def _usual(name: str, heartbeat: float | None, idle_timeout: float | None) -> Need:
-    """What a stream asks of which no more is said: hundreds of a fleet say the same."""
-    protocol = protocols()[name]
-    silence = protocol.silence(heartbeat) if idle_timeout is None else idle_timeout
-    return need_of(replace(ordinary(protocol), idle_timeout=silence))
 
 
 _HARMLESS = re.compile(r"(?:^|/)(?:fastcgi_params|fastcgi\.conf|uwsgi_params|scgi_params|mime\.types)$")

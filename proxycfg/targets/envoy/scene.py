@@ -1,0 +1,98 @@
+"""An Envoy as the linter's rules see it: which of its routes stream, what each of them asks for, and the notes in its comments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from proxycfg.collector import held_off
+from proxycfg.errors import Problem
+from proxycfg.finding import Confidence
+from proxycfg.knowledge import NOTHING, Knowledge
+from proxycfg.need import Judge
+from proxycfg.note import Note
+from proxycfg.record import record, replace
+from proxycfg.rule import Case, Scene
+from proxycfg.streams import Stream
+from proxycfg.targets.envoy import defaults
+from proxycfg.targets.envoy.bootstrap import Config
+from proxycfg.targets.envoy.comments import notes
+from proxycfg.targets.envoy.place import Place, Reader
+from proxycfg.targets.envoy.read import read_route
+from proxycfg.targets.envoy.routes import Route, World, read_world
+from proxycfg.targets.envoy.signs import Signs
+
+
+@record(frozen=True)
+class EnvoyTree:
+    """What idioms of Envoy look at."""
+
+    config: Config
+    world: World
+    reader: Reader
+    cases: tuple[Case, ...]
+
+    @cached_property
+    def surest(self) -> Case | None:
+        """The stream that is most surely one, for what concerns all of them."""
+        return min(self.cases, key=lambda case: list(Confidence).index(case.stream.confidence), default=None)
+
+    def places(self, case: Case) -> list[Place]:
+        """What a stream may come through: each door with each cluster, and the filters in force there."""
+        route = case.subject
+        assert isinstance(route, Route)
+        return self.reader.places(route, case.protocol)
+
+
+@held_off()
+def scene_of(config: Config, version: str | None, knowledge: Knowledge = NOTHING) -> Scene:
+    """A config for the linter.
+
+    :param version: such as ``1.40``; None for what the config says, or the newest.
+    """
+    world = read_world(config)
+    reader = Reader(world, version or defaults.find(config).number)
+    signs = Signs(world, knowledge.declared)
+    judge = Judge()
+    count = 0
+    cases: list[Case] = []
+    for route in world.routes():
+        if route.proxied:
+            count += 1
+            cases += (
+                _case(reader, route, stream, knowledge, judge)
+                for stream in signs.all_of(route)
+                if stream.protocol != "http"
+            )
+    told = list(_notes(config))
+    return Scene(
+        target="envoy",
+        files=tuple(config.files),
+        routes=count,
+        cases=tuple(cases),
+        tree=EnvoyTree(config, world, reader, tuple(cases)),
+        notes=tuple(each for each in told if isinstance(each, Note)),
+        problems=(*config.problems, *signs.problems, *(each for each in told if isinstance(each, Problem))),
+        unmatched=tuple(signs.unmatched),
+        texts={name: trees.source.text for name, trees in config.files.items()},
+    )
+
+
+def _notes(config: Config) -> Iterator[Note | Problem]:
+    for trees in config.files.values():
+        yield from notes(trees)
+
+
+def _case(reader: Reader, route: Route, stream: Stream, knowledge: Knowledge, judge: Judge) -> Case:
+    told = replace(read_route(reader, route, stream.protocol), confidence=stream.confidence)
+    need, asked = knowledge.need_of(stream)
+    return Case(
+        route=told,
+        need=need,
+        stream=stream,
+        asked=asked,
+        # Where the listener or the cluster is not at hand, silence tells nothing.
+        partial=not route.host.table.doors or any(origin.message is None for origin in reader.origins(route)),
+        subject=route,
+        judge=judge,
+    )
