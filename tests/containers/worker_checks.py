@@ -223,6 +223,18 @@ def an_orderly_end_in_an_event_is_told(worker: WorkerStand) -> None:
     assert stream.end == "clean"
 
 
+def an_orderly_end_is_no_failure(worker: WorkerStand) -> None:
+    """Whatever stands behind the last event that is none, and an empty stream."""
+    event = b"data: whole\n\n"
+    for rest in (b"", b"\n", b"\r\n", b": bye\n", b": bye", b"\r\n:\r:\n\n: bye\r\n"):
+        for first in (event, b""):
+            play = worker.raw.plan("/events", EVENTS + chunk(first), chunk(rest) + LAST)
+            with listen(worker.raw_client, play.path) as stream:
+                play.go()
+                assert [event.data for event in stream] == ["whole"] * bool(first)
+            assert stream.end == "clean"
+
+
 def headers_that_stop_halfway_are_told(worker: WorkerStand) -> None:
     """The origin dies while it answers, or before it does."""
     for pieces in ((EVENTS[:30],), (b"",)):

@@ -88,6 +88,32 @@ export default {
 };
 """
 """Does not wait for the client to take what it writes."""
+HASTY = """\
+export default {
+  async fetch(request) {
+    const response = await fetch(request);
+    const text = new TextDecoder("utf-8");
+    const bytes = new TextEncoder();
+    let rest = "";
+    return new Response(
+      response.body.pipeThrough(
+        new TransformStream({
+          transform(piece, to) {
+            const events = (rest + text.decode(piece, { stream: true })).split("\\n\\n");
+            rest = events.pop();
+            for (const event of events) to.enqueue(bytes.encode(`${event}\\n\\n`));
+          },
+          flush(to) {
+            if (rest) to.enqueue(bytes.encode("event: error\\ndata: {}\\n\\n"));
+          },
+        }),
+      ),
+      response,
+    );
+  },
+};
+"""
+"""Knows one way to end a line, and takes all else for half an event."""
 BLIND = """\
 export default {
   async fetch(request) {

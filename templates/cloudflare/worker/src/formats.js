@@ -13,7 +13,7 @@ import { endOfEvents, endOfLines } from "./framing.js";
  * @typedef {object} Format
  * @property {string} type
  * @property {Uint8Array | null} heartbeat
- * @property {(bytes: Uint8Array, fresh: boolean) => number} endOf
+ * @property {(bytes: Uint8Array, before: number | undefined) => number} endOf
  * @property {(response: Response) => boolean} flowsIn whether this answer is a stream of the format
  * @property {(response: Response, accept: string) => Failure | null} failureOf
  * @property {(rest: Uint8Array, midway: boolean) => boolean} isWhole whether what is left at the end may be passed on
@@ -59,8 +59,8 @@ const events = {
     const anything = !accept || accept.includes("*/*");
     return type === "text/html" || !anything ? { code: "upstream_content_type", status: 502 } : null;
   },
-  // Comments may stand without an empty line behind them; anything else would be half an event.
-  isWhole: (rest, midway) => !midway && /^(:[^\r\n]*(\r\n|\r|\n|$))*$/.test(decoder.decode(rest)),
+  // Comments and empty lines may stand there; anything else would be half an event.
+  isWhole: (rest, midway) => !midway && /^((:[^\r\n]*)?(\r\n|\r|\n))*(:[^\r\n]*)?$/.test(decoder.decode(rest)),
   failed: (failure) => encoder.encode(`event: error\ndata: ${told(failure)}\n\n`),
   refusal(failure, accept) {
     // A client that asks for JSON goes by the status; all others wait for events, and an EventSource gives up at any status but 200.

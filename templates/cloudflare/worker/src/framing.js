@@ -4,9 +4,6 @@
 const LF = 10;
 const CR = 13;
 
-/** Bytes that must be kept from a unit under way to see its end when the rest comes: CR LF CR LF less its last byte. */
-const CONTEXT = 3;
-
 /**
  * Behind the last event of an event stream that is whole.
  *
@@ -14,15 +11,17 @@ const CONTEXT = 3;
  * where an event does.
  *
  * @param {Uint8Array} bytes
- * @param {boolean} fresh whether the first byte begins a line behind a whole event, so that a line end there is an empty line
+ * @param {number | undefined} before the byte before, of what is not whole yet: an event that ended with it would be
  * @returns {number} an index, 0 if no event ends here
  */
-export function endOfEvents(bytes, fresh) {
+export function endOfEvents(bytes, before) {
   for (let end = bytes.length; end > 0; end--) {
     const last = bytes[end - 1];
     if (last !== LF && last !== CR) continue;
-    const line = last === LF && bytes[end - 2] === CR ? end - 2 : end - 1;
-    if (line === 0 ? fresh : bytes[line - 1] === LF || bytes[line - 1] === CR) return end;
+    const beforeLast = end > 1 ? bytes[end - 2] : before;
+    const line = last === LF && beforeLast === CR ? end - 2 : end - 1;
+    const beforeLine = line > 0 ? bytes[line - 1] : line === 0 ? before : undefined;
+    if (beforeLine === LF || beforeLine === CR) return end;
   }
   return 0;
 }
@@ -42,20 +41,17 @@ export class WholeUnits {
   /** @type {Uint8Array[]} */
   #held = [];
   #size = 0;
-  #fresh = true;
+
+  /** Whether a part of a unit has been handed out, whose end has not come. */
+  midway = false;
 
   /**
-   * @param {(bytes: Uint8Array, fresh: boolean) => number} endOf
+   * @param {(bytes: Uint8Array, before: number | undefined) => number} endOf
    * @param {number} limit bytes of one unit to keep at most; of a larger one the beginning is handed out before the end is there
    */
   constructor(endOf, limit) {
     this.endOf = endOf;
     this.limit = limit;
-  }
-
-  /** Whether a part of a unit has been handed out, whose end has not come. */
-  get midway() {
-    return !this.#fresh;
   }
 
   /** What is kept: the beginning of a unit. */
@@ -68,33 +64,21 @@ export class WholeUnits {
    * @returns {Uint8Array | null} what may leave now
    */
   push(piece) {
-    const context = this.#context();
-    const seen = context.length ? joined([context, piece], context.length + piece.length) : piece;
-    const end = this.endOf(seen, this.#fresh && this.#size === context.length) - context.length;
+    const end = this.endOf(piece, this.#held.at(-1)?.at(-1));
     if (end > 0) {
-      const whole = this.#held.length ? joined([...this.#held, piece.subarray(0, end)], this.#size + end) : piece.subarray(0, end);
+      const whole = joined([...this.#held, piece.subarray(0, end)], this.#size + end);
       this.#keep(piece.subarray(end));
-      this.#fresh = true;
+      this.midway = false;
       return whole;
     }
-    this.#held.push(piece);
+    if (piece.length) this.#held.push(piece);
     this.#size += piece.length;
     if (this.#size <= this.limit) return null;
     const begun = this.rest;
-    const cut = begun.length - CONTEXT;
-    this.#keep(begun.slice(cut));
-    this.#fresh = false;
-    return begun.subarray(0, cut);
-  }
-
-  /** The last bytes of what is kept. */
-  #context() {
-    let context = new Uint8Array(0);
-    for (let index = this.#held.length - 1; index >= 0 && context.length < CONTEXT; index--) {
-      const piece = this.#held[index].subarray(context.length - CONTEXT);
-      context = joined([piece, context], piece.length + context.length);
-    }
-    return context;
+    // The last byte may be the first half of what ends the unit.
+    this.#keep(begun.slice(-1));
+    this.midway = true;
+    return begun.subarray(0, -1);
   }
 
   /** @param {Uint8Array} piece */
