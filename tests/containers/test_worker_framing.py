@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -43,6 +44,7 @@ MARK = b"\xef\xbb\xbf"
 COMMENT = b": keep-alive\n\n"
 FAILED = b"event: error\ndata: failed\n\n"
 NO_LIMIT = 1 << 20
+EMPTY_LINE = re.compile(rb"(\r\n|\n|\r(?!\n)){2}\Z")
 
 events = st.lists(
     st.sampled_from([
@@ -133,13 +135,15 @@ def test_a_comment_behind_each_piece_changes_no_event(bench: Bench, text: bytes,
 @example(text=TRICKY, places=list(range(len(TRICKY))), limit=NO_LIMIT)
 @example(text=TRICKY, places=list(range(len(TRICKY))), limit=1)
 def test_an_event_leaves_with_its_last_byte(bench: Bench, text: bytes, places: list[int], limit: int) -> None:
-    """None waits for the next piece."""
+    """None waits for the next piece, and it is known whether what has left ends with one."""
     pieces = _cuts(text, places)
     cut = bench.cut(pieces, limit=limit)
 
-    for came, left in zip(accumulate(pieces), accumulate(cut.left), strict=True):
+    for came, left, midway in zip(accumulate(pieces), accumulate(cut.left), cut.midway, strict=True):
         # Behind a CR the parser cannot know yet whether the line is over, and the Worker need not wait.
         assert _events(came) == _events(left + b"\n")[: len(_events(came))]
+        assert not (midway and EMPTY_LINE.search(came))
+        assert midway or not left or EMPTY_LINE.search(left)
 
 
 @pytest.mark.engine
