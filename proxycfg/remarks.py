@@ -359,6 +359,19 @@ EXPRESSION_TOO_LONG = _remark("expression-too-long", Category.OPERATIONS, _E, _C
     Cloudflare refuses the rule. It happens to a path that has very many routes of another kind below it, or very many hosts. Put what streams
     below a path, or a host, of its own.
 """)  # fmt: skip
+WORKER_LEAVES_ROUTE = _remark("worker-leaves-route", Category.HEARTBEAT, _W, _CLOUDFLARE, """
+    A stream gets no Worker, though the spec asks for one.
+
+    It streams, and nothing more: its silence is not filled with heartbeats, an origin's error page reaches its clients, and a broken connection
+    to the origin may end in the middle of an event. Cloudflare starts a Worker by host and path, so one of them must be known; and a regular
+    expression must mean the same in JavaScript as on other hops. Write `hosts` or the zone's name; write `path` in place of `regex`.
+""")  # fmt: skip
+WORKER_ON_GRPC = _remark("worker-on-grpc", Category.GRPC_TRANSPORT, _W, _CLOUDFLARE, """
+    A path of streams takes in gRPC calls, so that the Worker stands in front of them as well.
+
+    It leaves them alone, but Cloudflare hands a native gRPC call to a Worker as gRPC-Web, if it does at all, and calls may fail. Put the streams
+    below a path of their own, or add a more specific route without a script for the calls by hand.
+""")  # fmt: skip
 REGEX_BEYOND_PLAN = _remark("regex-beyond-plan", Category.LOCATION_SHADOWED, _E, _CLOUDFLARE, """
     A route is a regular expression, which only the Business and Enterprise plans have in rules.
 

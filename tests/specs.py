@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 from proxycfg import specfile
 from proxycfg.errors import InvalidInput
 from proxycfg.source import Source
@@ -32,6 +35,13 @@ ROUTES = "routes: [{path: /events, protocol: sse, upstream: api}]\n"
 def load(text: str) -> Spec:
     """The spec of a whole file."""
     return specfile.load(Source("conf/routes.yaml", text))
+
+
+def load_data(data: object) -> Spec:
+    """The spec of plain data, whatever characters are in it."""
+    # JSON is YAML as well, but for characters that JSON escapes in two halves.
+    halves = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
+    return load(halves.sub(lambda found: str(json.loads(f'"{found[0]}"')), json.dumps(data)))
 
 
 def with_top(text: str) -> Spec:

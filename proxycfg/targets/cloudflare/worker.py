@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from proxycfg import remarks
+from proxycfg.spec import coverers
 from proxycfg.template import folder
 
 if TYPE_CHECKING:
+    from proxycfg.finding import Finding
     from proxycfg.spec import Route, Spec
 
 HEARTBEAT = 15.0
@@ -24,8 +27,10 @@ below the 30 s to 60 s of many proxies and mobile networks on the way to the cli
 COMPATIBILITY_DATE = "2026-11-17"
 """The behavior of the runtime that the Worker is tested with. Later ones are Cloudflare's promise to keep."""
 
+_LONGEST_NAME = 63
 _CODE = ("formats.js", "framing.js", "index.js", "match.js", "relay.js")
-_RELAYS = {"sse": "events", "ndjson": "lines"}
+RELAYS = {"sse": "events", "ndjson": "lines"}
+"""Protocol → what flows there, for the Worker."""
 _BARE = "/!$&'()+,;=:@-._~"
 """What a route's pattern holds as it is; a ``*`` of a path would be a wildcard."""
 
@@ -41,23 +46,70 @@ def files(spec: Spec, heartbeat: float = HEARTBEAT) -> Mapping[str, str]:
     return {"wrangler.jsonc": _json(_wrangler(spec)), "src/routes.js": _table(spec, heartbeat), **code}
 
 
+def lacks(spec: Spec) -> Iterator[Finding]:
+    """What the Worker cannot do for the routes of a spec, and what it had better not be on the way of."""
+    if not _zone_name(spec) and (anywhere := [route for route in spec.routes if relayed(route) and "*" in route.hosts]):
+        route = anywhere[0]
+        yield remarks.WORKER_LEAVES_ROUTE.about(
+            route, "cloudflare", route.match_span,
+            f"no host and no zone is known for {route.title}, so Cloudflare cannot be told where to start the Worker",
+            "write `hosts`, or the zone's name as targets.cloudflare.zone",
+        )  # fmt: skip
+    for route in spec.routes:
+        if route.kind == "regex" and in_javascript(route.path) is None:
+            yield remarks.WORKER_LEAVES_ROUTE.about(
+                route, "cloudflare", route.match_span,
+                f"the Worker treats requests to {route.title} as if there were no such route, since JavaScript does not read the expression as "
+                "nginx and Envoy do",
+                "keep to ASCII, plain groups, classes and repeats, or write `path` in its place",
+            )  # fmt: skip
+    covered = tuple(pattern.removesuffix("*") for pattern in patterns(spec))
+    for route in spec.routes:
+        if route.protocol.name != "grpc":
+            continue
+        own = {f"{wider}{_path_pattern(route)}" for host in _hosts(route.hosts, spec) for wider in coverers(host)}
+        if any(pattern.startswith(covered) for pattern in own):
+            yield remarks.WORKER_ON_GRPC.about(
+                route, "cloudflare", route.match_span,
+                f"the Worker is started for calls to {route.title} as well, for a stream's path takes them in, and behind a Worker native gRPC "
+                "may arrive as gRPC-Web or not at all",
+                "put the streams below a path of their own, or add a route without a script for the calls by hand",
+            )  # fmt: skip
+
+
 def relayed(route: Route) -> bool:
     """Whether the Worker does anything for a route, beyond leaving it alone."""
-    return route.protocol.name in _RELAYS and (route.kind != "regex" or in_javascript(route.path) is not None)
+    return route.protocol.name in RELAYS and (route.kind != "regex" or in_javascript(route.path) is not None)
+
+
+_PARTS = re.compile(
+    r"(?P<escape>\\.)|(?P<class>\[(?:\\.|[^\\\]])+\])|(?P<name>\(\?P<\w+>)|(?P<plain>\((?:\?[a-z-]*:|(?!\?))|[^(\[\\])"
+)
+_FLAGS = re.compile(r"\(\?([ims]+)\)")
+_SAME_ESCAPE = re.compile(r"\\[dDwWsSbB]|\\[^A-Za-z0-9]")
 
 
 def in_javascript(pattern: str) -> str | None:
-    """A regular expression of a spec for JavaScript, or None where it has no equal there.
+    """A regular expression of a spec for JavaScript, or None where it would mean another thing there, or nothing.
 
-    Specs hold what PCRE and RE2 share. Of that, JavaScript spells named groups otherwise, and has neither flags inside of an
-    expression nor POSIX classes nor the assertions of one letter that it does not know.
+    Specs hold what PCRE and RE2 share. Of that, JavaScript has flags for a group alone and no POSIX classes, takes a bracket at the front of
+    a class otherwise, and counts characters beyond U+FFFF twice.
     """
-    bare = re.sub(
-        r"\\.", lambda found: "" if found[0][1] in "dDwWsSbBnrtfv" or not found[0][1].isalnum() else "\\", pattern
-    )
-    if "\\" in bare or "[:" in bare or re.search(r"\(\?(?!:|P<)", bare):
+    if flags := _FLAGS.match(pattern):
+        pattern = f"(?{flags[1]}:{pattern[flags.end() :]})"
+    if not pattern.isascii():
         return None
-    return re.sub(r"(\\.)|\(\?P<", lambda found: found[1] or "(?<", pattern)
+    parts = list(_PARTS.finditer(pattern))
+    if "".join(part[0] for part in parts) != pattern:
+        return None
+    for part in parts:
+        escapes = [part["escape"]] if part["escape"] else re.findall(r"\\.", part["class"] or "")
+        if not all(_SAME_ESCAPE.fullmatch(escape) for escape in escapes):
+            return None
+        if part["class"] and (part["class"].startswith(("[]", "[^]")) or "[" in part["class"][1:]):
+            return None
+    # Nobody asks for the names.
+    return "".join("(" if part["name"] else part[0] for part in parts)
 
 
 def _table(spec: Spec, heartbeat: float) -> str:
@@ -76,13 +128,12 @@ def _row(route: Route, heartbeat: float) -> Mapping[str, Any]:
     path = route.path.rstrip("/") if route.kind == "prefix" else route.path
     if route.kind == "regex":
         path = in_javascript(route.path) or "(?!)"
-    relay = _RELAYS.get(route.protocol.name) if relayed(route) else None
+    relay = RELAYS.get(route.protocol.name) if relayed(route) else None
     return {"title": route.title, "kind": route.kind, "path": path, "relay": relay, "heartbeat": heartbeat}
 
 
 def _wrangler(spec: Spec) -> Mapping[str, Any]:
     named = spec.targets.cloudflare
-    zone = named.zone if named else None
     account = {"account_id": named.account} if named and named.account else {}
     return {
         "$schema": "node_modules/wrangler/config-schema.json",
@@ -90,45 +141,69 @@ def _wrangler(spec: Spec) -> Mapping[str, Any]:
         **account,
         "main": "src/index.js",
         "compatibility_date": COMPATIBILITY_DATE,
-        # Without it a request that waits for its origin does not notice that the client has gone.
+        # Without it a request that waits for its origin does not learn that the client has gone.
         "compatibility_flags": ["enable_request_signal"],
         # A name of its own would be a way around the zone's firewall and Access.
         "workers_dev": False,
         "preview_urls": False,
-        "routes": [{"pattern": pattern, **_zone(pattern, zone)} for pattern in patterns(spec)],
+        "routes": [_route(pattern, spec) for pattern in patterns(spec)],
+        # What Cloudflare logs of every request by itself has its URL in it, tokens and all.
         "observability": {"enabled": True, "logs": {"enabled": True, "invocation_logs": False}},
     }
 
 
 def name(spec: Spec) -> str:
-    """The Worker's name: of the zone or the first host, so that two specs of one account do not overwrite each other's."""
-    named = spec.targets.cloudflare
-    known = (named.zone if named else None) or next((host for host in spec.hosts if host != "*"), "")
-    return "-".join(["streams", *re.findall("[a-z0-9]+", known.lower())])[:63].rstrip("-")
+    """The Worker's name: of the zone or the first host, so that the specs of one account do not overwrite each other's."""
+    known = _zone_name(spec) or next((host for host in spec.hosts if host != "*"), "")
+    return "-".join(["streams", *re.findall("[a-z0-9]+", known.lower())])[:_LONGEST_NAME].rstrip("-")
 
 
 def patterns(spec: Spec) -> tuple[str, ...]:
-    """The patterns of URLs for which Cloudflare starts the Worker: as few requests as a wildcard at the end allows."""
-    found: dict[str, None] = {}
+    """The patterns of URLs for which Cloudflare starts the Worker: as few requests as a wildcard at the end allows, and none twice."""
+    found: set[str] = set()
     for hosts, routes in spec.servers:
         for route in routes:
             if relayed(route):
-                found.update(dict.fromkeys(f"{host}{_path_pattern(route)}" for host in hosts))
-    return tuple(found)
+                found |= {f"{host}{_path_pattern(route)}" for host in _hosts(hosts, spec)}
+    kept: list[str] = []
+    for pattern in sorted(found):
+        # Sorted, a pattern stands right behind the one that takes it in.
+        if not kept or not pattern.startswith(kept[-1].removesuffix("*")):
+            kept.append(pattern)
+    return tuple(kept)
+
+
+def _hosts(hosts: Iterable[str], spec: Spec) -> Iterator[str]:
+    """Hosts as patterns name them: any host is any of the zone."""
+    zone = _zone_name(spec)
+    for host in hosts:
+        if host != "*":
+            yield host
+        elif zone:
+            yield from (zone, f"*.{zone}")
 
 
 def _path_pattern(route: Route) -> str:
     # A pattern is compared with the URL, query and all, so that one without a wildcard misses every request with a query.
-    if route.kind == "regex":
-        return "/*"
-    path = route.path.rstrip("/") if route.kind == "prefix" else route.path
+    path = "/" if route.kind == "regex" else route.path.rstrip("/") if route.kind == "prefix" else route.path
     return f"{quote(path.partition('*')[0] or '/', safe=_BARE)}*"
 
 
-def _zone(pattern: str, zone: str | None) -> Mapping[str, str]:
-    if zone and "." not in zone:
-        return {"zone_id": zone}
-    return {"zone_name": zone or pattern.partition("/")[0].removeprefix("*.")}
+def _zone_name(spec: Spec) -> str:
+    """The zone's name, if the spec has it and not the zone's id."""
+    zone = (spec.targets.cloudflare.zone if spec.targets.cloudflare else None) or ""
+    return zone.lower() if "." in zone else ""
+
+
+def _route(pattern: str, spec: Spec) -> Mapping[str, str] | str:
+    zone, name_of_zone = spec.targets.cloudflare.zone if spec.targets.cloudflare else None, _zone_name(spec)
+    host = pattern.partition("/")[0]
+    if zone and not name_of_zone:
+        return {"pattern": pattern, "zone_id": zone}
+    # Without a zone wrangler looks for one by the host.
+    return (
+        {"pattern": pattern, "zone_name": name_of_zone} if f".{host}".endswith(f".{name_of_zone}") and zone else pattern
+    )
 
 
 def _json(value: Any) -> str:

@@ -67,7 +67,8 @@ def write(spec: Spec) -> Output:
     if named and named.worker:
         files |= {f"worker/{path}": text for path, text in worker.files(spec).items()}
     aims = {route.name: aim_of(route, spec, plan) for route in spec.routes}
-    return Output(files, tuple(lacks(spec, plan, rulesets)), aims)
+    findings = [*lacks(spec, plan, rulesets), *(worker.lacks(spec) if named and named.worker else ())]
+    return Output(files, tuple(findings), aims)
 
 
 # ---- the API ----
