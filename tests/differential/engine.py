@@ -111,7 +111,8 @@ async def running(version: str, folder: Path) -> AsyncIterator[Engine]:
     (folder / "log").mkdir(exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         "docker", "run", "--rm", "--interactive", "--init", "--network=host", "--read-only", f"--name=proxycfg-diff-{uuid.uuid4().hex[:8]}",
-        "--pull=never", "--tmpfs=/tmp", "--tmpfs=/run", "--tmpfs=/var/lib/nginx", "--user=0:0", "--ulimit=nofile=4096:4096",
+        # Its worker is one of hundreds of processes here, and the one that everything waits for.
+        "--cpu-shares=8192", "--pull=never", "--tmpfs=/tmp", "--tmpfs=/run", "--tmpfs=/var/lib/nginx", "--user=0:0", "--ulimit=nofile=4096:4096",
         f"--volume={folder}:{folder}", f"--volume={folder / 'log'}:/var/log/nginx", "--entrypoint=sh", found.image,
         "-c", _SHELL % (FAKETIME, LAPSE),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
