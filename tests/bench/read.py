@@ -61,9 +61,8 @@ def measure(folder: Path, *, quick: bool) -> Part:
             part.bounds.append(
                 Bound(f"{size:,} sites, time as a ratio to crossplane's parse", ours.cpu / other.cpu, 1.0)
             )
-            part.bounds.append(Bound(f"exponent of time to {size:,} sites", growth[0], EXPONENT))
-        if size == SIZES[-1]:
             part.bounds.append(Bound(f"{size:,} sites, memory as a ratio to crossplane's", ours.peak / other.peak, 1.0))
+            part.bounds.append(Bound(f"exponent of time to {size:,} sites", growth[0], EXPONENT))
     part.table(["sites", "time", "crossplane", "ratio", "time ~ n^", "memory", "crossplane", "memory ~ n^"], rows)
     if not quick:
         _shapes(bench, part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 from proxycfg.behavior import HTTP_VERSIONS, TRANSPORTS, Between, Transports, exactly
@@ -112,7 +113,13 @@ class Sockets:
                 decided_by = decided_by or two
         if decided_by is None:
             decided_by = next((listen.directive for listen in listens if listen.directive), None)
-        return Clients(exactly(frozenset(versions)), exactly(frozenset(transports)), decided_by, quic)
+        return Clients(_set(*sorted(versions)), _set(*sorted(transports)), decided_by, quic)
+
+
+@cache
+def _set(*words: str) -> Between[frozenset[str]]:
+    """There are a dozen of them, and thousands of servers."""
+    return exactly(frozenset(words))
 
 
 def _first(server: Server, name: str, otherwise: str) -> str:

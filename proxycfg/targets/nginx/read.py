@@ -40,7 +40,7 @@ from proxycfg.targets.nginx.place import (
 )
 from proxycfg.targets.nginx.scope import Level, level_of
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
-from proxycfg.targets.nginx.shapes import Hanging, Shape
+from proxycfg.targets.nginx.shapes import Hanging, Shape, Shapes
 from proxycfg.targets.nginx.syntax import Directive, number
 from proxycfg.targets.nginx.upstreams import Group, keeps_connections, takes_again
 from proxycfg.targets.nginx.variables import CALL, HANDSHAKE, PLAIN, World, names_in
@@ -194,17 +194,18 @@ def shared_route(
 
 def shared_behavior(reader: Reader, location: Location, protocol: str | None) -> tuple[Behavior, bool]:
     """What a location does that hands requests on, and whether all is understood that matters there; of those alike, of the first."""
-    shape = reader.http.shapes.of(location.level)
+    shapes = reader.http.shapes
+    shape = shapes.of(location.level)
     clients = reader.sockets.of(location.server)
     handler = location.level.last_handler()
     alike, group = reader.alike(clients), reader.meaning(handler) if handler else None
-    key = reader.version, protocol, alike, group
-    found = shape.found.get(key)
+    key = shape, reader.version, protocol, alike, group
+    found = shapes.behaviors.get(key)
     if found is None:
         places = _stand_ins(reader, location, shape, clients, protocol)
-        found = _in_common(shape, places, alike, group), all(reader.understands(place) for place in places)
-        if not any(each.asked & LOCATION for each in shape.known[reader.version, protocol][1]):
-            shape.found[key] = found
+        found = _in_common(shapes, shape, places, alike, group), all(reader.understands(place) for place in places)
+        if not any(each.asked & LOCATION for each in shapes.properties[shape, reader.version, protocol][1]):
+            shapes.behaviors[key] = found
     return found
 
 
@@ -226,7 +227,7 @@ def _stand_ins(reader: Reader, location: Location, shape: Shape, clients: Client
     return places
 
 
-def _in_common(shape: Shape, places: Sequence[Place], clients: int, group: Hashable) -> Behavior:
+def _in_common(shapes: Shapes, shape: Shape, places: Sequence[Place], clients: int, group: Hashable) -> Behavior:
     """The behavior of a location of that shape: each property is worked out once for all of which it cannot tell one from another.
 
     A property asks the same of every location of a shape until an answer differs, so that what it has asked for is all that it hangs on.
@@ -234,10 +235,10 @@ def _in_common(shape: Shape, places: Sequence[Place], clients: int, group: Hasha
     :param clients: the number of its server's clients.
     :param group: what counts of the group that its requests go to.
     """
-    of = places[0].version, places[0].protocol
-    known = shape.known.get(of)
+    of = shape, places[0].version, places[0].protocol
+    known = shapes.properties.get(of)
     if known is None:
-        known = shape.known[of] = {}, []
+        known = shapes.properties[of] = {}, []
         for name, read_property in PROPERTIES:
             value, asked = _value(name, read_property, places)
             if asked:
@@ -245,21 +246,25 @@ def _in_common(shape: Shape, places: Sequence[Place], clients: int, group: Hasha
             else:
                 known[0][name] = value
     fixed, hanging = known
-    return Behavior(**fixed, **{each.name: _hanging_value(each, places, clients, group) for each in hanging})
+    values = {each.name: _hanging_value(shapes.values, each, places, clients, group) for each in hanging}
+    return Behavior(**fixed, **values)
 
 
-def _hanging_value(of: Hanging, places: Sequence[Place], clients: int, group: Hashable) -> Between[Any]:
-    key = clients if of.asked & CLIENTS else None, group if of.asked & GROUPS else None
-    value = of.found.get(key)
+def _hanging_value(
+    values: dict[Hashable, Between[Any]], of: Hanging, places: Sequence[Place], clients: int, group: Hashable
+) -> Between[Any]:
+    value = values.get(_on_what(of, clients, group))
     if value is None:
         value, asked = _value(of.name, of.read, places)
-        if asked & ~of.asked:
-            of.asked |= asked
-            of.found.clear()
-            key = clients if of.asked & CLIENTS else None, group if of.asked & GROUPS else None
+        # What it had asked for so far did not tell all: nothing is found by that any more.
+        of.asked |= asked
         if not of.asked & LOCATION:
-            of.found[key] = value
+            values[_on_what(of, clients, group)] = value
     return value
+
+
+def _on_what(of: Hanging, clients: int, group: Hashable) -> Hashable:
+    return of, of.asked, clients if of.asked & CLIENTS else None, group if of.asked & GROUPS else None
 
 
 def _value(name: str, read_property: PropertyReader, places: Sequence[Place]) -> tuple[Between[Any], int]:
@@ -343,17 +348,20 @@ class _Told(Mapping[str, Evidence]):
         self._clients = clients
         self._protocol = protocol
         self._levels = levels
-        self._places: list[Place] = []
-        self._told: dict[str, Evidence] = {}
+        # Made when somebody asks: most of thousands are never asked.
+        self._places: list[Place] | None = None
+        self._told: dict[str, Evidence] | None = None
 
     def __getitem__(self, name: str) -> Evidence:
+        if self._told is None:
+            self._told = {}
         found = self._told.get(name)
         if found is None:
             found = self._told[name] = _property(name, _READERS[name], self._at())[1]
         return found
 
     def _at(self) -> list[Place]:
-        if not self._places:
+        if self._places is None:
             location, levels = self._location, self._levels
             if levels is None:
                 levels = _proxying(location.level, self._reader.http)

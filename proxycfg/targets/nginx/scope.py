@@ -42,7 +42,7 @@ class Level:
     ``shape`` is what it has in common with others (:mod:`~proxycfg.targets.nginx.shapes`), once somebody has asked.
     """
 
-    __slots__ = ("_handlers", "_in_force", "_own", "above", "children", "directive", "kind", "shape")
+    __slots__ = ("_handler", "_in_force", "_looked", "_own", "above", "children", "directive", "kind", "shape")
 
     def __init__(self, kind: str, directive: Directive | None, children: list[Directive], above: Level | None) -> None:
         """``kind`` is ``main``, ``http``, ``server``, ``location``, ``if`` or ``limit_except``."""
@@ -51,7 +51,8 @@ class Level:
         self.above = above
         self.children = children
         self.shape: Shape | None = None
-        self._handlers: list[Directive] | None = None
+        self._looked = False
+        self._handler: Directive | None = None
         self._own: dict[str, list[Directive]] | None = None
         self._in_force: dict[str, list[Directive]] | None = None
 
@@ -107,10 +108,10 @@ class Level:
 
     def last_handler(self) -> Directive | None:
         """The directive written here that hands requests to an origin; of several the last counts, as each sets the same pointer in nginx."""
-        found = self._handlers
-        if found is None:
-            found = self._handlers = [child for child in self.children if child.name in _HANDLERS]
-        return found[-1] if found else None
+        if not self._looked:
+            self._looked = True
+            self._handler = next((child for child in reversed(self.children) if child.name in _HANDLERS), None)
+        return self._handler
 
     def handler(self) -> Found | None:
         """The directive that hands requests to an origin, written here; in ``if`` and ``limit_except`` also the location's."""

@@ -45,32 +45,27 @@ _PARTS: Mapping[str, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
 
 
 class Hanging:
-    """A property that hangs on more than the settings: on which of what else, as far as has been seen, and its value by that."""
+    """A property that hangs on more than the settings: on which of what else, as far as has been seen."""
 
-    __slots__ = ("asked", "found", "name", "read")
+    __slots__ = ("asked", "name", "read")
 
     def __init__(self, name: str, read: Callable[[Any], Any], asked: int) -> None:
         """``read`` works it out; ``asked`` is the sum of what it asked for, see :mod:`~proxycfg.targets.nginx.place`."""
         self.name = name
         self.read = read
         self.asked = asked
-        self.found: dict[Hashable, Between[Any]] = {}
 
 
 class Shape:
     """All levels that say the same; ``level`` is a stand-in for them, with the relevant directives of the first one met."""
 
-    __slots__ = ("ends", "found", "known", "level")
+    __slots__ = ("ends", "level")
 
     def __init__(self, level: Level) -> None:
-        """What reading finds is kept here."""
+        """Nobody has asked for anything yet."""
         self.level = level
         self.ends: list[Level] | None = None
         """The levels whose settings a proxied request can end with; None until somebody has looked."""
-        self.known: dict[tuple[str, str | None], tuple[dict[str, Between[Any]], list[Hanging]]] = {}
-        """By version and protocol: the properties that hang on these settings alone, and the others."""
-        self.found: dict[Hashable, tuple[Behavior, bool]] = {}
-        """By those and all that the others hang on: the behavior, and whether all of it is understood."""
 
 
 class Shapes:
@@ -81,6 +76,13 @@ class Shapes:
         self.config = config
         self._known: dict[tuple[object, ...], Shape] = {}
         self._numbers: dict[tuple[object, ...], int] = {}
+        # What reading finds; one table for all shapes, as most of thousands have a single entry.
+        self.properties: dict[tuple[Shape, str, str | None], tuple[dict[str, Between[Any]], list[Hanging]]] = {}
+        """By shape, version and protocol: the properties that hang on the settings alone, and the others."""
+        self.values: dict[Hashable, Between[Any]] = {}
+        """The others' values, by all that they hang on."""
+        self.behaviors: dict[Hashable, tuple[Behavior, bool]] = {}
+        """By shape, version, protocol and all that the others hang on: the behavior, and whether all of it is understood."""
 
     def number(self, parts: Iterable[object]) -> int:
         """The same number for parts of something else than a level that are equal but for the places of their directives."""

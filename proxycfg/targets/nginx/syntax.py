@@ -15,7 +15,6 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -29,22 +28,28 @@ MAX_DEPTH = 200
 class Text:
     """A file's text, and the lines in it."""
 
-    __slots__ = ("__dict__", "name", "text")
+    __slots__ = ("_lines", "name", "text")
 
     def __init__(self, name: str, text: str) -> None:
         """``name`` is how people know the file."""
         self.name = name
         self.text = text
+        self._lines: array[int] | None = None
 
-    @cached_property
+    @property
     def _starts(self) -> array[int]:
-        # Only \n ends a line for nginx; \r is white space.
-        starts = array("Q", accumulate(map((1).__add__, map(len, self.text.split("\n"))), initial=0))
-        starts.pop()
-        return starts
+        """Where each line starts; worked out when somebody asks for the first place."""
+        if self._lines is None:
+            # Only \n ends a line for nginx; \r is white space. 32 bits are enough for any file that is read.
+            self._lines = array("I", accumulate(map((1).__add__, map(len, self.text.split("\n"))), initial=0))
+            self._lines.pop()
+        return self._lines
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, from 1."""
+        if offset < len(_OFFSETS):
+            # As quick as a look into a table that would have to be made, and kept for each of thousands of files.
+            return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
@@ -379,7 +384,10 @@ class _Parser:
             name, args, start, end, ending, after = seen.get(rest) or self.line(at, rest)
             if ending == "}":
                 if open_blocks:
-                    open_blocks.pop().end = at + end
+                    block = open_blocks.pop()
+                    block.end = at + end
+                    # Without the room to grow that lists keep: there are thousands.
+                    block.block = current[:]
                     current = parents.pop()
                 else:
                     self.complain(
@@ -391,12 +399,15 @@ class _Parser:
             if ending in _NO_DIRECTIVE:
                 at += after
                 continue
+            place = at + start
+            if place < len(_OFFSETS):
+                place = _OFFSETS[place]
             if ending == ";":
-                current.append(Directive(source, name, args, at + start, at + end))
+                current.append(Directive(source, name, args, place, at + end))
                 at += after
                 continue
             inside: list[Directive] = []
-            block = Block(source, name, args, at + start, at + end, inside)
+            block = Block(source, name, args, place, at + end, inside)
             current.append(block)
             at += end
             if name.endswith("_by_lua_block"):
@@ -540,6 +551,9 @@ class _Parser:
         block.end = len(text)
         return len(text)
 
+
+_OFFSETS = tuple(range(4096))
+"""Places in small files: as numbers of the directives of all of them, which would each be an object of its own."""
 
 _NO_DIRECTIVE = frozenset({"", "}"})
 
