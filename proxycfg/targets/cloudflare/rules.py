@@ -239,8 +239,8 @@ def _firewall(route: Route, plan: Plan) -> Iterator[Told]:
         refused.append(f"not http.request.method {quote.one_of(route.allowed_methods)}")
         said.append(f"refuse other methods than {', '.join(route.allowed_methods)}")
     if route.protocol.name == "websocket" and route.cors and "*" not in route.cors:
-        # Of no header at all, `all` says yes: programs send none.
-        refused.append(f'not all(http.request.headers["origin"][*] {quote.one_of(route.cors)})')
+        # Programs send none, which is no other one.
+        refused.append(f'any(not http.request.headers["origin"][*] {quote.one_of(route.cors)})')
         said.append("refuse handshakes from other sites")
     if refused:
         also = refused[0] if len(refused) == 1 else f"({' or '.join(refused)})"

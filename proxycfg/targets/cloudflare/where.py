@@ -81,7 +81,7 @@ class Places:
         """The routes that may take a request which also matches this one."""
         base = _bare(route)
         for other in self._patterns:
-            first = precedence(other) < precedence(route) and _may_meet(other, route)
+            first = _same_path(other, route) or (precedence(other) < precedence(route) and _may_meet(other, route))
             if other is not route and first and _share_hosts(other, route):
                 yield other
         # What is below a path stands together: `0` comes next after `/`.
