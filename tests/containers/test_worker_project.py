@@ -56,3 +56,37 @@ def test_wrangler_looks_at_it(project: Path, file: str) -> None:
     done = _dry_run(project)
 
     assert done.returncode != 0 or "warning" in done.stdout.lower()
+
+
+def _check_types(project: Path) -> subprocess.CompletedProcess[str]:
+    tsc = npm.compiler()
+    if tsc is None:
+        raise EngineAbsent("TypeScript is not installed: run `python -m tests.engines prepare`")
+    options = [
+        "--allowJs",
+        "--checkJs",
+        "--strict",
+        "--noEmit",
+        "--target",
+        "esnext",
+        "--module",
+        "esnext",
+        "--lib",
+        "esnext",
+    ]
+    return subprocess.run(
+        [*tsc, *options, "src/index.js"],
+        cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.engine
+def test_its_comments_have_the_types_right(project: Path) -> None:
+    """As strictly as TypeScript can ask, with the types of the runtime; a table of another shape would be noticed."""
+    sound = _check_types(project)
+    table = project / "src" / "routes.js"
+    table.write_text(table.read_text().replace('"heartbeat": 15.0', '"heartbeat": "15"'))
+    broken = _check_types(project)
+
+    assert (sound.returncode, sound.stdout) == (0, "")
+    assert "routes.js" in broken.stdout

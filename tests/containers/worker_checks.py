@@ -125,12 +125,13 @@ def silence_is_filled(worker: WorkerStand) -> None:
 
 def silence_before_the_headers_is_filled(worker: WorkerStand) -> None:
     """A client that takes nothing but events has them before the origin has decided on its answer."""
-    key = fresh()
-    with listen(worker.client, "/events", script=f"gate {key}; sse; event") as stream:
-        _await_comments(stream.next, 3)
-        assert (stream.call.status, stream.call.header("content-type")) == (200, "text/event-stream")
-        worker.origin.release(key)
-        assert [event.data for event in stream] == ["1"]
+    for head in ("sse", "sse gzip=force"):
+        key = fresh()
+        with listen(worker.client, "/events", script=f"gate {key}; {head}; event") as stream:
+            _await_comments(stream.next, 3)
+            assert (stream.call.status, stream.call.header("content-type")) == (200, "text/event-stream")
+            worker.origin.release(key)
+            assert [event.data for event in stream] == ["1"]
 
 
 def _await_comments(following: Callable[[], Item | None], count: int) -> None:
@@ -359,6 +360,7 @@ def a_client_that_breaks_off_is_noticed(worker: WorkerStand) -> None:
 
 
 def _leave(worker: WorkerStand, leave: Callable[[Call], None]) -> None:
+    told = worker.proxy.logs().count("upstream failed")
     for script, started in (("sse; event; hang", True), ("hang", False)):
         key = fresh()
         stream = listen(worker.client, "/events", script=f"key {key}; {script}")
@@ -368,6 +370,8 @@ def _leave(worker: WorkerStand, leave: Callable[[Call], None]) -> None:
             worker.origin.wait(lambda _: True, key)
         leave(stream.call)
         assert worker.origin.wait_aborted(key, timeout=worker.patience).aborted
+    # It is the client that has gone, and no failure of the origin.
+    assert worker.proxy.logs().count("upstream failed") == told
 
 
 STREAMS = 1000

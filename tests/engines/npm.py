@@ -20,6 +20,8 @@ WORKERD_ID = "workerd-1.20261117"
 """The engine's id: the version without the number of the build."""
 
 WRANGLER = "4.164.0"
+_TYPES = ("typescript@5.9.3", "@cloudflare/workers-types@5.20261117.1")
+"""For the types in the Worker's comments."""
 _NODE = "22.23.3"
 """For wrangler, where the machine's own is not newer: it takes 22.12 and up."""
 
@@ -29,7 +31,7 @@ _WITHIN = 240
 
 def prepare(say: Callable[[str], None]) -> str:
     """Install the packages below the cache, unless they are there; returns the reason if they cannot be had, else nothing."""
-    if binary() and wrangler():
+    if binary() and wrangler() and compiler():
         say(f"{WORKERD_ID} and wrangler {WRANGLER}: {_folder()} is here")
         return ""
     npm = shutil.which("npm")
@@ -39,7 +41,12 @@ def prepare(say: Callable[[str], None]) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     # Without one npm would install into whatever project lies above.
     (folder / "package.json").write_text("{}")
-    packages = [f"workerd@{WORKERD}", f"wrangler@{WRANGLER}", *(() if _own_node() else (f"{_node_package()}@{_NODE}",))]
+    packages = [
+        f"workerd@{WORKERD}",
+        f"wrangler@{WRANGLER}",
+        *_TYPES,
+        *(() if _own_node() else (f"{_node_package()}@{_NODE}",)),
+    ]
     try:
         done = subprocess.run(
             [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages],
@@ -47,7 +54,7 @@ def prepare(say: Callable[[str], None]) -> str:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"npm did not answer within {_WITHIN} s"
-    if done.returncode or not (binary() and wrangler()):
+    if done.returncode or not (binary() and wrangler() and compiler()):
         return f"npm could not install {' '.join(packages)}: {last_line(done)}"
     say(f"{WORKERD_ID} and wrangler {WRANGLER}: installed below {folder}")
     return ""
@@ -65,6 +72,14 @@ def wrangler() -> tuple[str, ...] | None:
     script = _folder() / "node_modules/wrangler/bin/wrangler.js"
     node = _own_node() or next(iter(_folder().glob(f"node_modules/{_node_package()}/bin/node")), None)
     return (str(node), str(script)) if node and script.exists() else None
+
+
+def compiler() -> tuple[str, ...] | None:
+    """The command that runs TypeScript's compiler with the types of the runtime, if it has been installed."""
+    modules = _folder() / "node_modules"
+    node, types = shutil.which("node"), modules / "@cloudflare" / "workers-types"
+    found = node and types.exists() and (modules / "typescript").exists()
+    return (str(node), str(modules / "typescript/bin/tsc"), "--types", str(types)) if found else None
 
 
 def _own_node() -> Path | None:

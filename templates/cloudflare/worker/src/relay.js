@@ -11,6 +11,8 @@ import { WholeUnits, WithoutMark } from "./framing.js";
 /** Bytes of one event or line that are kept until its end is there; larger ones are passed on in parts. */
 const HELD = 1 << 20;
 
+/** @typedef {{response: Response, failure: null} | {response: Response | null, failure: Failure}} Answer */
+
 /**
  * @param {Request} request
  * @param {Route} route
@@ -22,37 +24,45 @@ export async function relay(request, route) {
   const headers = new Headers(request.headers);
   // What the origin has compressed cannot be told apart into events.
   headers.set("accept-encoding", "identity");
+  /** @type {Promise<Answer>} */
   const asked = fetch(new Request(request, { headers })).then(
     (response) => ({ response, failure: format.failureOf(response, accept) }),
-    () => ({ response: null, failure: /** @type {Failure} */ ({ code: "upstream_unreachable", status: 502 }) }),
+    () => ({ response: null, failure: { code: "upstream_unreachable", status: 502 } }),
   );
-  const ends = new IdentityTransformStream();
-  const pump = new Pump(ends.writable.getWriter(), format, route);
   // Only a client that takes nothing but events can be answered before it is known what the origin has to say.
   const early = format.heartbeat && accept === format.type;
   const answer = await (early ? within(route.heartbeat, asked) : asked);
   if (!answer) {
-    pump.run(asked);
-    return new Response(ends.readable, { headers: { "content-type": format.type, "cache-control": STREAM } });
+    const body = pumped(asked, format, route, request.signal);
+    return new Response(body, { headers: { "content-type": format.type, "cache-control": STREAM } });
   }
   const { response, failure } = answer;
   if (failure) {
-    report(route, failure);
+    report(failure, route, request.signal);
     await response?.body?.cancel();
     return format.refusal(failure, accept);
   }
-  if (!response?.body || !format.flowsIn(response)) return /** @type {Response} */ (response);
-  if (response.headers.has("content-encoding")) {
-    // The origin compressed all the same: its bytes are not ours to touch.
-    const untouched = new Response(response.body, response);
-    untouched.headers.set("cache-control", STREAM);
-    return untouched;
-  }
-  pump.run(asked);
-  const relayed = new Response(ends.readable, { headers: response.headers });
+  if (!response.body || !format.flowsIn(response)) return response;
+  // What the origin has compressed all the same is not ours to touch.
+  const body = response.headers.has("content-encoding") ? response.body : pumped(asked, format, route, request.signal);
+  const relayed = new Response(body, response);
   relayed.headers.set("cache-control", STREAM);
-  relayed.headers.delete("content-length");
+  if (body !== response.body) relayed.headers.delete("content-length");
   return relayed;
+}
+
+/**
+ * @param {Promise<Answer>} asked
+ * @param {Format} format
+ * @param {Route} route
+ * @param {AbortSignal} signal
+ * @returns {ReadableStream} what the client gets
+ */
+function pumped(asked, format, route, signal) {
+  const { readable, writable } = new IdentityTransformStream();
+  // Nobody waits for it: the runtime lets it run for as long as the client reads, and `waitUntil` would outlive the client.
+  new Pump(writable.getWriter(), format, route, signal).run(asked);
+  return readable;
 }
 
 /** Moves one answer, a unit at a time: reads no more before the client has taken what there was. */
@@ -67,32 +77,41 @@ class Pump {
    * @param {WritableStreamDefaultWriter<Uint8Array>} writer
    * @param {Format} format
    * @param {Route} route
+   * @param {AbortSignal} signal the client's
    */
-  constructor(writer, format, route) {
+  constructor(writer, format, route, signal) {
     this.writer = writer;
     this.format = format;
     this.route = route;
+    this.signal = signal;
     this.units = new WholeUnits(format.endOf, HELD);
   }
 
-  /** @param {Promise<{response: Response | null, failure: Failure | null}>} asked */
+  /** @param {Promise<Answer>} asked */
   async run(asked) {
     const { heartbeat } = this.format;
     // Two looks an interval: no stream is silent for longer than that, and a piece that comes costs no timer.
-    const timer = heartbeat && setInterval(() => this.#beat(heartbeat), (this.route.heartbeat * 1000) / 2);
+    const timer = heartbeat ? setInterval(() => this.#beat(heartbeat), (this.route.heartbeat * 1000) / 2) : null;
     this.writer.closed.catch(() => this.#leave());
     try {
       if (heartbeat) await this.#write(heartbeat);
-      const { response, failure } = await asked;
-      // Behind an early answer anything may come, and its status can be said in the stream alone.
-      const refused = failure ?? (response && !this.format.flowsIn(response) ? { code: "upstream_status", status: response.status } : null);
-      if (refused) response?.body?.cancel().catch(() => {});
-      await this.#end(refused ?? (await this.#move(response)));
+      await this.#end(await this.#answer(await asked));
     } catch {
       this.#leave();
     } finally {
-      clearInterval(timer ?? undefined);
+      clearInterval(timer);
     }
+  }
+
+  /**
+   * @param {Answer} answer
+   * @returns {Promise<Failure | null>} what failed, if anything did
+   */
+  async #answer({ response, failure }) {
+    if (failure === null && this.format.flowsIn(response)) return this.#move(response);
+    // Behind an early answer anything may come, and its status can be said in the stream alone.
+    response?.body?.cancel().catch(() => {});
+    return failure ?? { code: "upstream_status", status: response.status };
   }
 
   /**
@@ -126,7 +145,7 @@ class Pump {
   /** @param {Failure | null} failure */
   async #end(failure) {
     if (failure && !this.#left) {
-      report(this.route, failure);
+      report(failure, this.route, this.signal);
       // Half of a large one is out, and an end would pass for its own: breaking off is what a client understands.
       if (this.units.midway) throw new Error(failure.code);
       await this.#write(this.format.failed(failure));
@@ -167,8 +186,8 @@ class Pump {
  * @returns {Promise<T | null>} null if it takes longer
  */
 async function within(seconds, awaited) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
+  /** @type {number | null} */
+  let timer = null;
   const late = new Promise((resolve) => (timer = setTimeout(resolve, seconds * 1000, null)));
   try {
     return await Promise.race([awaited, late]);
@@ -178,11 +197,12 @@ async function within(seconds, awaited) {
 }
 
 /**
- * Says what failed and never whose request it was: a URL may hold a token.
+ * Says what failed and never whose request it was: a URL may hold a token. What breaks because the client has gone is no failure.
  *
- * @param {Route} route
  * @param {Failure} failure
+ * @param {Route} route
+ * @param {AbortSignal} signal
  */
-function report(route, { code, status }) {
-  console.warn(JSON.stringify({ message: "upstream failed", route: route.title, code, status }));
+function report({ code, status }, route, signal) {
+  if (!signal.aborted) console.warn(JSON.stringify({ message: "upstream failed", route: route.title, code, status }));
 }
