@@ -41,6 +41,26 @@ CASES = {
     ),
     "headers copied from a guide": (f"location /api/ {{ {COPIED} {PASS} }}", []),
     "the same around a socket": (f"location /ws {{ {COPIED} {LONG} {PASS} }}", [("upgrade-headers-missing", "error")]),
+    "a page of an application": ("location /splash { proxy_pass http://jellyfin:8096/Branding/Splashscreen; }", []),
+    "an application by the base that it has itself": (
+        f"location /jf/ {{ {LONG} proxy_pass http://jellyfin:8096/jf/; }}",
+        [("upgrade-headers-missing", "warning"), ("upstream-http-1-0", "warning")],
+    ),
+    "a variable whose map is not at hand": (
+        f"location /ws {{ {UP.replace('Connection upgrade', 'Connection $connection_upgrade')} {LONG} {PASS} }}",
+        [],
+    ),
+    "a variable that hands on what clients say": (
+        f"location /ws {{ {UP.replace('Connection upgrade', 'Connection $http_upgrade_insecure_requests')} {LONG} {PASS} }}",
+        [("upgrade-headers-missing", "warning")],
+    ),
+    "heartbeats that applications have": (
+        (
+            f"location /ws-proxy/signal {{ {UP} {PASS} }} location /socket/websocket {{ {UP} {PASS} }} "
+            f"location /ws/notifications {{ {UP} proxy_pass http://penpot-backend:6060/ws/notifications; }}"
+        ),
+        [],
+    ),
     "the same around an application": (
         f"location / {{ {COPIED} {LONG} proxy_pass http://homeassistant:8123; }}",
         [("upgrade-headers-missing", "error")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from proxycfg.rule import Case
@@ -30,6 +31,21 @@ def is_about_headers(case: Case) -> bool:
         return False
     listening = case.shortfalls.get("client_http_versions")
     return listening is None or listening.evidence.text != case.shortfalls["upgrade"].evidence.text
+
+
+def is_defined_elsewhere(proxied: Proxied) -> bool:
+    """Whether a header of the handshake has a variable that nothing at hand defines: a map beside the file, most likely, which is right for it."""
+    level = proxied.location.level
+    makers = (line for kind in ("map", "geo", "split_clients") for line in proxied.http.level.own.get(kind, ()))
+    known = {line.args[-1].lstrip("$") for line in makers if line.args}
+    known |= {line.args[0].lstrip("$") for outer in level.levels() for line in outer.own.get("set", ()) if line.args}
+    named = (
+        name
+        for line in level.in_force.get("proxy_set_header", ())
+        if len(line.args) > 1 and line.args[0].lower() in {"connection", "upgrade"}
+        for name in re.findall(r"\$\{?(\w+)", line.args[1])
+    )
+    return any(name not in known and not name.startswith("http_") for name in named)
 
 
 def dropped_headers(proxied: Proxied, *names: str) -> list[Directive]:

@@ -19,8 +19,9 @@ location /ws {
 
 Where the location serves plain requests, too, take `Connection` from a map of `$http_upgrade`.
 
-**When it is fine.** Never, if clients of the route really open WebSockets. `Connection keep-alive` beside `Upgrade` is copied from guides of ASP.NET
-around applications that have none, so it is only an info where neither path nor application tells of WebSockets.
+**When it is fine.** Never, if clients of the route really open WebSockets. `Connection keep-alive` beside `Upgrade` is copied from guides of
+ASP.NET around applications that have none, so it is only an info where neither path nor application tells of WebSockets. A variable whose map is
+not at hand is taken to be right.
 
 **Measured.** `tests/containers/`: a handshake that a stock config breaks, and a generated one passes. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Severity
 from proxycfg.rule import Case, Complaint, route_rule
-from proxycfg.rules._handshake import dropped_headers, is_about_headers, is_about_version
+from proxycfg.rules._handshake import dropped_headers, is_about_headers, is_about_version, is_defined_elsewhere
 
 if TYPE_CHECKING:
     from proxycfg.targets.nginx.read import Proxied
@@ -47,6 +48,8 @@ def upgrade_headers_missing(case: Case) -> Iterator[Complaint]:
     short = case.shortfalls["upgrade"]
     proxied: Proxied = case.subject
     if not is_about_headers(case) or is_about_version(case) or dropped_headers(proxied, "upgrade", "connection"):
+        return
+    if not short.sure and is_defined_elsewhere(proxied):
         return
     yield Complaint(
         severity=Severity.INFO if _is_boilerplate(case) else Severity.ERROR if short.sure else Severity.WARNING,

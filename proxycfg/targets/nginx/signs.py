@@ -366,7 +366,7 @@ class Signs:
             stem = places[0].name.rstrip("/")
         for path, protocol in application.streams:
             ended = self._ends(server, stem + path)
-            if ended is not None and any(ended is place for place in places):
+            if ended is not None and any(ended is place for place in places) and _keeps_paths(ended):
                 stream = Stream(
                     protocol=protocol,
                     confidence=Confidence.INFERRED,
@@ -409,6 +409,13 @@ class Signs:
             found = _Origins(tuple(filter(None, applications)), tuple(filter(None, told)))
             self._told[name, port] = found
         return found
+
+
+def _keeps_paths(location: Location) -> bool:
+    """Whether what is below the location is below the application's root, or its own base: no page of it stands for all that is asked."""
+    handler = location.handler
+    path = handler.args[0].partition("://")[2].partition("/")[2] if handler is not None and handler.args else ""
+    return not path or "$" in path or path.strip("/") == location.name.strip("/")
 
 
 def _declared(said: Comment, span: Span) -> Stream:
