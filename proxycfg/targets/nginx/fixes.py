@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import NamedTuple
 
@@ -281,7 +282,9 @@ def _at_the_top(block: Directive, lines: list[str], end: str = ";") -> Edit:
     return Edit(text.span(block.body, block.body), "".join(f"{_ending(text)}{indent}{each}{end}" for each in lines))
 
 
+@lru_cache(64)
 def _ending(text: Text) -> str:
+    """What ends its lines; a file of thousands of sites is looked through once."""
     return "\r\n" if "\r\n" in text.text else "\n"
 
 

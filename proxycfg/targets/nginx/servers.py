@@ -99,7 +99,7 @@ class Location:
 class Locations:
     """The locations of one level, sorted as nginx searches them."""
 
-    __slots__ = ("exact", "named", "prefixes", "regexes")
+    __slots__ = ("_lengths", "exact", "named", "prefixes", "regexes")
 
     def __init__(self) -> None:
         """None yet."""
@@ -107,6 +107,17 @@ class Locations:
         self.prefixes: dict[str, Location] = {}
         self.regexes: list[Location] = []
         self.named: dict[str, Location] = {}
+        self._lengths: list[int] = []
+
+    def longest_prefix(self, path: str) -> Location | None:
+        """The longest prefix that the path begins with; looked up, as a server may have thousands of them."""
+        if not self._lengths and self.prefixes:
+            self._lengths = sorted({len(prefix) for prefix in self.prefixes}, reverse=True)
+        for length in self._lengths:
+            # A slice of a shorter path is the path itself.
+            if length <= len(path) and (found := self.prefixes.get(path[:length])) is not None:
+                return found
+        return None
 
     def __iter__(self) -> Iterator[Location]:
         yield from self.exact.values()
@@ -300,10 +311,7 @@ def _find(level: Locations, path: str, undecided: list[tuple[Location, str]]) ->
     """Search one level: (final, location, redirect). Final: no regular expression of an outer level is tried any more."""
     if (exact := level.exact.get(path)) is not None:
         return True, exact, False
-    chosen: Location | None = None
-    for prefix, location in level.prefixes.items():
-        if path.startswith(prefix) and (chosen is None or len(prefix) > len(chosen.name)):
-            chosen = location
+    chosen = level.longest_prefix(path)
     if path not in level.prefixes:
         # A prefix that is the very path takes it.
         for slashed in (level.exact.get(f"{path}/"), level.prefixes.get(f"{path}/")):
