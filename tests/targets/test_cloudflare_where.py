@@ -80,6 +80,7 @@ def _forms(spec: Spec, path: str) -> tuple[str, ...]:
 @example([(("path", "/"), ["*"]), (("path", "/a"), ["a.example.com"]), (("path", "/a/b"), ["*"])], 1)
 @example([(("path", "/a"), ["*", "a.b.example.com"]), (("path", "/a"), ["*.example.com"])], 1)
 @example([(("regex", "/a(/.*)?"), ["*"]), (("regex", "/a(/.*)?"), ["*.example.com"])], 1)
+@example([(("regex", "/a(/.*)?"), ["*"]), (("regex", "/a/[bc]"), ["*"]), (("regex", "/a(/.*)?"), ["*.example.com"])], 2)
 @settings(max_examples=150, deadline=None)
 def test_the_requests_of_some_routes_are_matched_and_no_others(routes: list[Any], chosen: int) -> None:
     """Exact paths before regular expressions, these before prefixes, the longer before the shorter; the more specific host wins."""

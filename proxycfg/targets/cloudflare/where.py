@@ -35,6 +35,9 @@ class Places:
         self._hosts = hosts
         told = [route for route in spec.routes if self.told(route)]
         self._patterns = [route for route in told if route.kind == "regex"]
+        self._by_path: dict[tuple[str, str], list[Route]] = {}
+        for route in told:
+            self._by_path.setdefault((route.kind, _bare(route)), []).append(route)
         self._plain = sorted(
             ((_bare(route), route.index, route) for route in told if route.kind != "regex"), key=lambda row: row[:2]
         )
@@ -56,33 +59,39 @@ class Places:
 
     def _parts(self, route: Route, chosen: dict[int, Route]) -> Iterator[tuple[str, str]]:
         """Condition on the host and condition on the path, either empty where anything will do; one pair for each set of hosts."""
-        others = [other for other in self._before(route) if other.index not in chosen]
-        alike = [other for other in others if _same_path(other, route)]
-        above = [other for other in others if not _same_path(other, route)]
+        # Which of two equal regular expressions a host has decides what else comes before it.
+        rivals = [other for other in self._alike(route) if route.kind == "regex" or other.index not in chosen]
+        above = [other for other in self._before(route) if other.index not in chosen]
+        unwanted = [self._whole(other, route) for other in above]
+        path = _path(route)
+        if unwanted:
+            nots = f"not ({' or '.join(unwanted)})"
+            path = f"{_in_parentheses(path)} and {nots}" if path else nots
+        for host in self._hosts_of(route, rivals):
+            yield host, path
+
+    def _hosts_of(self, route: Route, rivals: Iterable[Route]) -> Iterator[str]:
+        """Conditions on the host, one of which holds where none of the rivals has a more specific one."""
         by_exclusion: dict[tuple[str, ...], list[str]] = {}
         for pattern in route.hosts:
-            # Of two routes that match alike, the one of the more specific host wins.
-            taken = (host for other in alike for host in other.hosts if host != pattern and pattern in coverers(host))
+            taken = (host for other in rivals for host in other.hosts if host != pattern and pattern in coverers(host))
             by_exclusion.setdefault(tuple(dict.fromkeys(taken)), []).append(pattern)
         for excluded, patterns in by_exclusion.items():
             host = self._host(patterns)
-            if excluded and self._hosts:
-                host = " and ".join(
-                    [*([_in_parentheses(host)] if host else []), f"not {_in_parentheses(self._host(excluded))}"]
-                )
-            path = _path(route)
-            unwanted = [self._whole(other, route) for other in above]
-            if unwanted:
-                nots = f"not ({' or '.join(unwanted)})"
-                path = f"{_in_parentheses(path)} and {nots}" if path else nots
-            yield host, path
+            but = f"not {_in_parentheses(self._host(excluded))}" if excluded and self._hosts else ""
+            yield " and ".join(part for part in (_in_parentheses(host) if but else host, but) if part)
+
+    def _alike(self, route: Route) -> Iterator[Route]:
+        """Routes of the same path, for other hosts."""
+        same = self._by_path[route.kind, _bare(route)]
+        return (other for other in same if other is not route and _share_hosts(other, route))
 
     def _before(self, route: Route) -> Iterator[Route]:
-        """The routes that may take a request which also matches this one."""
+        """The routes of other paths that take a request which also matches this one."""
         base = _bare(route)
         for other in self._patterns:
-            first = _same_path(other, route) or (precedence(other) < precedence(route) and _may_meet(other, route))
-            if other is not route and first and _share_hosts(other, route):
+            before = precedence(other) < precedence(route) and not _same_path(other, route) and _may_meet(other, route)
+            if before and _share_hosts(other, route):
                 yield other
         # What is below a path stands together: `0` comes next after `/`.
         ranges = [(base, f"{base}\0")]
@@ -95,13 +104,15 @@ class Places:
                 path, _, other = self._plain[at]
                 if path >= high:
                     break
-                first = _same_path(other, route) or precedence(other) < precedence(route)
-                if other is not route and first and _share_hosts(other, route):
+                if precedence(other) < precedence(route) and not _same_path(other, route) and _share_hosts(other, route):
                     yield other
 
     def _whole(self, other: Route, route: Route) -> str:
         """The requests of another route, among those for the hosts of this one, as an operand of ``or``."""
-        host = "" if _covers_hosts(other, route) else self._host(other.hosts)
+        rivals = list(self._alike(other)) if other.kind == "regex" else []
+        hosts = list(self._hosts_of(other, rivals))
+        anywhere = "" in hosts or (_covers_hosts(other, route) and not rivals)
+        host = "" if anywhere else " or ".join(map(_in_parentheses, hosts))
         both = [_in_parentheses(part) for part in (host, _path(other)) if part]
         return " and ".join(both) if len(both) > 1 else (_path(other) or host or "true")
 
