@@ -193,7 +193,9 @@ CACHE_ROUNDED = _remark("cache-rounded", Category.CACHING, _I, _NOT_ENVOY, """
 SILENCE_BEYOND_PLAN = _remark("silence-beyond-plan", Category.IDLE_TIMEOUT, _W, _CLOUDFLARE, """
     The route may be silent for longer than the Cloudflare plan allows.
 
-    The edge then ends the stream with a 524 or a cut. Let the origin send something every 30 s, and state it as `heartbeat: 30s`.
+    The edge then ends the stream with a 524 or a cut: below Enterprise after 100 s to 125 s without a byte from the origin. Enterprise waits for the
+    origin for as long as it is told, up to 6000 s, but Cloudflare's pages say of every plan that it closes a client's idle connection after
+    400 s. Let the origin send something every 30 s, and state it as `heartbeat: 30s`.
 """)  # fmt: skip
 
 # ---- limits ----

@@ -41,6 +41,13 @@ def test_a_silence_beyond_the_plan_is_told_at_its_place(route: str, words: str) 
     assert _of("silence-beyond-plan", _told(FREE, route)) == [words]
 
 
+def test_on_enterprise_a_client_is_waited_for_less_long_than_the_origin() -> None:
+    """What is said of the client's idle connection is said of every plan."""
+    assert _of(
+        "silence-beyond-plan", _told(FREE.replace("free", "enterprise"), "protocol: sse, idle_timeout: 400s")
+    ) == ["400s"]
+
+
 @pytest.mark.parametrize(
     ("about", "route"),
     [
@@ -50,7 +57,7 @@ def test_a_silence_beyond_the_plan_is_told_at_its_place(route: str, words: str) 
     ],
 )  # fmt: skip
 def test_a_silence_within_the_plan_is_not_told(about: str, route: str) -> None:
-    """Enterprise may raise the limit to 6000 s."""
+    """Enterprise raises the limit; but a client's connection is closed after 400 s."""
     assert _of("silence-beyond-plan", _told(about, route)) == []
 
 

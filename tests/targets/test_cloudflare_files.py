@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from tests.targets.cloudflare_files import CASES_AND_PLANS, PLANS, as_api, made, resources, rulesets
+from proxycfg.behavior import EITHER, NO, YES, Between, exactly
+from proxycfg.generate import generate
+from proxycfg.need import need_of, shortfalls
+from proxycfg.spec import Route, Spec
+from proxycfg.targets.cloudflare import quote
+from proxycfg.targets.cloudflare.rules_language import holds, parse
+from tests.targets.cloudflare_files import CASES_AND_PLANS, PLANS, as_api, made, resources, rulesets, spec_of
 from tests.targets.cloudflare_schema import FILE
 from tests.targets.terraform_lab import TERRAFORM, provider, validate
 
@@ -128,3 +135,97 @@ def test_terraform_validates_the_files(tmp_path: Path) -> None:
         (folder / "main.tf").write_text((folder / "main.tf").read_text().replace("setting_id", "setting"))
 
         assert validate(folder, environment) != []
+
+
+# ---- what is meant, and what is told ----
+
+UNDOCUMENTED = {"retries", "retries_non_idempotent", "abort_propagates", "honors_x_accel_buffering", "send_timeout"}
+"""What Cloudflare does here is written nowhere, so that the aim leaves it open and there is nothing to tell."""
+
+
+@pytest.mark.parametrize(("case", "plan"), CASES_AND_PLANS)
+def test_where_an_aim_falls_short_of_a_need_it_is_told(case: str, plan: str) -> None:
+    """Of every route and property: a finding of its category, of the route or of all; what a hop behind makes good is not asked for."""
+    spec = spec_of(case, plan)
+    told = generate(spec, ["cloudflare"])
+    behind = set() if len(spec.chain) < 2 else BY_THE_HOP_BEHIND
+    for route in spec.routes:
+        need = need_of(route)
+        missed = set(shortfalls(need, told.aims["cloudflare", route.name])) - UNDOCUMENTED - behind
+        categories = {
+            finding.category
+            for finding in told.findings
+            if finding.route_path in (None, route.path) or finding.rule in TOLD_ONCE
+        }
+        regex = {finding.rule for finding in told.findings if finding.route_path == route.path} & {"regex-beyond-plan"}
+        assert regex or {name for name in missed if need.wants[name].category not in categories} == set()
+
+
+TOLD_ONCE = {"origin-asked-to-compress", "grpc-switched-by-hand"}
+BY_THE_HOP_BEHIND = {
+    "accept_encoding_forwarded",
+    "session_affinity",
+    "total_timeout",
+    "upstream_http_version",
+    "retries",
+    "compression",
+}
+
+
+@pytest.mark.parametrize(("case", "plan"), CASES_AND_PLANS)
+def test_an_aim_is_what_the_files_say(case: str, plan: str) -> None:
+    """Read out of the rules again: buffering, compression, cache, timers and sockets of every route."""
+    spec = spec_of(case, plan)
+    made_ = generate(spec, ["cloudflare"])
+    phases = rulesets(made_.files)
+    zone = {
+        body["setting_id"]: body["value"]
+        for body in resources(made_.files["cloudflare/main.tf"], "cloudflare_zone_setting").values()
+    }
+    for route in spec.routes:
+        aim = made_.aims["cloudflare", route.name]
+        if route.kind == "regex":
+            continue
+        host = route.hosts[0].replace("*.", "x.").replace("*", "any.example")
+        # The path alone, for what is below may be another route's.
+        request = {"http.host": host, "http.request.uri.path": quote.paths(route.path.rstrip("/") or "/")[0]}
+        if _first(spec, host, route.path.rstrip("/") or "/") is not route:
+            continue
+        config, cache = (
+            _effect(phases, "http_config_settings", request),
+            _effect(phases, "http_request_cache_settings", request),
+        )
+        plain = _effect(phases, "http_response_compression", request).get("algorithms") == [{"name": "none"}]
+        sockets = route.protocol.name == "websocket"
+
+        assert (aim.response_buffering == NO) is (sockets or config.get("response_body_buffering") == "none")
+        assert (aim.compression == NO) is (sockets or plain)
+        assert aim.caching == {True: YES, False: NO, None: EITHER}[cache.get("cache")]
+        assert aim.upgrade == (YES if zone.get("websockets") == "on" else EITHER)
+        assert aim.upstream_idle_timeout == (
+            exactly(float(zone["proxy_read_timeout"])) if "proxy_read_timeout" in zone else Between(100.0, 125.0)
+        )
+        assert aim.error_interception == (NO if zone.get("origin_error_page_pass_thru") == "on" else YES)
+
+
+def _first(spec: Spec, host: str, path: str) -> Route | None:
+    for route in spec.routes_for(host):
+        bare = route.path.rstrip("/")
+        if route.kind == "regex":
+            if re.fullmatch(route.path, path):
+                return route
+        elif path == (route.path if route.kind == "exact" else bare) or (
+            route.kind == "prefix" and path.startswith(f"{bare}/")
+        ):
+            return route
+    return None
+
+
+def _effect(phases: Mapping[str, Any], phase: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """What the rules of a phase set for a request without credentials: those that match, the later over the earlier."""
+    known = {"http.request.headers.names": ("Accept",), "http.request.uri.args": {}, **request}
+    effect: dict[str, Any] = {}
+    for rule in phases.get(phase, {}).get("rules", []):
+        if holds(parse(rule["expression"]), known.__getitem__):
+            effect |= rule["action_parameters"]
+    return effect

@@ -6,7 +6,7 @@ a finding in :mod:`proxycfg.targets.cloudflare.lacks`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxycfg.behavior import ANYTHING, EITHER, FOREVER, HTTP_VERSIONS, NO, TRANSPORTS, YES, Behavior, Between, exactly
 from proxycfg.targets.cloudflare import facts, rules
@@ -32,21 +32,42 @@ def ruled(route: Route, plan: Plan) -> bool:
     return plan.regexes or route.kind != "regex"
 
 
-def aim_of(route: Route, spec: Spec, plan: Plan) -> Behavior:
-    """The aim of one route."""
+def aims_of(spec: Spec, plan: Plan) -> dict[str, Behavior]:
+    """Route name → its aim."""
+    raised = rules.read_timeout(spec, plan)
+    zone = _Zone(
+        silence=Between(facts.SILENCE, facts.SILENCE_AT_MOST) if raised is None else exactly(float(raised)),
+        upload=float((rules.max_upload(spec) or 0) * facts.MB if plan.enterprise else 0) or float(plan.upload),
+        sockets=YES if any(route.protocol.name == "websocket" for route in spec.routes) else EITHER,
+        versions=Between(frozenset({"1.1", "2"} | (set(spec.listen.http) & {"3"})), HTTP_VERSIONS),
+    )
+    return {route.name: _aim(route, spec, plan, zone) for route in spec.routes}
+
+
+class _Zone(NamedTuple):
+    """What all routes of a zone share."""
+
+    silence: Between[float]
+    upload: float
+    sockets: Between[bool]
+    versions: Between[frozenset[str]]
+
+
+def _aim(route: Route, spec: Spec, plan: Plan, zone: _Zone) -> Behavior:
     name = route.protocol.name
     kept = ruled(route, plan)
-    prompt = kept and name in rules.PROMPT
-    silence = _silence(spec, plan)
+    silence = zone.silence
+    # A tunnel of frames is not looked into.
+    prompt = name == "websocket" or (kept and name in rules.PROMPT)
     return Behavior(
         # By default a prefix of some types is held for inspection, which rules for streams switch off.
-        response_buffering=NO if prompt or name == "websocket" else EITHER,
-        stalls_on=exactly(frozenset()) if prompt or name == "websocket" else Between(frozenset(), TRANSPORTS),
-        request_buffering=NO if not rules.passes_uploads(route) or kept else EITHER,
-        compression=NO if prompt or name == "websocket" else EITHER,
+        response_buffering=NO if prompt else EITHER,
+        stalls_on=exactly(frozenset()) if prompt else Between(frozenset(), TRANSPORTS),
+        request_buffering=NO if kept or not rules.passes_uploads(route) else EITHER,
+        compression=NO if prompt else EITHER,
         caching=_caching(route, kept=kept),
         upstream_http_version=_upstream_version(route, spec),
-        upgrade=YES if any(each.protocol.name == "websocket" for each in spec.routes) else EITHER,
+        upgrade=zone.sockets,
         upstream_connection_header=Between("", ANYTHING),
         connect_timeout=Between(*facts.CONNECT),
         upstream_idle_timeout=silence,
@@ -54,7 +75,8 @@ def aim_of(route: Route, spec: Spec, plan: Plan) -> Behavior:
         # Nothing is said of clients that do not read.
         send_timeout=Between(0.0, FOREVER),
         total_timeout=exactly(FOREVER),
-        request_body_limit=exactly(body_limit(route, spec, plan)),
+        # Messages of a WebSocket are no request's body.
+        request_body_limit=exactly(FOREVER if name == "websocket" else zone.upload),
         retries=EITHER,
         retries_non_idempotent=EITHER,
         # The body of an origin's 502 or 504 is replaced, unless Enterprise passes it through.
@@ -63,26 +85,13 @@ def aim_of(route: Route, spec: Spec, plan: Plan) -> Behavior:
         forwards_x_accel_buffering=YES,
         # `br, gzip`, whatever the client said, and no rule can change it.
         accept_encoding_forwarded=YES,
-        client_http_versions=Between(frozenset({"1.1", "2"} | (set(spec.listen.http) & {"3"})), HTTP_VERSIONS),
+        client_http_versions=zone.versions,
         grpc=_grpc(route, spec),
         session_affinity=exactly("none"),
         query_logged=YES,
         abort_propagates=NO if route.cache else EITHER,
         max_streams=exactly(FOREVER),
     )
-
-
-def _silence(spec: Spec, plan: Plan) -> Between[float]:
-    raised = rules.read_timeout(spec, plan)
-    return Between(facts.SILENCE, facts.SILENCE_AT_MOST) if raised is None else exactly(float(raised))
-
-
-def body_limit(route: Route, spec: Spec, plan: Plan) -> float:
-    """Bytes of the largest request that gets through; messages of a WebSocket are no request's body."""
-    if route.protocol.name == "websocket":
-        return FOREVER
-    raised = rules.max_upload(spec) if plan.enterprise else None
-    return float(raised * facts.MB if raised else plan.upload)
 
 
 def _caching(route: Route, *, kept: bool) -> Between[Any]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from proxycfg import remarks
 from proxycfg.behavior import FOREVER
 from proxycfg.spec import default_body_limit, is_address
 from proxycfg.targets.cloudflare import facts, rules
-from proxycfg.targets.cloudflare.aim import body_limit, origin_secure, ruled
+from proxycfg.targets.cloudflare.aim import origin_secure, ruled
 from proxycfg.units import counted, show_duration, show_size
 
 if TYPE_CHECKING:
+    from proxycfg.behavior import Behavior
     from proxycfg.finding import Finding
     from proxycfg.source import Span
     from proxycfg.spec import Route, Spec, Upstream
@@ -25,8 +26,8 @@ CLOUDFLARE = "cloudflare"
 _BEHIND = "put nginx or Envoy behind Cloudflare (`chain: [cloudflare, nginx]`)"
 
 
-def lacks(spec: Spec, plan: Plan, rulesets: Sequence[Ruleset]) -> Iterator[Finding]:
-    """The findings about a spec."""
+def lacks(spec: Spec, plan: Plan, rulesets: Sequence[Ruleset], aims: Mapping[str, Behavior]) -> Iterator[Finding]:
+    """The findings about a spec; ``aims`` are by route name."""
     yield from _of_rules(spec, plan, rulesets)
     yield from _of_zone(spec, plan)
     yield from _of_grpc(spec)
@@ -41,7 +42,7 @@ def lacks(spec: Spec, plan: Plan, rulesets: Sequence[Ruleset]) -> Iterator[Findi
             "write Cloudflare's networks (https://www.cloudflare.com/ips/) into trusted_proxies",
         )  # fmt: skip
     for route in spec.routes:
-        yield from _of_route(route, spec, plan)
+        yield from _of_route(route, plan, aims[route.name])
         if rules.alone(spec):
             yield from _of_route_alone(route)
 
@@ -250,7 +251,7 @@ def _unasked(upstream: Upstream, spec: Spec, plan: Plan) -> str:
 # ---- routes ----
 
 
-def _of_route(route: Route, spec: Spec, plan: Plan) -> Iterator[Finding]:
+def _of_route(route: Route, plan: Plan, aim: Behavior) -> Iterator[Finding]:
     """What the plan does to a route, whatever stands behind Cloudflare."""
     if route.kind == "regex" and not plan.regexes:
         yield remarks.REGEX_BEYOND_PLAN.about(
@@ -258,16 +259,17 @@ def _of_route(route: Route, spec: Spec, plan: Plan) -> Iterator[Finding]:
             f"rules have regular expressions from the Business plan on, so there is none for {route.title}",
             "write the route as path or exact",
         )  # fmt: skip
-    limit = facts.SILENCE_ENTERPRISE if plan.enterprise else facts.SILENCE
     field, quiet = _silence(route)
+    limit = facts.CLIENT_IDLE if plan.enterprise else facts.SILENCE
     if quiet >= limit:
+        ends = "may close a client's connection" if plan.enterprise else "ends an exchange"
         yield remarks.SILENCE_BEYOND_PLAN.about(
             route, CLOUDFLARE, route.span_of(field),
-            f"Cloudflare ({plan.name}) ends an exchange after {show_duration(limit)} of silence at the latest, and {route.title} may be "
-            f"silent for {show_duration(quiet)}",
+            f"Cloudflare ({plan.name}) {ends} after {show_duration(limit)} of silence at the latest, and {route.title} may be silent for "
+            f"{show_duration(quiet)}",
             "let the origin send something every 30s, state it as `heartbeat: 30s`, and leave idle_timeout out",
         )  # fmt: skip
-    most = body_limit(route, spec, plan)
+    most = aim.request_body_limit.low
     if route.body_limit > most:
         yield _too_large(route, plan, most)
     if route.auth and route.auth.by == "query":

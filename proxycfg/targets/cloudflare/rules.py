@@ -112,7 +112,10 @@ def _phases(spec: Spec, plan: Plan) -> Iterator[Phase]:
     )
     if alone(spec) and not tunnelled(spec):
         yield Phase(
-            "http_request_origin", "origins", "Where the servers listen.", partial(_origin, spec=spec, plan=plan)
+            "http_request_origin",
+            "origins",
+            "Where the servers listen.",
+            partial(_origin, plan=plan, several=by_rule(spec, plan)),
         )
     yield Phase(
         "http_request_firewall_custom", "firewall",
@@ -208,12 +211,12 @@ def passes_uploads(route: Route) -> bool:
     return route.upload_stream and route.protocol.name != "websocket"
 
 
-def _origin(route: Route, spec: Spec, plan: Plan) -> Iterator[Told]:
+def _origin(route: Route, *, plan: Plan, several: bool) -> Iterator[Told]:
     server, upstream = route.upstream.servers[0], route.upstream
     usual = 443 if upstream.secure else 80
     parameters: dict[str, Any] = {}
     origin: dict[str, Any] = {}
-    if by_rule(spec, plan) and not is_address(server.host):
+    if several and not is_address(server.host):
         origin["host"] = server.host
     if server.port != usual and not server.socket:
         origin["port"] = server.port

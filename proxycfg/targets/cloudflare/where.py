@@ -104,7 +104,11 @@ class Places:
                 path, _, other = self._plain[at]
                 if path >= high:
                     break
-                if precedence(other) < precedence(route) and not _same_path(other, route) and _share_hosts(other, route):
+                if (
+                    precedence(other) < precedence(route)
+                    and not _same_path(other, route)
+                    and _share_hosts(other, route)
+                ):
                     yield other
 
     def _whole(self, other: Route, route: Route) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxycfg.target import Output
 from proxycfg.targets.cloudflare import facts, quote, rules, worker
-from proxycfg.targets.cloudflare.aim import aim_of, plan_of
+from proxycfg.targets.cloudflare.aim import aims_of, plan_of
 from proxycfg.targets.cloudflare.lacks import lacks
 from proxycfg.targets.cloudflare.tunnel import tunnel
 from proxycfg.template import Quoted, environment
@@ -66,8 +66,8 @@ def write(spec: Spec) -> Output:
         files["cloudflared/config.yml"] = _environment().get_template("config.yml.j2").render(tunnel(spec)._asdict())
     if named and named.worker:
         files |= {f"worker/{path}": text for path, text in worker.files(spec).items()}
-    aims = {route.name: aim_of(route, spec, plan) for route in spec.routes}
-    findings = [*lacks(spec, plan, rulesets), *(worker.lacks(spec) if named and named.worker else ())]
+    aims = aims_of(spec, plan)
+    findings = [*lacks(spec, plan, rulesets, aims), *(worker.lacks(spec) if named and named.worker else ())]
     return Output(files, tuple(findings), aims)
 
 
