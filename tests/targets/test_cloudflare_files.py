@@ -62,6 +62,11 @@ def test_the_files_are_formatted_as_terraform_has_them(tmp_path: Path) -> None:
 # ---- published schemas ----
 
 KNOWN = json.loads(FILE.read_text())
+RULES = {
+    name.removeprefix("rule."): jsonschema.Draft202012Validator(schema)
+    for name, schema in KNOWN.items()
+    if name.startswith("rule.")
+}
 
 
 def _strange(value: Any, kind: Any, where: str) -> Iterator[str]:
@@ -117,7 +122,7 @@ def test_the_api_takes_every_rule(case: str, plan: str) -> None:
         assert phase in KNOWN["phases"]
         assert set(body) == {"description", "name", "rules"}
         for rule in body["rules"]:
-            jsonschema.validate(rule, KNOWN[f"rule.{rule['action']}"])
+            assert [error.message for error in RULES[rule["action"]].iter_errors(rule)] == []
 
 
 @pytest.mark.skipif(TERRAFORM is None, reason="no terraform on this machine")
