@@ -69,15 +69,16 @@ def bed(folder: Path) -> Iterator[Bed]:
                 raise MeasurementFailed(f"PROXYCFG_REQUIRE_ENGINES is set, but {reason}") from None
             absent.append(str(reason))
     with contextlib.ExitStack() as stack:
-        port, tls_port = stack.enter_context(_origin(authority))
-        start = stack.enter_context(_proxies(folder, list(engines.values())))
+        port, tls_port = stack.enter_context(origin(authority))
+        start = stack.enter_context(proxies(folder, list(engines.values())))
         ways = [Way("direct", port, tls_port, str(authority.cert))]
         ways += [_proxied(engine, folder, port, authority, start) for engine in engines.values()]
         yield Bed(tuple(ways), tuple(absent), authority.ca)
 
 
 @contextlib.contextmanager
-def _origin(authority: Authority) -> Iterator[tuple[int, int]]:
+def origin(authority: Authority) -> Iterator[tuple[int, int]]:
+    """An origin in a process of its own; its ports, in clear text and with TLS."""
     command = [PYTHON, "-m", "proxycfg.origin", "--port", "0", "--tls-port", "0"]
     command += ["--cert", str(authority.cert), "--key", str(authority.key)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
@@ -93,7 +94,7 @@ def _origin(authority: Authority) -> Iterator[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def _proxies(folder: Path, engines: list[Engine]) -> Iterator[StartProxy]:
+def proxies(folder: Path, engines: list[Engine]) -> Iterator[StartProxy]:
     """Like the fixtures of tests/containers, without pytest: containers come up once and go when the block ends."""
     scratch = folder / "engines"
     project = in_container.project_name()
@@ -105,15 +106,15 @@ def _proxies(folder: Path, engines: list[Engine]) -> Iterator[StartProxy]:
         if done.returncode:
             raise MeasurementFailed(f"docker compose: {last_line(done)}")
 
-    scratch.mkdir(exist_ok=True)
+    scratch.mkdir(parents=True, exist_ok=True)
     compose.write_text(in_container.compose_file(project, images, scratch, [folder.resolve()]))
-    proxies = Proxies(scratch, project=project, mounts=[folder.resolve()], containers_up=containers_up)
+    own = Proxies(scratch, project=project, mounts=[folder.resolve()], containers_up=containers_up)
     names = [in_container.container_name(project, engine) for engine in images]
-    with in_container.leash(names) if names else contextlib.nullcontext(), proxies.scope() as start:
+    with in_container.leash(names) if names else contextlib.nullcontext(), own.scope() as start:
         try:
             yield start
         finally:
-            proxies.close()
+            own.close()
 
 
 def _proxied(engine: Engine, folder: Path, origin: int, authority: Authority, start: StartProxy) -> Way:
@@ -142,7 +143,10 @@ def _processes(mark: str) -> set[int]:
         with contextlib.suppress(OSError):
             name, fields = _stat(int(path.name))
             parents[int(path.name)] = int(fields[1])
-            if name.startswith(("nginx", "envoy", "python")) and mark.encode() in (path / "cmdline").read_bytes():
+            if (
+                name.startswith(("nginx", "envoy", "python", "workerd"))
+                and mark.encode() in (path / "cmdline").read_bytes()
+            ):
                 found.add(int(path.name))
     return found | {pid for pid, parent in parents.items() if parent in found}
 

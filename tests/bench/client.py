@@ -126,6 +126,8 @@ class Stream:
         """Take a piece of the body."""
         *events, self._events = (self._events + body).split(b"\n\n")
         for event in events:
+            if event.startswith(b":"):
+                continue  # A hop's heartbeat.
             # `id: 12\ndata: 0000012345.678901....`
             number, _, data = event[4:].partition(b"\n")
             sent = float(data[6 : 6 + STAMP])

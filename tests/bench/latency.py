@@ -52,22 +52,23 @@ def measure(folder: Path, *, quick: bool) -> Part:
     with bed(folder) as stage:
         part.skipped += stage.absent
         for scene in scenes(quick=quick):
-            rounds = [[_play(scene, way, stage.ca) for way in stage.ways] for _ in range(1 if quick else ROUNDS)]
+            rounds = [[play(scene, way, stage.ca) for way in stage.ways] for _ in range(1 if quick else ROUNDS)]
             rows = [
-                _row(part, scene, way, [row[at] for row in rounds], [row[0] for row in rounds])
+                row_of(part, scene, way, [row[at] for row in rounds], [row[0] for row in rounds])
                 for at, way in enumerate(stage.ways)
             ]
             part.table([scene.name, "first event", "to direct", "lag p50", "to direct", "lag p99", "to direct"], rows)
     return part
 
 
-def _play(scene: Scene, way: Way, ca: Path) -> tuple[Seen, Seen]:
+def play(scene: Scene, way: Way, ca: Path) -> tuple[Seen, Seen]:
+    """One round of one way: what was seen of first events, and of lags."""
     port, trust = (way.tls_port, str(ca)) if scene.secure else (way.port, "")
     lag = watch(way, replace(scene.lag, port=port, ca=trust)).seen
     return (lag if scene.first == scene.lag else watch(way, replace(scene.first, port=port, ca=trust)).seen), lag
 
 
-def _row(
+def row_of(
     part: Part, scene: Scene, way: Way, own: Sequence[tuple[Seen, Seen]], direct: Sequence[tuple[Seen, Seen]]
 ) -> list[str]:
     """A line of the table; its figures as data; and that nothing was lost."""

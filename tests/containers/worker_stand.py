@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,9 +195,13 @@ class WorkerStand:
     @property
     def resident(self) -> int:
         """Bytes of memory that the runtime holds."""
-        pid = self.proxy.processes[-1].popen.pid
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
+        return resident(self.proxy)
+
+
+def resident(proxy: RunningProxy) -> int:
+    """Bytes of memory that a runtime holds."""
+    lines = Path(f"/proc/{proxy.processes[-1].popen.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
 
 
 def generated(heartbeat: float) -> Mapping[str, str]:
@@ -219,15 +223,22 @@ def greedy() -> Mapping[str, str]:
 def serve(
     start: StartProxy, folder: Path, origin: Origin, raw: RawOrigin, files: Mapping[str, str], patience: float
 ) -> WorkerStand:
-    """Run a project as its wrangler.jsonc says, in an empty ``folder``."""
+    """Run a project in front of the instrumented origin, the raw one, and one that is not there."""
+    proxy, ports = run(start, folder, (origin.port, raw.port, _NOBODY), files)
+    return WorkerStand(proxy, (ports[0], ports[1], ports[2]), origin, raw, patience)
+
+
+def run(
+    start: StartProxy, folder: Path, origins: Sequence[int], files: Mapping[str, str]
+) -> tuple[RunningProxy, list[int]]:
+    """Run a project as its wrangler.jsonc says, in an empty ``folder``, with a door for each of the origins, which are ports."""
     settings = json.loads(files["wrangler.jsonc"])
     (folder / "src").mkdir()
     # The first module is the entry; without a slash ahead of them names are found beside each other as in a folder.
     modules = sorted((path for path in files if path.endswith(".js")), key=lambda path: path != settings["main"])
     for path in modules:
         (folder / path).write_text(files[path])
-    ports = free_ports(3)
-    origins = (origin.port, raw.port, _NOBODY)
+    ports = free_ports(len(origins))
     doors = "".join(_DOOR % {"number": number, "origin": port} for number, port in enumerate(origins))
     sockets = ", ".join(
         f'(name = "http{number}", address = "127.0.0.1:{port}", http = (), service = "main{number}")'
@@ -240,8 +251,7 @@ def serve(
     }
     workers = "".join(_WORKER % {"number": number, **code} for number in range(len(origins)))
     (folder / "config.capnp").write_text(_CONFIG % {"doors": doors, "sockets": sockets, "workers": workers})
-    proxy = start("workerd", folder, name="worker", ready_port=ports[0])
-    return WorkerStand(proxy, (ports[0], ports[1], ports[2]), origin, raw, patience)
+    return start("workerd", folder, name="worker", ready_port=ports[0]), ports
 
 
 _NOBODY = 1

@@ -94,7 +94,8 @@ class Pump {
     const timer = heartbeat ? setInterval(() => this.#beat(heartbeat), (this.route.heartbeat * 1000) / 2) : null;
     this.writer.closed.catch(() => this.#leave());
     try {
-      if (heartbeat) await this.#write(heartbeat);
+      // Some networks hand out no headers before there is a body. Nothing waits for it: writes keep their order.
+      if (heartbeat) this.#fill(heartbeat);
       await this.#end(await this.#answer(await asked));
     } catch {
       this.#leave();
@@ -167,8 +168,13 @@ class Pump {
   /** @param {Uint8Array} heartbeat */
   #beat(heartbeat) {
     // Nothing is added to what a slow client has not taken yet.
-    if (!this.#wrote && !this.#writing && !this.units.midway) this.#write(heartbeat).catch(() => this.#leave());
+    if (!this.#wrote && !this.#writing && !this.units.midway) this.#fill(heartbeat);
     else this.#wrote = false;
+  }
+
+  /** @param {Uint8Array} heartbeat */
+  #fill(heartbeat) {
+    this.#write(heartbeat).catch(() => this.#leave());
   }
 
   /** The client is gone, or what it has cannot be mended: the origin learns of it, and the client of a broken stream. */
