@@ -12,6 +12,8 @@ from tests.differential.client import Call, Call1, Headers, dial
 from tests.differential.origin import Arrival, Origin
 from tests.differential.predict import Ask
 
+LONGEST = 75.0
+"""Seconds of nginx's clock for which a timer is waited for; one that has not fired by then is as long, or longer."""
 PATIENCE = 8.0
 """Seconds for what must come; never used up unless something is broken."""
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -39,7 +41,12 @@ class Exchange:
 
 
 class Bench:
-    """One nginx with one config."""
+    """One proxy with one config."""
+
+    longest = LONGEST
+    """Seconds of the proxy's clock for which a timer is waited for."""
+    awaits_retries = True
+    """Whether a timer may run out, while a probe waits for it, that sends a request to another server."""
 
     def __init__(self, origin: Origin, folder: Path, ports: dict[int, int], control: int) -> None:
         """``ports`` are the config's, as people wrote them, and those they became."""
@@ -177,8 +184,13 @@ class Bench:
         with (self.folder / "error.log").open(errors="replace") as log:
             return any(key in line and words in line for line in log)
 
+    async def has_logged(self, key: str) -> bool:
+        """Whether an access log has the query of that exchange, when all is written."""
+        await self.caught_up(1)
+        return self.logged(key)
+
     def logged(self, key: str) -> bool:
-        """Whether an access log has the query of that exchange."""
+        """Whether an access log has the query of that exchange by now."""
         mark = f"token=Q{key}"
         logs = [*(self.folder / "logs").glob("*.log"), self.folder.parent / "log" / "access.log"]
         return any(mark in log.read_text(errors="replace") for log in logs if log.exists())

@@ -7,7 +7,7 @@ import contextlib
 import random
 import shutil
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,22 @@ class Result:
         return [check for check in self.checks if not check.agrees]
 
 
-def agrees(name: str, predicted: Between[Any], measured: Any, over: frozenset[str] = frozenset()) -> bool:
-    """Whether what was measured is what was predicted, or lies in the range that was left open."""
+def agrees(
+    name: str,
+    predicted: Between[Any],
+    measured: Any,
+    over: frozenset[str] = frozenset(),
+    tardies: Mapping[str, float] = TARDY,
+    tardy: float = 2.0,
+) -> bool:
+    """Whether what was measured is what was predicted, or lies in the range that was left open.
+
+    :param tardies: seconds of the proxy's clock that a timer may be off, by property; ``tardy`` for the others.
+    """
     if isinstance(measured, AtLeast):
         return bool(predicted.high >= measured.least)
     if isinstance(measured, Within):
-        tardy = TARDY.get(name, 2.0)
+        tardy = tardies.get(name, tardy)
         return bool(predicted.low <= measured.high + tardy and measured.low - tardy <= predicted.high)
     if name == "stalls_on":
         return bool(predicted.low & over <= measured <= predicted.high)

@@ -25,9 +25,6 @@ from tests.differential.predict import Ask
 
 Values = dict[str, Any]
 
-LONGEST = 75.0
-"""Seconds of nginx's clock for which a timer is waited for; one that has not fired by then is :class:`AtLeast` as long."""
-
 
 @dataclass(frozen=True)
 class AtLeast:
@@ -66,7 +63,8 @@ class Target:
     complete: bool
 
 
-def _content_type(target: Target) -> str:
+def content_type(target: Target) -> str:
+    """The type of a stream's answers; of events where nobody says what it is."""
     known = protocols().get(target.protocol or "sse")
     return (known.content_types if known and known.content_types else ("text/event-stream",))[0]
 
@@ -80,7 +78,7 @@ _QUIET = [("Cache-Control", "no-store")]
 
 async def plain(bench: Bench, target: Target) -> Values:
     """An ordinary request and a whole answer."""
-    kind = _content_type(target)
+    kind = content_type(target)
 
     def handler(arrival: Arrival) -> None:
         arrival.head(200, [("Content-Type", kind), ("X-Accel-Buffering", "no"), *_QUIET])
@@ -92,14 +90,13 @@ async def plain(bench: Bench, target: Target) -> Values:
     arrival = exchange.arrivals[0] if exchange.arrivals else None
     if arrival is None or not answer.complete or answer.status != 200:
         return {}
-    await bench.caught_up(1)
     return {
         "upstream_http_version": arrival.version,
         "upstream_connection_header": arrival.header("connection") or "",
         "accept_encoding_forwarded": "q=0.5" in (arrival.header("accept-encoding") or ""),
         "forwards_x_accel_buffering": answer.header("x-accel-buffering") is not None,
         "compression": answer.header("content-encoding") == "gzip",
-        "query_logged": bench.logged(exchange.key),
+        "query_logged": await bench.has_logged(exchange.key),
     }
 
 
@@ -142,14 +139,14 @@ _CORKED = 0.3
 
 async def stalls(bench: Bench, target: Target) -> Values:
     """Small events in the ordinary way of the upstream's protocol, over each transport: what is on its way is there, or held."""
-    kind = _content_type(target)
+    kind = content_type(target)
     held: set[str] = set()
     over: set[str] = set()
     for ask in target.asks:
         for transport in await spoken(bench, ask):
             name = transport.removesuffix("+clear")
             over.add(name)
-            exchange = await bench.ask(ask, _silent, transport=transport, headers=[("Accept-Encoding", "gzip")])
+            exchange = await bench.ask(ask, silent, transport=transport, headers=[("Accept-Encoding", "gzip")])
             arrival = await exchange.arrival()
             if arrival is None:
                 exchange.call.hang_up()
@@ -184,7 +181,7 @@ async def spoken(bench: Bench, ask: Ask) -> frozenset[str]:
     return known[key]
 
 
-def _silent(_: Arrival) -> None:
+def silent(_: Arrival) -> None:
     """The probe answers in its own time."""
 
 
@@ -192,7 +189,9 @@ def _ok(arrival: Arrival) -> None:
     arrival.answer(200, [("Content-Type", "text/plain"), *_QUIET], b"ok")
 
 
-def _ok_when_complete(arrival: Arrival) -> None:
+def ok_when_complete(arrival: Arrival) -> None:
+    """Answer when the whole body is there."""
+
     async def later() -> None:
         await arrival.done.wait()
         _ok(arrival)
@@ -205,7 +204,7 @@ async def upload(bench: Bench, target: Target) -> Values:
     """A body of unknown length that pauses after its first piece."""
     if not target.posts:
         return {}
-    exchange = await bench.ask(target.ask, _ok_when_complete, method="POST", chunked=True)
+    exchange = await bench.ask(target.ask, ok_when_complete, method="POST", chunked=True)
     exchange.call.piece(b"first piece")  # type: ignore[attr-defined]
     await bench.caught_up(4)
     early = bool(exchange.arrivals)
@@ -242,7 +241,7 @@ async def failures(bench: Bench, target: Target) -> Values:
                 intercepted |= b"the origin's own error" not in answer.body
             if not exchange.arrivals:
                 return {}
-    if not again["GET"]:
+    if not again["GET"] and bench.awaits_retries:
         slow = await _slow(bench, target)
         if slow is None:
             return {"error_interception": intercepted}
@@ -308,7 +307,7 @@ async def _slow(bench: Bench, target: Target) -> bool | None:
 
     exchange = await bench.ask(target.ask, handler)
     over = await bench.until(
-        lambda: exchange.call.answer.status or again.is_set() or exchange.call.closed.is_set(), LONGEST
+        lambda: exchange.call.answer.status or again.is_set() or exchange.call.closed.is_set(), bench.longest
     )
     exchange.call.hang_up()
     return again.is_set() if over else None
@@ -398,7 +397,7 @@ async def upgrade(bench: Bench, target: Target) -> Values:
         )
         if target.protocol == "websocket":
             values |= {
-                "client_idle_timeout": await _lasts(
+                "client_idle_timeout": await lasts(
                     bench,
                     lambda: arrival.raw(b"pong from origin"),
                     lambda: call.closed.is_set() or arrival.closed.is_set(),
@@ -408,12 +407,12 @@ async def upgrade(bench: Bench, target: Target) -> Values:
     return values
 
 
-async def _lasts(bench: Bench, arm: Callable[[], object], gone: Callable[[], object]) -> Within | AtLeast:
+async def lasts(bench: Bench, arm: Callable[[], object], gone: Callable[[], object]) -> Within | AtLeast:
     """Between which two times after ``arm()`` something was ``gone()``, by nginx's clock; a machine under load makes them lie further apart."""
     before = await bench.now()
     arm()
     last = after = await bench.now()
-    while last < after + LONGEST:
+    while last < after + bench.longest:
         now = await bench.tick()
         if gone():
             # The tick is older than this look: what is gone may have gone since.
@@ -421,7 +420,7 @@ async def _lasts(bench: Bench, arm: Callable[[], object], gone: Callable[[], obj
         last = now
     # nginx looks at its timers when it has answered what came; after a long pause of the machine that makes a difference.
     await bench.tick()
-    return Within(last - after, math.inf) if gone() else AtLeast(LONGEST)
+    return Within(last - after, math.inf) if gone() else AtLeast(bench.longest)
 
 
 async def grpc(bench: Bench, target: Target) -> Values:
@@ -456,11 +455,11 @@ async def grpc(bench: Bench, target: Target) -> Values:
 
 async def abort(bench: Bench, target: Target) -> Values:
     """A client that leaves a stream that is silent."""
-    exchange = await bench.ask(target.ask, _silent)
+    exchange = await bench.ask(target.ask, silent)
     arrival = await exchange.arrival()
     if arrival is None:
         return {}
-    arrival.head(200, [("Content-Type", _content_type(target)), *_QUIET])
+    arrival.head(200, [("Content-Type", content_type(target)), *_QUIET])
     arrival.data(b"data: one\n\n")
     await bench.caught_up()
     exchange.call.hang_up()
@@ -473,12 +472,12 @@ async def abort(bench: Bench, target: Target) -> Values:
 
 async def origin_silence(bench: Bench, target: Target) -> Values:
     """A stream that falls silent."""
-    exchange = await bench.ask(target.ask, _silent)
+    exchange = await bench.ask(target.ask, silent)
     arrival = await exchange.arrival()
     if arrival is None:
         return {}
-    arrival.head(200, [("Content-Type", _content_type(target)), *_QUIET])
-    spent = await _lasts(bench, lambda: arrival.data(b"data: one\n\n"), arrival.closed.is_set)
+    arrival.head(200, [("Content-Type", content_type(target)), *_QUIET])
+    spent = await lasts(bench, lambda: arrival.data(b"data: one\n\n"), arrival.closed.is_set)
     exchange.call.hang_up()
     return {"upstream_idle_timeout": spent}
 
@@ -487,8 +486,8 @@ async def client_silence(bench: Bench, target: Target) -> Values:
     """An upload that pauses; a WebSocket's silence is measured with its handshake."""
     if target.protocol == "websocket" or not target.posts:
         return {}
-    exchange = await bench.ask(target.ask, _silent, method="POST", chunked=True)
-    spent = await _lasts(bench, lambda: exchange.call.piece(b"first piece"), exchange.call.closed.is_set)  # type: ignore[attr-defined]
+    exchange = await bench.ask(target.ask, silent, method="POST", chunked=True)
+    spent = await lasts(bench, lambda: exchange.call.piece(b"first piece"), exchange.call.closed.is_set)  # type: ignore[attr-defined]
     answered = exchange.call.answer.status
     exchange.call.hang_up()
     return {} if answered else {"client_idle_timeout": spent}
@@ -496,7 +495,7 @@ async def client_silence(bench: Bench, target: Target) -> Values:
 
 async def stopped_reading(bench: Bench, target: Target) -> Values:
     """A client that stops reading in the middle of a flood; nginx's log tells when it gives up, since a client that does not read cannot."""
-    exchange = await bench.ask(target.ask, _silent, narrow=True)
+    exchange = await bench.ask(target.ask, silent, narrow=True)
     arrival = await exchange.arrival()
     if arrival is None:
         return {}
@@ -505,7 +504,7 @@ async def stopped_reading(bench: Bench, target: Target) -> Values:
     before = await bench.now()
     await _flood(bench, arrival)
     after = await bench.now()
-    spent = await _lasts(bench, lambda: None, lambda: bench.told(exchange.key, "client timed out"))
+    spent = await lasts(bench, lambda: None, lambda: bench.told(exchange.key, "client timed out"))
     if isinstance(spent, Within):
         spent = Within(spent.low, spent.high + after - before)
     exchange.call.hang_up()
@@ -528,17 +527,17 @@ async def _flood(bench: Bench, arrival: Arrival) -> None:
 
 async def talking(bench: Bench, target: Target) -> Values:
     """A stream that talks, for as long as timers are waited for."""
-    exchange = await bench.ask(target.ask, _silent)
+    exchange = await bench.ask(target.ask, silent)
     arrival = await exchange.arrival()
     if arrival is None:
         return {}
-    arrival.head(200, [("Content-Type", _content_type(target)), *_QUIET])
+    arrival.head(200, [("Content-Type", content_type(target)), *_QUIET])
 
     def talk() -> bool:
         arrival.data(b"data: tick\n\n")
         return arrival.closed.is_set()
 
-    spent = await _lasts(bench, lambda: None, talk)
+    spent = await lasts(bench, lambda: None, talk)
     arrival.end()
     exchange.call.hang_up()
     return {"total_timeout": spent}
@@ -559,7 +558,7 @@ async def body_limit(bench: Bench, target: Target) -> Values:
         return {}
 
     async def refused(length: int) -> bool:
-        exchange = await bench.ask(target.ask, _silent, method="POST", headers=[("Content-Length", str(length))])
+        exchange = await bench.ask(target.ask, silent, method="POST", headers=[("Content-Length", str(length))])
         await bench.caught_up()
         status = exchange.call.answer.status
         exchange.call.hang_up()
@@ -633,11 +632,11 @@ async def unreachable(bench: Bench, target: Target) -> Values:
     """On a config whose origins never take a connection: how long one is tried, by nginx's own clock."""
     exchange = await bench.ask(target.ask, None)
     call = exchange.call
-    await bench.until(lambda: call.answer.status, LONGEST)
+    await bench.until(lambda: call.answer.status, bench.longest)
     answer = call.answer
     call.hang_up()
     if not answer.status:
-        return {} if bench.told(exchange.key, "upstream timed out") else {"connect_timeout": AtLeast(LONGEST)}
+        return {} if bench.told(exchange.key, "upstream timed out") else {"connect_timeout": AtLeast(bench.longest)}
     spent = (answer.header("x-spent") or "").replace(":", ",").split(",")[0].strip()
     return {"connect_timeout": Within(float(spent) - 0.5, float(spent) + 0.5)} if spent and spent != "-" else {}
 

@@ -67,7 +67,8 @@ def _envoy(config: Path) -> Sequence[str]:
     # One worker makes the order of events the same in every run. At level info Envoy lists all its extensions first; the
     # component "config" alone says what it loads and when it begins to serve.
     logs = ("--log-level", "warning", "--component-log-level", "config:info")
-    return ("-c", str(config), "--concurrency", "1", *logs)
+    # An access log is written at once, not after ten seconds.
+    return ("-c", str(config), "--concurrency", "1", "--file-flush-interval-msec", "50", *logs)
 
 
 def _program(engine: Engine) -> str:

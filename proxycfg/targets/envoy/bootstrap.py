@@ -5,6 +5,7 @@ What comes from a server that is not at hand is told in :attr:`Config.absent`, n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ class _Loader:
                     source._replace(text=source.text.removeprefix("\ufeff")), depth=MAX_DEPTH, nodes=MAX_NODES
                 )
             except InvalidInput as error:
-                problems += error.problems
+                problems += _of_template(source) or error.problems
                 continue
             self.config.files[source.name] = trees
             for key in trees.doubled:
@@ -263,6 +264,20 @@ class _Loader:
 
     def table(self, message: Message) -> None:
         self.config.tables.setdefault(message.text("name") or "", message)
+
+
+_MARKS = re.compile(r"\{\{|\{%|<%")
+
+
+def _of_template(source: Source) -> list[Problem]:
+    """What to say of a template that is no YAML: one thing, and not all that follows from it."""
+    for at, line in enumerate(source.text.splitlines(), 1):
+        found = _MARKS.search(line)
+        if found is not None:
+            where = Span(source.name, at, found.start() + 1, at, found.end() + 1)
+            said = "this is a template of a config: what stands between its marks decides what it says"
+            return [Problem(where, said, "render it, and give the result", line)]
+    return []
 
 
 def _refuse_merges(roots: Iterable[Node], doc: Doc) -> None:

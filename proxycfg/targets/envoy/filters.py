@@ -436,6 +436,7 @@ _EFFECTS: Mapping[str, Callable[[Filter, str | None, Types], Effects]] = {
     "custom_response": _custom_response,
     "stateful_session": _stateful_session,
     "header_mutation": _header_mutation,
+    "grpc_json_reverse_transcoder": _message_extraction,
     "grpc_field_extraction": _message_extraction,
     "proto_message_extraction": _message_extraction,
 }
