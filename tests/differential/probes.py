@@ -15,6 +15,7 @@ import math
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 
 from proxycfg.protocols import protocols
@@ -320,7 +321,12 @@ async def caching(bench: Bench, target: Target) -> Values:
     def handler(arrival: Arrival) -> None:
         arrival.answer(
             200,
-            [("Content-Type", "application/x-lab"), ("Content-Encoding", "x-lab"), ("Cache-Control", "max-age=3600")],
+            [
+                ("Content-Type", "application/x-lab"),
+                ("Content-Encoding", "x-lab"),
+                ("Cache-Control", "max-age=3600"),
+                ("Date", formatdate(usegmt=True)),
+            ],
             mark.encode(),
         )
 
