@@ -269,12 +269,14 @@ def _normalised(path: str) -> str:
     out: list[str] = []
     parts = path.split("/")[1:]
     for part in parts:
-        if part == "..":
+        # A dot segment with parameters is one, too: to the servers behind it is.
+        plain = part.partition(";")[0]
+        if plain == "..":
             if out:
                 out.pop()
-        elif part != ".":
+        elif plain != ".":
             out.append(part)
-    if parts and parts[-1] in {".", ".."}:
+    if parts and parts[-1].partition(";")[0] in {".", ".."}:
         out.append("")
     return "/" + "/".join(out)
 
