@@ -66,7 +66,7 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
     findings: dict[tuple[str, Span, str], Finding] = {}
     errors: dict[Problem, None] = {}
     notes: dict[Span, Note] = {}
-    files: dict[str, None] = {}
+    files: dict[str, str] = {}
     texts: dict[str, str] = {}
     routes = 0
     hidden: list[Finding] = []
@@ -75,7 +75,7 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
     streams = sum(len(scene.cases) for scene in scenes)
     for scene in scenes:
         routes += scene.routes
-        files |= dict.fromkeys(scene.files)
+        files |= dict.fromkeys(scene.files, scene.target)
         texts |= scene.texts
         errors |= dict.fromkeys(scene.problems)
         notes |= {note.span: note for note in scene.notes}
@@ -86,7 +86,7 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
             # A file that two configs include is one place to edit.
             findings.setdefault(key, finding)
     errors |= dict.fromkeys(_unknown_names(notes.values(), options.known))
-    kept, ignored = _silenced(findings.values(), hidden, notes.values(), options)
+    kept, ignored = _silenced(findings.values(), hidden, notes.values(), files, options)
     return Report(
         findings=tuple(sorted(kept, key=lambda finding: finding.order)),
         errors=tuple(sorted(errors)),
@@ -239,11 +239,16 @@ class _Silencer:
 
 
 def _silenced(
-    findings: Iterable[Finding], hidden: Iterable[Finding], notes: Iterable[Note], options: Options
+    findings: Iterable[Finding],
+    hidden: Iterable[Finding],
+    notes: Iterable[Note],
+    targets: Mapping[str, str],
+    options: Options,
 ) -> tuple[list[Finding], int]:
     """The findings that no note silences, with those about the notes that silence none; and how many are silenced.
 
     :param hidden: findings that are not asked for, which a note may be there for all the same.
+    :param targets: what each file is for.
     """
     asked = {rule.name: rule for rule in options.rules}
     silencer = _Silencer(notes if options.notes else ())
@@ -267,18 +272,20 @@ def _silenced(
     told = [each for each in unused if (each[0].span.file, each[0].line) not in excused]
     reviewed = [
         finding
-        for finding in _reviewed(asked.values(), told)
+        for finding in _reviewed(asked.values(), told, targets)
         if not options.leaves_out(finding.span.file, asked[finding.rule])
     ]
     return kept + reviewed, ignored + len(unused) - len(told)
 
 
-def _reviewed(rules: Iterable[Rule], unused: Sequence[tuple[Note, str]]) -> Iterator[Finding]:
+def _reviewed(
+    rules: Iterable[Rule], unused: Sequence[tuple[Note, str]], targets: Mapping[str, str]
+) -> Iterator[Finding]:
     for rule in rules:
         if rule.review is None:
             continue
         for complaint in rule.review(unused):
             yield Finding(
                 rule=rule.name, category=rule.category, severity=complaint.severity or rule.severity, message=complaint.message, why=complaint.why,
-                span=complaint.span, target="nginx", fix=complaint.fix,
+                span=complaint.span, target=targets[complaint.span.file], fix=complaint.fix,
             )  # fmt: skip

@@ -353,6 +353,19 @@ def test_a_note_that_is_of_no_use_can_be_excused(cli: Cli, inside: str) -> None:
     assert [] == found_by(cli, name, *chosen)
 
 
+def test_an_unused_note_is_of_what_its_file_is_for(cli: Cli) -> None:
+    """Of an Envoy's file it is not told to be nginx's."""
+    Path("envoy.yaml").write_text(
+        "# proxycfg: ignore[sse-response-buffered]\nstatic_resources: {listeners: [], clusters: []}\n"
+    )
+    conf("nginx.conf", "# proxycfg: ignore[sse-response-buffered]\n" + CLEAN)
+    found = json_of(cli, "envoy.yaml", "nginx.conf")["findings"]
+
+    assert [("unused-ignore", "envoy"), ("unused-ignore", "nginx")] == [
+        (each["rule"], each["target"]) for each in found
+    ]
+
+
 def test_settings_leave_unused_notes_alone(cli: Cli) -> None:
     """As any other rule, in the files that they name."""
     name = conf("nginx.conf", "# proxycfg: ignore[sse-response-buffered]\n" + CLEAN)
