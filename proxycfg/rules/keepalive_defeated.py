@@ -50,6 +50,9 @@ def keepalive_defeated(tree: NginxTree) -> Iterator[Complaint]:
         if not name:
             continue
         why = route.reading.evidence[name]
+        wishes = ("upstream_connection_header",) if _says_close(case.route) or _says_close(route) else ()
+        if route.reading.behavior.upstream_http_version.low == "1.0":
+            wishes = (*wishes, "upstream_http_version")
         when = "on nginx older than 1.29.7, " if only_older else ""
         for group in view.groups:
             if group.pooled and group.directive is not None:
@@ -58,13 +61,17 @@ def keepalive_defeated(tree: NginxTree) -> Iterator[Complaint]:
                     why="Each opens a new one. Write `proxy_http_version 1.1;` and `proxy_set_header Connection \"\";`, or a map with '' for ''.",
                     span=why.span or case.route.span,
                     related=(Related(group.directive.span, "keeps connections"),),
+                    wishes=wishes if view.module == "proxy" else (),
                     case=case,
                 )
 
 
 def _defeats(route: ReadRoute) -> str:
     """The property by which connections end with each request; empty if they are kept."""
-    behavior = route.reading.behavior
-    if behavior.upstream_connection_header.low.lower() == "close":
+    if _says_close(route):
         return "upstream_connection_header"
-    return "upstream_http_version" if behavior.upstream_http_version.high == "1.0" else ""
+    return "upstream_http_version" if route.reading.behavior.upstream_http_version.high == "1.0" else ""
+
+
+def _says_close(route: ReadRoute) -> bool:
+    return route.reading.behavior.upstream_connection_header.low.lower() == "close"

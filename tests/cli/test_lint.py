@@ -47,6 +47,16 @@ def test_a_clean_config_passes(cli: Cli) -> None:
     assert (Exit.OK, "nothing found in 1 file, 1 route\n", "") == (code, out, err)
 
 
+def test_what_nginx_brings_along_is_not_counted(cli: Cli) -> None:
+    """Its `mime.types` need not be at hand; an empty file that is named is one."""
+    name = conf("nginx.conf", CLEAN)
+    Path(name).write_text(Path(name).read_text().replace("http {", "http {\ninclude mime.types;"))
+    Path("empty.conf").write_text("")
+
+    assert "nothing found in 1 file, 1 route\n" == cli("lint", name)[1]
+    assert "nothing found in 2 files, 1 route\n" == cli("lint", name, "empty.conf")[1]
+
+
 @pytest.mark.parametrize(("level", "code"), [("info", 1), ("warning", 1), ("error", 1), ("never", 0)])
 def test_fail_on_decides_when_findings_fail(cli: Cli, level: str, code: int) -> None:
     """A declared stream in a buffer behind TLS is an error."""

@@ -55,11 +55,15 @@ def worse(before: Case, after: Case) -> dict[str, tuple[object, object]]:
     """The properties in which a route fell short less before than after."""
     rank = {Answer.YES: 0, Answer.MAYBE: 1, Answer.NO: 2}
     old, new = (shortfalls(case.need, case.route.reading.behavior) for case in (before, after))
+    # Where the client's headers pass again, so does what it says of compression.
+    named = {"accept_encoding_forwarded"}
+    if before.value("upstream_connection_header") != after.value("upstream_connection_header"):
+        # What `keepalive` asks for: connections are kept, and a request on one that has died meanwhile goes to another.
+        named.add("retries")
     return {
         name: (old.get(name), answer)
         for name, answer in new.items()
-        # Where the client's headers pass again, so does what it says of compression.
-        if name != "accept_encoding_forwarded" and rank[answer] > rank[old.get(name, Answer.YES)]
+        if name not in named and rank[answer] > rank[old.get(name, Answer.YES)]
     }
 
 

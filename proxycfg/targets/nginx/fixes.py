@@ -52,8 +52,12 @@ class Fixer:
         for wish in wishes:
             if wish in _HANDSHAKE:
                 token = self._token(proxied.http)
-                edits += _HANDSHAKE[wish](proxied, handler, token)
-                titles.append("the headers of the handshake")
+                make, title = _HANDSHAKE[wish]
+                made = make(proxied, handler, token)
+                if not made:
+                    return None
+                edits += made
+                titles.append(title)
                 if token.made is not None and any(token.value in edit.text for edit in edits):
                     edits.append(token.made)
                     beside = ", and the map that Connection needs"
@@ -84,13 +88,15 @@ def settings_in(proxied: Proxied, settings: Sequence[tuple[str, str]]) -> Fix | 
     return Fix(f"write {titles} in this location", not _shared(proxied) and not _inherited_below(proxied), edits)
 
 
-def lines_in(proxied: Proxied, lines: Sequence[str]) -> Fix | None:
-    """Whole directives added to the location; not safe, as a list of its own replaces what it inherits."""
+def lines_in(proxied: Proxied, lines: Sequence[Directive]) -> Fix | None:
+    """Items of a list repeated in the location: safe where it has a list of its own, which replaces those around it already."""
     handler = proxied.location.handler
     if handler is None or not lines:
         return None
-    edit = _insert(handler, proxied.location.directive, list(lines))
-    return Fix(f"repeat {', '.join(f'`{line};`' for line in lines)} in this location", safe=False, edits=(edit,))
+    edit = _insert(handler, proxied.location.directive, [line.source for line in lines])
+    title = f"repeat {', '.join(f'`{line.source};`' for line in lines)} in this location"
+    listed = all(proxied.location.level.own.get(line.name) for line in lines)
+    return Fix(title, listed and not _shared(proxied) and not _inherited_below(proxied), edits=(edit,))
 
 
 # ---- which setting gives which property ----
@@ -176,16 +182,26 @@ def _handshake(proxied: Proxied, handler: Directive, token: Token) -> list[Edit]
     return edits
 
 
-def _by_map(proxied: Proxied, _handler: Directive, token: Token) -> list[Edit]:
-    """A constant ``Connection: upgrade`` of the location's own replaced by what plain requests do not carry; nothing where there is no map for it."""
-    return [
-        Edit(line.arg_span(1), token.value)
-        for line in proxied.location.level.own.get("proxy_set_header", [])
-        if [word.lower() for word in line.args] == ["connection", "upgrade"] and token.value.startswith("$")
-    ]
+def _of_plain_requests(proxied: Proxied, handler: Directive, token: Token) -> list[Edit]:
+    """The ``Connection`` of plain requests made empty, with the headers repeated that a list of the location's own would otherwise drop.
+
+    A constant ``upgrade`` becomes the map's value. Nothing where a variable or another block says it: that is for a person to judge.
+    """
+    level = proxied.location.level
+    own, inherited = (found.get("proxy_set_header", []) for found in (level.own, level.in_force))
+    line = next((each for each in inherited if each.args and each.args[0].lower() == "connection"), None)
+    if line is None:
+        lines = [*(() if own else (each.source for each in inherited)), 'proxy_set_header Connection ""']
+        return [_insert(own[-1] if own else handler, proxied.location.directive, lines)]
+    said = line.args[1].lower() if len(line.args) > 1 else ""
+    value = {"close": '""', "upgrade": token.value}.get(said, "")
+    return [Edit(line.arg_span(1), value)] if line in own and value not in {"", '"upgrade"'} else []
 
 
-_HANDSHAKE = {"upgrade": _handshake, "upstream_connection_header": _by_map}
+_HANDSHAKE = {
+    "upgrade": (_handshake, "the headers of the handshake"),
+    "upstream_connection_header": (_of_plain_requests, "`proxy_set_header Connection …;`"),
+}
 
 
 class Token:

@@ -124,7 +124,8 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = NOTHING
     tree = NginxTree(config, https, version or facts.NEWEST_STABLE, tuple(cases), newest)
     return Scene(
         target="nginx",
-        files=tuple(config.files),
+        # One that is included and empty is, most likely, one of nginx's own that is not at hand.
+        files=tuple(name for at, (name, tree) in enumerate(config.files.items()) if tree.text.text or not at),
         routes=len(routes),
         cases=tree.cases,
         names=frozenset(tree.by_name),

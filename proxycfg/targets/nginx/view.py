@@ -197,7 +197,7 @@ class View:
 
     def add(self, lines: Sequence[Directive]) -> Fix | None:
         """These lines, repeated in the location."""
-        return lines_in(self.proxied, [line.source for line in lines])
+        return lines_in(self.proxied, lines)
 
     def append(self, line: Directive, words: str) -> Fix | None:
         """More words at the end of a directive; None if it is not the location's own."""
