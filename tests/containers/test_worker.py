@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from proxycfg.origin import Origin
+from tests.clients.chat import Broken
 from tests.clients.websocket import Closed, Refused
 from tests.containers import scenarios, worker_checks
 from tests.containers.raw_origin import RawOrigin
@@ -74,6 +75,7 @@ CHECKS: dict[Check, tuple[str, str]] = {
     worker_checks.a_client_of_json_keeps_its_status: ("generated", "naive"),
     worker_checks.a_late_failure_is_told_in_the_stream: ("quick", "naive"),
     worker_checks.an_event_source_goes_on_after_a_failure: ("generated", "naive"),
+    worker_checks.an_sdk_raises_its_own_error: ("generated", "naive"),
     worker_checks.half_a_line_is_never_delivered: ("generated", "naive"),
     worker_checks.lines_have_no_pages: ("generated", "naive"),
     worker_checks.nothing_of_a_url_is_logged: ("generated", "logs"),
@@ -102,7 +104,7 @@ SCENARIOS: dict[Scenario, str] = {
 }
 """The same of what all proxies play; native gRPC is not among them, for the local runtime has no HTTP/2 in clear text."""
 
-FAILURES = (AssertionError, OSError, Refused, Closed, KeyError, ValueError, openai.APIError)
+FAILURES = (AssertionError, OSError, Refused, Closed, KeyError, ValueError, Broken, openai.APIError)
 """What a client sees of a Worker that fails it: a wrong answer, a timeout or a cut."""
 
 
@@ -133,6 +135,15 @@ def test_a_simpler_worker_does_not(stands: Stands, check: Check) -> None:
     """And fails of one that people write."""
     with pytest.raises(FAILURES):
         check(stands(CHECKS[check][1]))
+
+
+@pytest.mark.engine
+def test_the_runtime_has_nothing_to_say(stands: Stands) -> None:
+    """Such as that a flag is needless, or a date too new for it."""
+    worker = stands("quick")
+    worker.client.get("/events", script="sse; event")
+
+    assert "compatibility" not in worker.proxy.logs()
 
 
 @pytest.mark.engine

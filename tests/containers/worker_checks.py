@@ -11,9 +11,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+import openai
 import pytest
 
-from tests.clients import ndjson
+from tests.clients import chat, ndjson
 from tests.clients.http import Answer, Call, Client
 from tests.clients.sse import Comment, Event, EventSource, Item, Parser, Stream, listen
 from tests.clients.websocket import Closed, open_socket
@@ -311,6 +312,16 @@ def an_event_source_goes_on_after_a_failure(worker: WorkerStand) -> None:
             source.close()
     assert seen == ["1", "2", "error", "3", "4"]
     assert [exchange.header("last-event-id") for exchange in worker.origin.exchanges(key)] == [None, "2"]
+
+
+def an_sdk_raises_its_own_error(worker: WorkerStand) -> None:
+    """The one of openai takes the event for what it is, with its message; and a status for a status."""
+    seen = []
+    with pytest.raises(openai.APIError) as raised:
+        seen += chat.stream_tokens(worker.client, script="openai; event n=2; fin")
+    assert (type(raised.value), "broke before the stream was over" in str(raised.value)) == (openai.APIError, True)
+    with pytest.raises(openai.InternalServerError, match=r"503.*answered with an error"):
+        seen += chat.stream_tokens(worker.client, script="html status=503")
 
 
 def half_a_line_is_never_delivered(worker: WorkerStand) -> None:

@@ -247,7 +247,6 @@ def run(
     code = {
         "modules": ", ".join(f'(name = "{name}", esModule = embed "{name}")' for name in modules),
         "date": settings["compatibility_date"],
-        "flags": ", ".join(f'"{flag}"' for flag in settings["compatibility_flags"]),
     }
     workers = "".join(_WORKER % {"number": number, **code} for number in range(len(origins)))
     (folder / "config.capnp").write_text(_CONFIG % {"doors": doors, "sockets": sockets, "workers": workers})
@@ -268,7 +267,6 @@ _WORKER = """\
 const worker%(number)d :Workerd.Worker = (
   modules = [%(modules)s],
   compatibilityDate = "%(date)s",
-  compatibilityFlags = [%(flags)s],
   globalOutbound = "origin%(number)d",
 );
 """

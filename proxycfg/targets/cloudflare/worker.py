@@ -25,7 +25,7 @@ HEARTBEAT = 15.0
 below the 30 s to 60 s of many proxies and mobile networks on the way to the client."""
 
 COMPATIBILITY_DATE = "2026-11-17"
-"""The behavior of the runtime that the Worker is tested with. Later ones are Cloudflare's promise to keep."""
+"""The behavior of the runtime that the Worker is tested with; the first by which a request learns that its client has gone, without a flag."""
 
 _LONGEST_NAME = 63
 _CODE = ("formats.js", "framing.js", "index.js", "match.js", "relay.js")
@@ -141,8 +141,6 @@ def _wrangler(spec: Spec) -> Mapping[str, Any]:
         **account,
         "main": "src/index.js",
         "compatibility_date": COMPATIBILITY_DATE,
-        # Without it a request that waits for its origin does not learn that the client has gone.
-        "compatibility_flags": ["enable_request_signal"],
         # A name of its own would be a way around the zone's firewall and Access.
         "workers_dev": False,
         "preview_urls": False,
