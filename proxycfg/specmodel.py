@@ -798,16 +798,18 @@ class EnvoyTarget(_Model):
 class CloudflareTarget(_Model):
     """What the Cloudflare config is for."""
 
-    plan: Plan = Field("free", description="decides timeouts and which settings exist")
+    plan: Plan = Field("free", description="the zone's plan: decides timers, limits and which settings and rules exist")
     zone: (
         Annotated[str, *_words("[A-Za-z0-9.-]{1,253}", "must be a zone's id or name", "write one such as example.com")]
         | None
-    ) = Field(None, description="zone id or name", examples=["example.com"])
+    ) = Field(None, description="zone id, or name, which Terraform then looks up", examples=["example.com"])
     account: (
         Annotated[str, *_words("[A-Za-z0-9-]{1,64}", "must be an account's id", "copy it from the dashboard")] | None
-    ) = Field(None, description="account id", examples=["0123456789abcdef0123456789abcdef"])
-    worker: bool = Field(False, description="put a Worker in front that sends heartbeats and repairs endings")
-    tunnel: bool = Field(False, description="reach the origin through cloudflared")
+    ) = Field(None, description="account id, for the Worker", examples=["0123456789abcdef0123456789abcdef"])
+    worker: bool = Field(False, description="write a Worker that sends heartbeats and repairs endings, too")
+    tunnel: bool = Field(
+        False, description="write a config for cloudflared, which reaches origins without an address on the internet"
+    )
 
 
 class Targets(_Model):

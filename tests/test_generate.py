@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -147,6 +148,29 @@ def test_what_was_generated_is_known_and_every_edit_too(text: str, edit: str) ->
         changed = whole[:place] + edit + whole[place:]
         assert edited_by_hand(changed) == (changed != whole)
     assert edited_by_hand(whole[:-1])
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "beginning"),
+    [
+        ("main.tf", "a = 1\n", "# Made by proxycfg "), ("src/index.js", "export {}\n", "// Made by proxycfg "),
+        ("wrangler.jsonc", "{}\n", "// Made by proxycfg "), ("config.yml", "a: 1\n", "# Made by proxycfg "),
+        ("rules.json", '{\n  "rules": []\n}\n', '{\n  "description": "Made by proxycfg '),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["routes.yaml", 'a "quoted\\" name; checksum: ' + "0" * 64 + '",.yaml'])
+def test_a_heading_is_a_comment_in_every_language(path: str, text: str, beginning: str, source: str) -> None:
+    """JSON has none: there it is the description, and the file is JSON still. Every edit is seen."""
+    whole = stamp(text, load_source(Source(source, TEXT)), "cloudflare", "Cloudflare pro plan", path=path)
+
+    assert whole.startswith(beginning)
+    assert made_here(whole)
+    assert not edited_by_hand(whole)
+    for place in (len(beginning), len(whole) - 2):
+        assert edited_by_hand(whole[:place] + "x" + whole[place:])
+    if path.endswith(".json"):
+        assert json.loads(whole)["rules"] == []
+        assert source in json.loads(whole)["description"]
 
 
 @pytest.mark.parametrize("folder", ["d" * 255, "'" * 255])

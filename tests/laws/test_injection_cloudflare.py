@@ -131,7 +131,7 @@ def _check_headers(spec: Spec, theirs: Mapping[str, Any]) -> None:
             (name, each.get("value"))
             for rule in theirs.get(phase, {}).get("rules", [])
             for name, each in rule["action_parameters"]["headers"].items()
-        }
+        } - {("Forwarded", None)}
         wanted = {
             (name, value)
             for route in spec.routes

@@ -58,7 +58,7 @@ def _aim(route: Route, spec: Spec, plan: Plan, zone: _Zone) -> Behavior:
     kept = ruled(route, plan)
     silence = zone.silence
     # A tunnel of frames is not looked into.
-    prompt = name == "websocket" or (kept and name in rules.PROMPT)
+    prompt = name == "websocket" or (kept and rules.prompt(route))
     return Behavior(
         # By default a prefix of some types is held for inspection, which rules for streams switch off.
         response_buffering=NO if prompt else EITHER,

@@ -226,7 +226,7 @@ def _of_origins(spec: Spec, plan: Plan) -> Iterator[Finding]:
                 f"tls.{field} says",
                 "use a certificate of Cloudflare's Origin CA for the hosts of the routes, or tunnel: true with its ca and sni",
             )  # fmt: skip
-    prompt = [route for route in spec.routes if route.protocol.name in rules.PROMPT and route.protocol.name != "grpc"]
+    prompt = [route for route in spec.routes if rules.prompt(route) and route.protocol.name != "grpc"]
     if prompt:
         yield remarks.ORIGIN_ASKED_TO_COMPRESS.about(
             prompt[0], CLOUDFLARE, prompt[0].span,

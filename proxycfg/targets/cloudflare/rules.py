@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
-from proxycfg.behavior import FOREVER
+from proxycfg.behavior import FOREVER, NO
 from proxycfg.headers import CREDENTIALS
 from proxycfg.record import record
 from proxycfg.spec import is_address
@@ -22,9 +22,6 @@ from proxycfg.targets.cloudflare.where import Places
 if TYPE_CHECKING:
     from proxycfg.spec import Route, Spec
     from proxycfg.targets.cloudflare.facts import Plan
-
-PROMPT = ("sse", "ndjson", "grpc", "grpc-web", "connect")
-"""Protocols whose answers come in pieces that must not wait."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -179,13 +176,19 @@ def _ruleset(phase: Phase, spec: Spec, plan: Plan) -> Ruleset:
 # ---- a route in a phase ----
 
 
+def prompt(route: Route) -> bool:
+    """Whether answers come in pieces that must not wait: their protocol wants nothing buffered."""
+    want = route.protocol.wants(route).get("response_buffering")
+    return want is not None and want.accepted == NO
+
+
 def _delivery(route: Route) -> Iterator[Told]:
     if not route.protocol.streams:
         return
     # A challenge is a page of HTML, which no EventSource, WebSocket or gRPC client can answer.
     parameters: dict[str, Any] = {"bic": False, "security_level": "essentially_off"}
     said = ["no challenge"]
-    if route.protocol.name in PROMPT:
+    if prompt(route):
         parameters |= {
             "response_body_buffering": "none",
             "automatic_https_rewrites": False,
@@ -293,7 +296,11 @@ def _rate(route: Route, plan: Plan) -> Iterator[Told]:
 
 
 def _request_headers(route: Route) -> Iterator[Told]:
-    return _headers(route.rewrites.request, "request")
+    yield Told(
+        "rewrite", {"headers": {"Forwarded": {"operation": "remove"}}}, "not what a client says of itself",
+        "Cloudflare passes a client's own Forwarded on, and applications believe it.",
+    )  # fmt: skip
+    yield from _headers(route.rewrites.request, "request")
 
 
 def _response_headers(route: Route) -> Iterator[Told]:
@@ -351,13 +358,13 @@ def _cache_control(route: Route) -> Iterator[Told]:
             also=f"http.response.code eq 200 and {anonymous(route)}",
         )  # fmt: skip
     # gRPC has no caches, and its clients do not know the header.
-    if route.protocol.name in PROMPT and route.protocol.name != "grpc":
+    if prompt(route) and route.protocol.name != "grpc":
         directives = {"no-store": {"operation": "set"}, "no-transform": {"operation": "set"}}
         yield Told("set_cache_control", directives, "no-store, no-transform", "")
 
 
 def _compression(route: Route) -> Iterator[Told]:
-    if route.protocol.name in PROMPT:
+    if prompt(route):
         yield Told("compress_response", {"algorithms": [{"name": "none"}]}, "no compression", "")
 
 
