@@ -25,13 +25,15 @@ TO_NGINX = 5.0
 SIZES = (100, 1_000, 10_000)
 """Sites over which ``lint`` has to grow no faster than they do, a file each."""
 EXPONENT = 1.1
+CPU_LIMIT = 1_800
+"""Seconds: gixy-ng takes 100 to more than 300 of them for 5,000 sites."""
 
 
 def measure(folder: Path, *, quick: bool) -> Part:
     """A config of about 80 lines, then many sites in one tree; the peers are installed once, each in an environment of its own."""
     for tool in TOOLS:
         tool.install()
-    bench = Bench(folder, quick=quick)
+    bench = Bench(folder, quick=quick, limit=CPU_LIMIT)
     part = Part("peers: lint, other linters and nginx -t; medians, and ratios of processor time within a round")
     try:
         nginx = find("nginx")

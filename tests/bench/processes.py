@@ -38,9 +38,13 @@ class Bench:
     written into the tree.
     """
 
-    def __init__(self, folder: Path, *, quick: bool) -> None:
-        """``folder`` is a temporary one; ``quick`` takes the byte code that there is, since compiling all of it takes seconds."""
+    def __init__(self, folder: Path, *, quick: bool, limit: int = CPU_LIMIT) -> None:
+        """``folder`` is a temporary one; ``quick`` takes the byte code that there is, since compiling all of it takes seconds.
+
+        :param limit: seconds of processor time after which the kernel ends a command.
+        """
         self.folder = folder
+        self.limit = limit
         self._compiled = quick
         self._environment = dict(os.environ)
         if not quick:
@@ -65,7 +69,7 @@ class Bench:
         self, commands: Mapping[str, Sequence[str]], fine: Sequence[Sequence[int]], rounds: int
     ) -> list[list[tuple[float, float, int]]]:
         lines = [list(command) for command in commands.values()]
-        job = {"commands": lines, "fine": fine, "rounds": rounds, "limit": CPU_LIMIT}
+        job = {"commands": lines, "fine": fine, "rounds": rounds, "limit": self.limit}
         done = subprocess.run(
             [PYTHON, "-I", "-S", str(SPAWN)],
             input=json.dumps(job),
