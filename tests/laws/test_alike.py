@@ -156,9 +156,7 @@ def test_sites_of_a_fleet_are_told_what_each_would_be_told_alone() -> None:
             **{f"snippets/{name}": text for name, text in SNIPPETS.items()},
         }
         report = lint([scene_of(load_texts({**shared, **some}), None)], OPTIONS)
-        return [
-            found for found in map(finding_to_json, report.findings) if found["location"]["file"].startswith("sites/")
-        ]
+        return [finding_to_json(each) for each in report.findings if each.span.file in sites]
 
     together = found(sites)
 

@@ -518,7 +518,7 @@ def _paths(location: Location) -> _Paths:
 def _spread(kind: str, name: str) -> _Paths:
     """Sites of a fleet have many paths in common."""
     paths = () if kind == "named" else tuple(paths_of_regex(name)) if kind in {"regex", "regex-i"} else (name,)
-    told = tuple((path, told) for path in paths if (told := told_by_path(path)) is not None)
+    told = tuple((path, said) for path in paths if (said := told_by_path(path)) is not None)
     return _Paths(paths, told, bool(paths) and all(map(is_asset, paths)))
 
 
