@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from proxycfg.origin import Origin
+from proxycfg.targets.cloudflare.worker import COMPATIBILITY_DATE
 from tests.clients.chat import Broken
 from tests.clients.websocket import Closed, Refused
 from tests.containers import scenarios, worker_checks
@@ -66,6 +67,7 @@ CHECKS: dict[Check, tuple[str, str]] = {
     worker_checks.a_comment_never_cuts_an_event: ("quick", "blind"),
     worker_checks.a_break_between_events_is_told: ("generated", "naive"),
     worker_checks.half_an_event_is_never_delivered: ("generated", "ends"),
+    worker_checks.a_break_anywhere_leaves_whole_events: ("generated", "ends"),
     worker_checks.half_of_a_huge_event_is_never_delivered: ("generated", "ends"),
     worker_checks.an_orderly_end_in_an_event_is_told: ("generated", "naive"),
     worker_checks.an_orderly_end_is_no_failure: ("generated", "hasty"),
@@ -138,11 +140,12 @@ def test_a_simpler_worker_does_not(stands: Stands, check: Check) -> None:
 
 
 @pytest.mark.engine
-def test_the_runtime_has_nothing_to_say(stands: Stands) -> None:
-    """Such as that a flag is needless, or a date too new for it."""
+def test_the_runtime_is_the_one_of_the_compatibility_date(stands: Stands, proxies: Proxies) -> None:
+    """And has nothing to say, such as that a flag is needless or the date too new for it."""
     worker = stands("quick")
     worker.client.get("/events", script="sse; event")
 
+    assert proxies.version("workerd") == f"workerd {COMPATIBILITY_DATE}"
     assert "compatibility" not in worker.proxy.logs()
 
 

@@ -201,6 +201,19 @@ def half_an_event_is_never_delivered(worker: WorkerStand) -> None:
         assert stream.end == "clean"
 
 
+def a_break_anywhere_leaves_whole_events(worker: WorkerStand) -> None:
+    """After every byte of a stream with every kind of line end: what had ended is there, and then the error alone."""
+    for cut in range(len(TRICKY) + 1):
+        came = TRICKY[:cut]
+        play = worker.raw.plan("/events", EVENTS + chunk(came))
+        with listen(worker.raw_client, play.path) as stream:
+            *events, last = stream
+        # Behind a CR the parser waits for an LF.
+        expected = _events(list(Parser().feed(came + b"\n" * came.endswith(b"\r"), 0.0)))
+        assert [(event.type, event.data, event.id) for event in events] == expected, f"cut at {cut}"
+        assert (_failure(last)["code"], stream.end) == ("upstream_broken", "clean"), f"cut at {cut}"
+
+
 def half_of_a_huge_event_is_never_delivered(worker: WorkerStand) -> None:
     """Of what is kept nothing is seen; of what is too large for that the client sees that it was cut."""
     for size, ends in ((1 << 19, ("clean",)), (3 << 20, ("truncated", "reset"))):
@@ -486,7 +499,12 @@ def other_paths_are_left_alone(worker: WorkerStand) -> None:
 
 def streams_are_neither_kept_nor_changed(worker: WorkerStand) -> None:
     """By no cache and no compressor behind the Worker, and by none before it; what else the origin said stays."""
-    for path, script in (("/events", "sse"), ("/lines", "ndjson"), ("/events", "sse gzip=force")):
+    for path, script in (
+        ("/events", "sse"),
+        ("/lines", "ndjson"),
+        ("/events", "sse gzip=force"),
+        ("/events", "sse framing=length"),
+    ):
         key = fresh()
         headers = [("Accept-Encoding", "gzip, br"), ("Last-Event-ID", "41"), ("X-Trace", "7")]
         answer = worker.client.get(
@@ -494,6 +512,7 @@ def streams_are_neither_kept_nor_changed(worker: WorkerStand) -> None:
         )
         assert (answer.status, answer.header("cache-control")) == (200, "no-store, no-transform")
         assert (answer.header("set-cookie"), answer.header("x-seen")) == ("a=1", "yes")
+        assert (answer.end, answer.header("content-length")) == ("clean", None)
         seen = worker.origin.exchange(key)
         assert seen.header("accept-encoding") == "identity"
         assert (seen.header("last-event-id"), seen.header("x-trace")) == ("41", "7")

@@ -55,6 +55,8 @@ def validate(engine: Engine, config: Path, run_dir: str) -> list[str]:
     """Let the engine itself check the config."""
     if engine.name == "envoy":
         return [_program(engine), "--mode", "validate", "-c", str(config), "--disable-hot-restart"]
+    if engine.name == "workerd":
+        return [_program(engine), "compile", str(config), "--config-only"]
     return [_program(engine), "-t", "-c", str(config), "-p", f"{run_dir}/", "-e", "stderr"]
 
 
