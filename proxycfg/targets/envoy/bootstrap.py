@@ -163,15 +163,10 @@ class _Loader:
         found = message.field(*path)
         if source is None or found is None:
             return
-        file = source.text("path_config_source", "path") or source.text("path")
-        at_hand = self.find(file) if file else None
-        if at_hand is not None:
-            self.files([at_hand])
-            return
-        where = f" ({file})" if file else ""
-        self.config.absent.append(
-            Passed(f"{what}{where} are not at hand: what they say is not part of this", found.span)
-        )
+        if not self.at_hand(source):
+            where = f" ({_path(source)})" if _path(source) else ""
+            told = f"{what}{where} are not at hand: what they say is not part of this"
+            self.config.absent.append(Passed(told, found.span))
 
     def dump(self, message: Message) -> None:
         sections = message.messages("configs")
@@ -261,6 +256,20 @@ class _Loader:
     def listener(self, message: Message) -> None:
         self.named.add(message.text("name") or "")
         self.config.listeners.append(message)
+        for chain in (*message.messages("filter_chains"), *message.messages("default_filter_chain")):
+            for each in chain.messages("filters"):
+                network = each.any("typed_config")
+                source = network.message("rds", "config_source") if network is not None else None
+                if source is not None:
+                    self.at_hand(source)
+
+    def at_hand(self, source: Message) -> bool:
+        """Read the file that a source of resources names, if it is here."""
+        path = _path(source)
+        found = self.find(path) if path else None
+        if found is not None:
+            self.files([found])
+        return found is not None
 
     def table(self, message: Message) -> None:
         self.config.tables.setdefault(message.text("name") or "", message)
@@ -292,6 +301,11 @@ def _refuse_merges(roots: Iterable[Node], doc: Doc) -> None:
                     "write the fields out, or use an alias",
                 )
             todo.append(value)
+
+
+def _path(source: Message) -> str:
+    """The file that a source of resources is; empty if it is a server."""
+    return source.text("path_config_source", "path") or source.text("path") or ""
 
 
 def _said_version(section: Message) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from proxycfg.behavior import FOREVER, Between, exactly
 from proxycfg.protocols import protocols
@@ -65,6 +65,8 @@ class Reader:
         self.config: Config = world.config
         self.version = version
         self.default_of = f"(default of Envoy {'.'.join(version.split('.')[:2])})"
+        self.found: dict[tuple[object, ...], tuple[Between[Any], Why]] = {}
+        """What readers of properties have worked out for many routes."""
         self._effects: dict[tuple[object, ...], list[tuple[Filter, Effects]]] = {}
         self._entries: dict[tuple[int, ...], dict[str, tuple[Message, Field, str]]] = {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 from proxycfg.behavior import ANYTHING, EITHER, FOREVER, NO, YES, Behavior, Between, exactly
@@ -117,6 +118,24 @@ _JOINS: Mapping[str, Callable[[Between[Any], Between[Any]], Between[Any]]] = {
 # ---- the properties ----
 
 
+def _shared(function: PropertyReader) -> PropertyReader:
+    """For a property in which all routes agree that go through one door, to one cluster, with one priority: worked out once for them."""
+    name = function.__name__
+
+    @wraps(function)
+    def once(place: Place) -> Found:
+        cluster = place.origin.message
+        if cluster is None:
+            return function(place)
+        key = name, id(place.door), cluster.key, place.action.text("priority")
+        found: Found | None = place.reader.found.get(key)
+        if found is None:
+            found = place.reader.found[key] = function(place)
+        return found
+
+    return once
+
+
 def response_buffering(place: Place) -> Found:
     """Envoy passes each piece on; only filters collect answers."""
     return place.effect("holds_response", "http_filters: none collects answers")
@@ -153,6 +172,7 @@ def caching(place: Place) -> Found:
     return place.effect("caches", "http_filters: none keeps answers")
 
 
+@_shared
 def upstream_http_version(place: Place) -> Found:
     """The cluster's HttpProtocolOptions, or the fields that they replaced; HTTP/1.1 without either."""
     cluster, options = place.origin.message, place.origin.options
@@ -242,6 +262,7 @@ def upstream_connection_header(place: Place) -> Found:
     return exactly(""), place.reader.stated("Envoy sends no Connection header with a plain request")
 
 
+@_shared
 def connect_timeout(place: Place) -> Found:
     """The cluster's."""
     return place.cluster_seconds(defaults.CONNECT_TIMEOUT, "connect_timeout")
@@ -507,6 +528,7 @@ def accept_encoding_forwarded(place: Place) -> Found:
     return Between(not taken.high, not taken.low), why
 
 
+@_shared
 def client_http_versions(place: Place) -> Found:
     """What the listener speaks, by its codec and the protocols that TLS offers."""
     if place.door is None:
@@ -524,6 +546,7 @@ def _listening(door: Door, reader: Reader) -> Why:
     return reader.stated(f"codec_type: AUTO, {offered} {reader.default_of}")
 
 
+@_shared
 def grpc(place: Place) -> Found:
     """HTTP/2 or 3 on both sides."""
     version, why = upstream_http_version(place)
@@ -601,6 +624,7 @@ def _hashes(place: Place, cluster: Message) -> Found:
     return (YES if said.value.raw.upper() in _BY_HASH else NO), Why(said, block="cluster")
 
 
+@_shared
 def query_logged(place: Place) -> Found:
     """Whether a format holds the path with its query, as the default one does."""
     if place.door is None:
@@ -685,6 +709,7 @@ def abort_propagates(place: Place) -> Found:
     return YES, place.reader.stated("Envoy resets the origin's stream when the client is gone")
 
 
+@_shared
 def max_streams(place: Place) -> Found:
     """What the cluster's circuit breakers let through; with an HTTP/1.1 origin each stream takes a connection. And what listeners take."""
     cluster = place.origin.message
