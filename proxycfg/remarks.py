@@ -412,11 +412,11 @@ GRPC_THROUGH_TUNNEL = _remark("grpc-through-tunnel", Category.GRPC_TRANSPORT, _W
     The config does what has worked for others: HTTP/2 to Cloudflare (`protocol: http2`, since QUIC drops trailers), and TLS with HTTP/2 to
     the origin. Calls may still end without a status. Reach the gRPC server without the tunnel, or use gRPC-Web or Connect.
 """)  # fmt: skip
-RATE_LIMITS_MERGED = _remark("rate-limits-merged", Category.CONNECTION_LIMITS, _W, _CLOUDFLARE, """
+RATE_LIMITS_BEYOND_PLAN = _remark("rate-limits-beyond-plan", Category.CONNECTION_LIMITS, _W, _CLOUDFLARE, """
     The routes have more different rate limits than the Cloudflare plan has rules for: 1 on Free, 2 on Pro, 5 on Business.
 
-    The most generous limit is put on all of them together, so the stricter ones are not kept. Give the routes one rate and burst, leave
-    the limits to the hop behind, or choose a larger plan.
+    The limit that polls have where the spec says nothing is left out first. If that is not enough, the most generous limit is put on all of the
+    routes together, so the stricter ones are not kept. Give the routes one rate and burst, leave limits to the hop behind, or choose a larger plan.
 """)  # fmt: skip
 PREFIX_NOT_STRIPPED = _remark("prefix-not-stripped", Category.PROTOCOL_MISMATCH, _E, _CLOUDFLARE, """
     Cloudflare passes the path on as it is, and the spec strips a prefix.

@@ -24,6 +24,9 @@ MatchKind = Literal["exact", "regex", "prefix"]
 DEFAULT_ATTEMPTS = 1
 """No retry unless asked for: an origin that failed may have begun on the request, and proxies cannot always tell."""
 
+POLL_RATE = 50.0
+"""Polls a second of one client address where the route sets no limits: room for an office behind one address, not for a loop."""
+
 DEFAULT_KEEPALIVE = 64
 """Idle connections kept to an upstream, per worker: enough for bursts of short requests; a stream in use is not counted."""
 

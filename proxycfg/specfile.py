@@ -18,7 +18,16 @@ from proxycfg.collector import held_off
 from proxycfg.errors import MAX_PROBLEMS, InvalidInput, Problem, suggest
 from proxycfg.protocol import HEARTBEATS
 from proxycfg.protocols import protocols
-from proxycfg.spec import DEFAULT_ATTEMPTS, DEFAULT_KEEPALIVE, Route, Spec, Upstream, default_body_limit, default_cache
+from proxycfg.spec import (
+    DEFAULT_ATTEMPTS,
+    DEFAULT_KEEPALIVE,
+    POLL_RATE,
+    Route,
+    Spec,
+    Upstream,
+    default_body_limit,
+    default_cache,
+)
 from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Targets, Upload
 from proxycfg.specmodel import Upstream as UpstreamModel
 from proxycfg.units import short
@@ -31,9 +40,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 2**20
 """A larger spec is refused: 100,000 routes take about 10 MB."""
-
-POLL_RATE = 50.0
-"""Polls a second of one client address where the route sets no limits: room for an office behind one address, not for a loop."""
 
 
 @held_off()

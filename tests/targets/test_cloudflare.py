@@ -169,8 +169,18 @@ def test_rate_limits_that_the_plan_has_no_room_for_are_merged() -> None:
     text = f"{FREE}\nupstreams: {{a: {ORIGIN}}}\nroutes:\n" + "".join(f"- {{{route}}}\n" for route in routes)
     (rule,) = json.loads(generate(load(text), ["cloudflare"]).files["cloudflare/rulesets/http_ratelimit.json"])["rules"]
 
-    assert _of("rate-limits-merged", _with_routes(FREE, routes)) == ["4"]
-    assert _of("rate-limits-merged", _with_routes(PRO, routes)) == []
+    assert _of("rate-limits-beyond-plan", _with_routes(FREE, routes)) == ["4"]
+    assert _of("rate-limits-beyond-plan", _with_routes(PRO, routes)) == []
     assert rule["ratelimit"]["requests_per_period"] == 99
     assert '"/0"' in rule["expression"]
     assert '"/1"' in rule["expression"]
+
+
+def test_the_usual_limit_of_polls_gives_way_to_those_of_the_spec() -> None:
+    """On Free there is one rule: what somebody has written counts for more."""
+    routes = ["path: /polls, upstream: a, protocol: poll", "path: /limited, upstream: a, limits: {rate: 1, burst: 2}"]
+    text = f"{FREE}\nupstreams: {{a: {ORIGIN}}}\nroutes:\n" + "".join(f"- {{{route}}}\n" for route in routes)
+    (rule,) = json.loads(generate(load(text), ["cloudflare"]).files["cloudflare/rulesets/http_ratelimit.json"])["rules"]
+
+    assert _of("rate-limits-beyond-plan", _with_routes(FREE, routes)) == ["5"]
+    assert (rule["ratelimit"]["requests_per_period"], "/polls" in rule["expression"]) == (12, False)

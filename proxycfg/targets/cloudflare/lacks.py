@@ -66,16 +66,23 @@ def _of_rules(spec: Spec, plan: Plan, rulesets: Sequence[Ruleset]) -> Iterator[F
                 f"an expression in {ruleset.phase} is longer than the {facts.LONGEST_EXPRESSION} characters that Cloudflare takes",
                 "put what streams below a path, or a host, of its own",
             )  # fmt: skip
-    limited = [route for route in spec.routes if route.rate is not None and ruled(route, plan)]
-    limits = {(route.rate, route.burst) for route in limited}
-    if rules.alone(spec) and len(limits) > plan.rates:
-        loosest = next(rule for ruleset in rulesets if ruleset.phase == "http_ratelimit" for rule in ruleset.rules)
-        yield remarks.RATE_LIMITS_MERGED.on(
-            CLOUDFLARE, limited[0].span_of("limits"),
-            f"the routes have {len(limits)} different rate limits, and the plan {plan.name} has {counted(plan.rates, 'rule')} for them: all "
-            f"get the most generous one, {loosest.description}",
-            "give the routes one rate and burst, or choose a larger plan",
-        )  # fmt: skip
+    if rules.alone(spec):
+        yield from _of_rates([route for route in spec.routes if route.rate is not None and ruled(route, plan)], plan)
+
+
+def _of_rates(limited: Sequence[Route], plan: Plan) -> Iterator[Finding]:
+    if len({(route.rate, route.burst) for route in limited}) <= plan.rates:
+        return
+    stated = [route for route in limited if not rules.usual_rate(route)]
+    if len({(route.rate, route.burst) for route in stated}) > plan.rates:
+        message = "all routes get the most generous of theirs"
+    else:
+        message = f"polls such as {next(route.title for route in limited if route not in stated)} are not limited"
+    yield remarks.RATE_LIMITS_BEYOND_PLAN.on(
+        CLOUDFLARE, stated[0].span_of("limits"),
+        f"the plan {plan.name} has {counted(plan.rates, 'rule')} for rate limits, and the routes have more different ones: {message}",
+        "give the routes one rate and burst, leave limits to the hop behind, or choose a larger plan",
+    )  # fmt: skip
 
 
 def _plan_span(spec: Spec) -> Span:

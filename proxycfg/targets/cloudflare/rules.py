@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from proxycfg.behavior import FOREVER, NO
 from proxycfg.headers import CREDENTIALS
 from proxycfg.record import record
-from proxycfg.spec import is_address
+from proxycfg.spec import POLL_RATE, is_address
 from proxycfg.targets.cloudflare import facts, quote
 from proxycfg.targets.cloudflare.where import Places
 
@@ -150,12 +150,8 @@ def _ruleset(phase: Phase, spec: Spec, plan: Plan) -> Ruleset:
             alike.setdefault(told.key, (told, []))[1].append(route)
     rules: dict[str, Rule] = {}
     groups = list(alike.values())
-    if phase.name == "http_ratelimit" and len(groups) > plan.rates:
-        # The plan has no room for each, so the most generous one is for all of them.
-        loosest = max(
-            (told for told, _ in groups), key=lambda told: told.rate["requests_per_period"] / told.rate["period"]
-        )
-        groups = [(loosest, [route for _, routes in groups for route in routes])]
+    if phase.name == "http_ratelimit":
+        groups = _fit(groups, plan.rates)
     for told, routes in groups:
         for expression in places.expressions(routes, told.also):
             # Named after a route and not after its place, a rule stays the same rule when others come and go.
@@ -171,6 +167,23 @@ def _ruleset(phase: Phase, spec: Spec, plan: Plan) -> Ruleset:
                 why=told.why,
             )
     return Ruleset(phase.name, phase.title, phase.why, tuple(rules.values()))
+
+
+def _fit(groups: list[tuple[Told, list[Route]]], most: int) -> list[tuple[Told, list[Route]]]:
+    """As many rate limits as the plan has: those of the spec before the usual one of polls, and the most generous where all have to share it."""
+    if len(groups) > most:
+        groups = [(told, routes) for told, routes in groups if not all(map(usual_rate, routes))] or groups
+    if len(groups) > most:
+        loosest = max(
+            (told for told, _ in groups), key=lambda told: told.rate["requests_per_period"] / told.rate["period"]
+        )
+        groups = [(loosest, [route for _, routes in groups for route in routes])]
+    return groups
+
+
+def usual_rate(route: Route) -> bool:
+    """Whether a rate is the one that polls have where the spec says nothing."""
+    return route.protocol.name == "poll" and (route.rate, route.burst) == (POLL_RATE, round(4 * POLL_RATE))
 
 
 # ---- a route in a phase ----
