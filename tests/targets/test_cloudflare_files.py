@@ -17,7 +17,7 @@ from proxycfg.generate import generate
 from proxycfg.need import need_of, shortfalls
 from proxycfg.spec import Route, Spec
 from proxycfg.targets.cloudflare import quote
-from proxycfg.targets.cloudflare.rules_language import holds, parse
+from proxycfg.targets.cloudflare.effect import WHOLE, rule_of, settled
 from tests.targets.cloudflare_files import CASES_AND_PLANS, PLANS, as_api, made, resources, rulesets, spec_of
 from tests.targets.cloudflare_schema import FILE
 from tests.targets.terraform_lab import TERRAFORM, provider, validate
@@ -227,10 +227,9 @@ def _first(spec: Spec, host: str, path: str) -> Route | None:
 
 
 def _effect(phases: Mapping[str, Any], phase: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """What the rules of a phase set for a request without credentials: those that match, the later over the earlier."""
+    """What the rules of a phase set for a request without credentials."""
     known = {"http.request.headers.names": ("Accept",), "http.request.uri.args": {}, **request}
-    effect: dict[str, Any] = {}
-    for rule in phases.get(phase, {}).get("rules", []):
-        if holds(parse(rule["expression"]), known.__getitem__):
-            effect |= rule["action_parameters"]
-    return effect
+    rules = [rule for fields in phases.get(phase, {}).get("rules", []) if (rule := rule_of(fields))]
+    found = settled(rules, known.__getitem__, whole=phase in WHOLE)
+    assert all(len(values) == 1 for values in found.values())
+    return {name: value for name, ((value, _),) in found.items()}
