@@ -130,6 +130,32 @@ def test_many_routes_make_as_few_expressions_as_their_length_allows() -> None:
     assert len(lengths) == -(-500 * one // facts.LONGEST_EXPRESSION)
 
 
+def test_what_a_prefix_has_anyway_is_not_named_again() -> None:
+    """Unless something between them is taken out."""
+    routes = [
+        "path: /a",
+        "path: /a/b",
+        "path: /a/b/c",
+        "exact: /a",
+        "regex: /a/.*",
+        "path: /a/x, hosts: [b.example.com]",
+        "path: /d",
+    ]
+    spec = load(
+        "hosts: [a.example.com]\nupstreams: {a: http://a}\nroutes:\n"
+        + "".join(f"- {{{each}, upstream: a}}\n" for each in routes)
+    )
+    places, chosen = Places(spec, regexes=False), spec.routes
+
+    alone = (
+        'http.host eq "a.example.com" and (http.request.uri.path eq "/a" or starts_with(http.request.uri.path, "/a/"))'
+    )
+
+    assert list(places.expressions(chosen[:4])) == [alone]
+    assert len(list(places.expressions([*chosen[:4], chosen[5]]))) == 2
+    assert "/a/b/c" in "".join(places.expressions([chosen[0], chosen[2], chosen[3]]))
+
+
 @pytest.mark.parametrize("host", ["a.example.com", "b.example.com"])
 def test_a_condition_that_goes_along_holds_for_every_path(host: str) -> None:
     """`and` binds tighter than `or`: it must not belong to the last path alone."""

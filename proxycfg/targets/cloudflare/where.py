@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,12 @@ class Places:
         :param also: what else must hold of the request; it comes without parentheses around it.
         """
         chosen = {route.index: route for route in routes if self.told(route)}
-        parts = [part for route in chosen.values() for part in self._parts(route, chosen)]
+        found = [(route, list(self._parts(route, chosen))) for route in chosen.values()]
+        wide: dict[str, list[Route]] = {}
+        for route, parts in found:
+            if route.kind == "prefix" and parts == [(self._host(route.hosts), _path(route))]:
+                wide.setdefault(_bare(route), []).append(route)
+        parts = [part for route, its in found for part in its if not _below(route, wide)]
         behind = f" and {also}" if also else ""
         for host, same in groupby(sorted(parts, key=lambda part: part[0]), key=lambda part: part[0]):
             yield from _joined(host, [path for _, path in same], behind)
@@ -161,6 +166,19 @@ def _path(route: Route) -> str:
 def _covers_hosts(wider: Route, route: Route) -> bool:
     """Whether every host of a route is one of the other's, too."""
     return wider.hosts == route.hosts or "*" in wider.hosts or set(route.hosts) <= set(wider.hosts)
+
+
+def _below(route: Route, wide: Mapping[str, Sequence[Route]]) -> bool:
+    """Whether a prefix that nothing is taken out of, for the route's hosts at least, has all that the route has."""
+    if not wide:
+        return False
+    place = "" if route.kind == "regex" else _bare(route)
+    while True:
+        if any(other is not route and _covers_hosts(other, route) for other in wide.get(place, ())):
+            return True
+        if not place:
+            return False
+        place = place.rpartition("/")[0]
 
 
 def _share_hosts(one: Route, other: Route) -> bool:
