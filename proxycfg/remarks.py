@@ -418,6 +418,12 @@ RATE_LIMITS_BEYOND_PLAN = _remark("rate-limits-beyond-plan", Category.CONNECTION
     The limit that polls have where the spec says nothing is left out first. If that is not enough, the most generous limit is put on all of the
     routes together, so the stricter ones are not kept. Give the routes one rate and burst, leave limits to the hop behind, or choose a larger plan.
 """)  # fmt: skip
+RATE_BELOW_RECONNECTS = _remark("rate-below-reconnects", Category.CONNECTION_LIMITS, _W, _CLOUDFLARE, """
+    Fewer streams of one address may begin than come back at once.
+
+    Cloudflare restarts its servers when it likes, which ends every stream on them; the clients of an office, or of a mobile network, then come back
+    together and from one address. Who is refused with 429 tries again later, or never: an EventSource gives up for good. Raise `limits.burst`.
+""")  # fmt: skip
 PREFIX_NOT_STRIPPED = _remark("prefix-not-stripped", Category.PROTOCOL_MISMATCH, _E, _CLOUDFLARE, """
     Cloudflare passes the path on as it is, and the spec strips a prefix.
 

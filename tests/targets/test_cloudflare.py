@@ -90,6 +90,8 @@ TOLD = [
     ("body-not-limited", (PRO, "upload: {max_bytes: 1MB}", ORIGIN), "{max_bytes: 1MB}", BASE),
     ("query-in-edge-logs", (PRO, f"{SSE}, auth: {{by: query, name: t}}", ORIGIN), "{by: query, name: t}", (PRO, f"{SSE}, auth: {{by: header, name: t}}", ORIGIN)),
     ("cache-rounded", (PRO, "protocol: poll, cache: 1500ms", ORIGIN), "1500ms", (PRO, "protocol: poll, cache: 2s", ORIGIN)),
+    ("rate-below-reconnects", (PRO, f"{SSE}, limits: {{rate: 6/m, burst: 3}}", ORIGIN), "{rate: 6/m, burst: 3}", (PRO, f"{SSE}, limits: {{rate: 6/m, burst: 4}}", ORIGIN)),
+    ("rate-below-reconnects", (FREE, f"{SSE}, limits: {{rate: 6/m, burst: 8}}", ORIGIN), "{rate: 6/m, burst: 8}", (FREE, "limits: {rate: 6/m, burst: 8}", ORIGIN)),
     ("prefix-not-stripped", (PRO, f"{SSE}, strip_prefix: true", ORIGIN), "true", (f"{CHAIN}\n{TLS}", f"{SSE}, strip_prefix: true", ORIGIN)),
     ("cors-left-to-the-origin", (PRO, f'{SSE}, cors: {{origins: ["https://b.example"]}}', ORIGIN), '{origins: ["https://b.example"]}', (PRO, 'protocol: websocket, heartbeat: 15s, cors: {origins: ["https://b.example"]}', ORIGIN)),
     ("max-duration-not-enforced", (PRO, f"{SSE}, max_duration: 1h", ORIGIN), "1h", BASE),

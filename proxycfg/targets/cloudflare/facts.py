@@ -61,6 +61,11 @@ RATE_BLOCK = 10
 """Seconds for which a client beyond its rate is refused: the only value that every plan has, and the shortest."""
 
 
+RECONNECTING = 10
+"""Clients behind one address that come back together after a restart at the edge, which ends every WebSocket and stream at once
+(network/websockets): an office, or a carrier's gateway."""
+
+
 @record(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a plan holds (the plan table of the documentation, and waf/rate-limiting-rules).

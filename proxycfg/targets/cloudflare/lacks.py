@@ -71,6 +71,15 @@ def _of_rules(spec: Spec, plan: Plan, rulesets: Sequence[Ruleset]) -> Iterator[F
 
 
 def _of_rates(limited: Sequence[Route], plan: Plan) -> Iterator[Finding]:
+    for route in limited:
+        count, period = rules.counted_rate(route.rate or 0, route.burst, plan)
+        if route.protocol.streams and count < facts.RECONNECTING:
+            yield remarks.RATE_BELOW_RECONNECTS.about(
+                route, CLOUDFLARE, route.span_of("limits"),
+                f"{counted(count, 'request')} of one address in {period} s reach {route.title}, and {facts.RECONNECTING} clients of an office "
+                "come back at once after a restart at the edge: the rest of them is refused",
+                f"let {facts.RECONNECTING} begin at once: limits.burst",
+            )  # fmt: skip
     if len({(route.rate, route.burst) for route in limited}) <= plan.rates:
         return
     stated = [route for route in limited if not rules.usual_rate(route)]

@@ -291,9 +291,7 @@ def _with_credential(route: Route) -> str:
 def _rate(route: Route, plan: Plan) -> Iterator[Told]:
     if route.rate is None:
         return
-    short, long = facts.RATE_PERIODS
-    period = long if route.rate < 1 and plan.period >= long else short
-    requests = math.ceil(round(route.rate * period, 6)) + route.burst
+    requests, period = counted_rate(route.rate, route.burst, plan)
     yield Told(
         "block", {}, f"{requests} requests of one address in {period} s",
         "The rate of the spec over a period that the plan counts, and its burst. Each data center counts by itself"
@@ -306,6 +304,13 @@ def _rate(route: Route, plan: Plan) -> Iterator[Told]:
             "mitigation_timeout": facts.RATE_BLOCK,
         },
     )  # fmt: skip
+
+
+def counted_rate(rate: float, burst: int, plan: Plan) -> tuple[int, int]:
+    """How many requests in how many seconds a rate and its burst are, over a period that the plan counts."""
+    short, long = facts.RATE_PERIODS
+    period = long if rate < 1 and plan.period >= long else short
+    return math.ceil(round(rate * period, 6)) + burst, period
 
 
 def _request_headers(route: Route) -> Iterator[Told]:
