@@ -8,13 +8,13 @@ from proxycfg.finding import Severity
 from proxycfg.generate import generate
 from proxycfg.specmodel import RouteEntry, SpecFile
 from proxycfg.starter import starter
-from proxycfg.targets import TARGETS
+from proxycfg.targets import BY_DEFAULT
 from tests.specs import load
 
 
 def test_the_starter_generates_as_it_stands() -> None:
-    """For every target, without an error."""
-    findings = generate(load(starter()), TARGETS).findings
+    """For every target that it is written for, without an error."""
+    findings = generate(load(starter()), BY_DEFAULT).findings
 
     assert [] == [str(finding) for finding in findings if finding.severity is Severity.ERROR]
 
