@@ -52,23 +52,22 @@ def measure(folder: Path, *, quick: bool) -> Part:
     with bed(folder) as stage:
         part.skipped += stage.absent
         for scene in scenes(quick=quick):
-            rounds = [[play(scene, way, stage.ca) for way in stage.ways] for _ in range(1 if quick else ROUNDS)]
+            rounds = [[_play(scene, way, stage.ca) for way in stage.ways] for _ in range(1 if quick else ROUNDS)]
             rows = [
-                row_of(part, scene, way, [row[at] for row in rounds], [row[0] for row in rounds])
+                _row(part, scene, way, [row[at] for row in rounds], [row[0] for row in rounds])
                 for at, way in enumerate(stage.ways)
             ]
             part.table([scene.name, "first event", "to direct", "lag p50", "to direct", "lag p99", "to direct"], rows)
     return part
 
 
-def play(scene: Scene, way: Way, ca: Path) -> tuple[Seen, Seen]:
-    """One round of one way: what was seen of first events, and of lags."""
+def _play(scene: Scene, way: Way, ca: Path) -> tuple[Seen, Seen]:
     port, trust = (way.tls_port, str(ca)) if scene.secure else (way.port, "")
     lag = watch(way, replace(scene.lag, port=port, ca=trust)).seen
     return (lag if scene.first == scene.lag else watch(way, replace(scene.first, port=port, ca=trust)).seen), lag
 
 
-def row_of(
+def _row(
     part: Part, scene: Scene, way: Way, own: Sequence[tuple[Seen, Seen]], direct: Sequence[tuple[Seen, Seen]]
 ) -> list[str]:
     """A line of the table; its figures as data; and that nothing was lost."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 from proxycfg.targets.cloudflare import worker
+from proxycfg.units import counted
 from tests.bench.bed import Way, origin, proxies
 from tests.bench.client import Job
-from tests.bench.latency import ROUNDS, play, row_of, scenes
+from tests.bench.latency import ROUNDS, steady
 from tests.bench.processes import MeasurementFailed
-from tests.bench.report import Bound, Part
+from tests.bench.report import Bound, Part, milliseconds, times
 from tests.bench.watch import watch
 from tests.clients.http import Client
 from tests.clients.sse import listen
@@ -62,13 +64,8 @@ def measure(folder: Path, *, quick: bool) -> Part:
         ]
         beating = _start(start, folder, "beating", port, worker.files(spec, HEARTBEAT))
         ways = [Way("direct", port, tls_port, str(authority.cert)), *(runner.way for runner in runners)]
-        for scene in (scene for scene in scenes(quick=quick) if not scene.secure):
-            rounds = [[play(scene, way, authority.ca) for way in ways] for _ in range(1 if quick else ROUNDS)]
-            rows = [
-                row_of(part, scene, way, [row[at] for row in rounds], [row[0] for row in rounds])
-                for at, way in enumerate(ways)
-            ]
-            part.table([scene.name, "first event", "to direct", "lag p50", "to direct", "lag p99", "to direct"], rows)
+        _first_events(part, ways, turns=5 if quick else 250)
+        _lags(part, ways, quick=quick)
         _costs(part, runners, quick=quick)
         _heartbeats(part, beating)
     return part
@@ -79,6 +76,45 @@ def _start(start: StartProxy, folder: Path, name: str, origin_port: int, files: 
     own.mkdir()
     proxy, (port,) = run(start, own, (origin_port,), files)
     return Runner(Way(name, port, 0, f"{own}/config.capnp"), proxy)
+
+
+def _first_events(part: Part, ways: Sequence[Way], turns: int) -> None:
+    """From before the connection to the first event, one connection after the other, the ways in turn: so that a busy moment is all of theirs."""
+    taken: dict[str, list[float]] = {way.name: [] for way in ways}
+    for _ in range(turns):
+        for way in ways:
+            begun = time.monotonic()
+            with listen(Client(("127.0.0.1", way.port)), "/events", script="sse; event; hang") as stream:
+                event = stream.next_event()
+                assert event is not None
+                taken[way.name].append(event.at - begun)
+                stream.call.abort()
+    rows = []
+    for name, times_taken in taken.items():
+        ratio = median(own / direct for own, direct in zip(times_taken, taken["direct"], strict=True))
+        rows.append([name, milliseconds(median(times_taken)), times(ratio)])
+        part.data[f"first event, {name}"] = {"first": median(times_taken), "ratio": ratio}
+    part.table(["way", "first event", "to direct"], rows)
+
+
+def _lags(part: Part, ways: Sequence[Way], *, quick: bool) -> None:
+    """Of each event, from the origin's write to the client's read."""
+    for streams, job in (
+        (1, steady(1, 20 if quick else 400, 0.005)),
+        (100, steady(100, 3 if quick else 30, 0.1, spread=0.1)),
+    ):
+        name = counted(streams, "stream")
+        rounds = [[watch(way, replace(job, port=way.port)).seen for way in ways] for _ in range(1 if quick else ROUNDS)]
+        rows = []
+        for at, way in enumerate(ways):
+            own, direct = [row[at] for row in rounds], [row[0] for row in rounds]
+            ratio = median(seen.lag / base.lag for seen, base in zip(own, direct, strict=True))
+            lag, late = median(seen.lag for seen in own), median(seen.lag_p99 for seen in own)
+            rows.append([way.name, milliseconds(lag), times(ratio), milliseconds(late)])
+            part.data[f"{name}, {way.name}"] = {"lag": lag, "lag_ratio": ratio, "lag_p99": late}
+            missing = sum(seen.lost + seen.disordered for seen in own)
+            part.bounds.append(Bound(f"events lost or out of order, {name}, {way.name}", missing, 0))
+        part.table([name, "lag p50", "to direct", "lag p99"], rows)
 
 
 def _costs(part: Part, runners: list[Runner], *, quick: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ HOSTILE = (
 texts = st.lists(st.one_of(st.sampled_from(HOSTILE), st.characters(exclude_categories=["Cs"])), max_size=6).map("".join)
 
 
-def spec_of(routes: list[Mapping[str, Any]], *, hosts: list[str] | None = None, **cloudflare: str) -> Spec:
+def spec_of(routes: Sequence[Mapping[str, Any]], *, hosts: list[str] | None = None, **cloudflare: str) -> Spec:
     """A spec with a Worker."""
     whole = {
         "hosts": hosts or ["chat.example.com"],
