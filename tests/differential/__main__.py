@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -49,6 +49,7 @@ def main() -> int:
     parser.add_argument(
         "--config", type=int, action="append", default=[], metavar="NUMBER", help="only this config; may be repeated"
     )
+    parser.add_argument("--jobs", type=int, default=len(VERSIONS), help="versions at a time (default all)")
     parser.add_argument("--report", type=Path, default=PAGE, help="the page to write (default docs/differential.md)")
     parser.add_argument("--shrink", action="store_true", help="shrink disagreements to fixtures/differential")
     parser.add_argument(
@@ -61,13 +62,15 @@ def main() -> int:
             for version in versions:
                 asyncio.run(fixtures.remeasure(version))
             return 0
-        tallies = _tallies(versions, args.count, args.seed, args.config)
+        tallies = []
+        for tally in _tallies(versions, args.count, args.seed, args.config, args.jobs):
+            tallies.append(tally)
+            if not args.config:
+                args.report.write_text(report.render(tallies, args.seed))
     except EngineAbsent as absent:
         sys.stderr.write(f"{absent}\n")
         return 3
     sys.stderr.write("\n")
-    if not args.config:
-        args.report.write_text(report.render(tallies, args.seed))
     for tally in tallies:
         for text, number in tally.rejected.most_common(5):
             sys.stderr.write(f"nginx {tally.version} refused {number}: {text}\n")
@@ -79,20 +82,18 @@ def main() -> int:
     return 0 if whole and not wrong else 1
 
 
-def _tallies(versions: Sequence[str], count: int, seed: int, numbers: Sequence[int]) -> list[Tally]:
+def _tallies(versions: Sequence[str], count: int, seed: int, numbers: Sequence[int], at_once: int) -> Iterator[Tally]:
     """Each version's; one whose process ends early is told and left out, for the others have worked for half an hour.
 
     :raises EngineAbsent: if there is no nginx to ask.
     """
-    tallies = []
-    with ProcessPoolExecutor(len(versions)) as pool:
+    with ProcessPoolExecutor(at_once) as pool:
         jobs = {version: pool.submit(_measured, version, count, seed, numbers) for version in versions}
         for version, job in jobs.items():
             try:
-                tallies.append(job.result())
+                yield job.result()
             except (OSError, BrokenProcessPool) as error:
                 _tell(f"nginx {version}: the run ended early: {error}")
-    return tallies
 
 
 if __name__ == "__main__":
