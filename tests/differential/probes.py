@@ -413,10 +413,17 @@ async def upgrade(bench: Bench, target: Target) -> Values:
     return values
 
 
-async def lasts(bench: Bench, arm: Callable[[], object], gone: Callable[[], object]) -> Within | AtLeast:
-    """Between which two times after ``arm()`` something was ``gone()``, by nginx's clock; a machine under load makes them lie further apart."""
+async def lasts(
+    bench: Bench, arm: Callable[[], object], gone: Callable[[], object], *, flood: Arrival | None = None
+) -> Within | AtLeast:
+    """Between which two times after ``arm()`` something was ``gone()``, by nginx's clock; a machine under load makes them lie further apart.
+
+    :param flood: what the origin floods then, which takes a while.
+    """
     before = await bench.now()
     arm()
+    if flood:
+        await _flood(bench, flood)
     last = after = await bench.now()
     while last < after + bench.longest:
         now = await bench.tick()
@@ -507,12 +514,7 @@ async def stopped_reading(bench: Bench, target: Target) -> Values:
         return {}
     exchange.call.freeze()
     arrival.head(200, [("Content-Type", "application/x-lab"), ("Content-Encoding", "x-lab"), *_QUIET])
-    before = await bench.now()
-    await _flood(bench, arrival)
-    after = await bench.now()
-    spent = await lasts(bench, lambda: None, lambda: bench.told(exchange.key, "client timed out"))
-    if isinstance(spent, Within):
-        spent = Within(spent.low, spent.high + after - before)
+    spent = await lasts(bench, lambda: None, lambda: bench.told(exchange.key, "client timed out"), flood=arrival)
     exchange.call.hang_up()
     arrival.drop()
     return {"send_timeout": spent}
