@@ -90,6 +90,6 @@ def ends(of: Case, texts: dict[str, str]) -> list[str]:
 @given(st.sampled_from(CASES), st.integers(0, 2**32))
 def test_what_nginx_ignores_changes_no_request(of: Case, seed: int) -> None:
     """White space, quotes, comments, files, the order of plain locations, and that of servers on different sockets."""
-    text = config((of,), 21000, 20999)
+    text = config((of,), [21000], 20999)
 
     assert ends(of, Reformatter(seed).run(text)) == [asked.end for asked in of.asked]

@@ -7,6 +7,7 @@ request, the status that nginx answers with itself, or ``file`` where it looks f
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -375,13 +376,13 @@ CASES = (
 """Where nginx and our reading of it must agree."""
 
 
-def config(cases: tuple[Case, ...], first_port: int, origin_port: int) -> str:
+def config(cases: tuple[Case, ...], ports: Sequence[int], origin_port: int) -> str:
     """All cases in one configuration, each on a port of its own; the origin answers with the name of the upstream that it is."""
     names = sorted({name for each in cases for name in each.upstreams})
     upstreams = "".join(f"upstream {name} {{ server 127.0.0.1:{origin_port}; }}\n" for name in names)
     origin = f"server {{ listen 127.0.0.1:{origin_port}; return 200 $http_host; }}\n"
     servers = "".join(
-        each.http + "\n" + each.servers.replace("PORT", str(first_port + at)) for at, each in enumerate(cases)
+        each.http + "\n" + each.servers.replace("PORT", str(port)) for each, port in zip(cases, ports, strict=True)
     )
     return (
         "worker_processes 1; events { worker_connections 256; }\n"

@@ -15,11 +15,11 @@ from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.directives import opens_line
 from proxycfg.targets.nginx.request import Journey, Malformed, follow, normalise
 from proxycfg.targets.nginx.servers import read_http
-from tests.engines import free_port
+from tests.engines.ports import free_ports
 from tests.targets import nginx_engine
 from tests.targets.routing import CASES, Asked, Case, config
 
-FIRST_PORT, ORIGIN_PORT = 21000, 20999
+PORT, ORIGIN_PORT = 21000, 20999
 
 
 def journey(text: str, request: Request, version: str = "1.30") -> Journey:
@@ -45,11 +45,11 @@ def end_of(found: Journey) -> str:
 @pytest.mark.parametrize("of", CASES, ids=[case.name for case in CASES])
 def test_every_request_ends_where_nginx_ends_it(of: Case) -> None:
     """Servers, locations, rewrites and internal redirects."""
-    text = config((of,), FIRST_PORT, ORIGIN_PORT)
+    text = config((of,), [PORT], ORIGIN_PORT)
     ends = {}
     for asked in of.asked:
         headers = {name.lower(): value for name, value in asked.headers}
-        request = Request("http", asked.host, FIRST_PORT, asked.target, asked.method, headers, "127.0.0.1")
+        request = Request("http", asked.host, PORT, asked.target, asked.method, headers, "127.0.0.1")
         ends[asked] = end_of(journey(text, request))
 
     assert ends == {asked: asked.end for asked in of.asked}
@@ -81,20 +81,10 @@ def ask(port: int, asked: Asked) -> tuple[str, str]:
 def ports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[int]]:
     """A running nginx: the port of each case."""
     with contextlib.ExitStack() as stack:
-        origin = free_port()
-        first = next(
-            port
-            for port in iter(free_port, None)
-            if port + len(CASES) < 65536 and all(_free(port + at) for at in range(len(CASES)))
-        )
-        text = config(CASES, first, origin)
+        origin, *ports = free_ports(1 + len(CASES))
+        text = config(CASES, ports, origin)
         stack.enter_context(nginx_engine.running(request.param, text, tmp_path_factory.mktemp("nginx"), origin))
-        yield [first + at for at in range(len(CASES))]
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as trial:
-        return trial.connect_ex(("127.0.0.1", port)) != 0
+        yield ports
 
 
 @pytest.mark.engine
