@@ -62,10 +62,6 @@ _ONCE = (
     "nginx looks the name of an origin up when it starts, as `generate` says (`origin-names-resolved-once`); it knows no DNS server by itself. With "
     "`targets: {nginx: {resolver: [127.0.0.11]}}` and nginx 1.27.3 it follows names, and the check is silent."
 )
-_VARIABLE = (
-    "What stands behind the fixed upstream is the rest of the path as the client sent it, where `strip_prefix` takes a part away: by its map it is empty "
-    "or begins with a slash, so it cannot be a part of the host. Without it nginx would send `%2F` and `%3B` on decoded."
-)
 
 TOOLS = (
     Tool(
@@ -73,7 +69,6 @@ TOOLS = (
         "0.2.59",
         {
             "missing_resolver": _ONCE,
-            "ssrf": _VARIABLE,
         },
     ),
     Tool(
@@ -81,7 +76,6 @@ TOOLS = (
         "0.9.0",
         {
             "proxy_buffering_off": "Streams are what these configs are for.",
-            "ssrf": _VARIABLE,
             "stale_dns_cache": _ONCE,
         },
     ),

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from proxycfg.errors import InvalidInput
 from proxycfg.generate import generate
+from proxycfg.headers import HSTS
 from proxycfg.source import Source
 from proxycfg.spec import Spec
 from proxycfg.specfile import load
@@ -340,7 +341,10 @@ FIELDS: dict[str, Field] = {
     "response name": Field(
         ("routes", HEADERS, "headers", "response", "X-Out"),
         arrives=_names("add_header", set()),
-        wanted=lambda spec: set(spec.routes[HEADERS].rewrites.response),
+        # The listener speaks TLS, which every answer says, unless the route does.
+        wanted=lambda spec: set(
+            ({HSTS.lower(): HSTS} | {name.lower(): name for name in spec.routes[HEADERS].rewrites.response}).values()
+        ),
         as_key=True,
     ),
     "web origin": Field(

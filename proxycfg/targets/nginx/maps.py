@@ -195,11 +195,16 @@ def _header(name: str) -> str:
 
 
 def _stripped(names: Names) -> Iterator[Map]:
-    """The rest of the path as the client wrote it, query included, where it begins with the prefix letter by letter."""
-    why = "The path behind the prefix as the client wrote it: what nginx has decoded, such as %3B, it would not encode again."
+    """The rest of the path as the client wrote it, query included, behind the prefix however that is spelled; always with a slash in front."""
+    why = (
+        "What is behind the prefix, in whatever letters it came (%61 is a), goes on as the client wrote it: what nginx has decoded, such as %3B, it "
+        "would not encode again."
+    )
     for prefix, key in names.stripped.items():
-        rest = quote.word(f"~^{quote.pattern(prefix)}(?<proxycfg_rest>/.*)$"), Quoted("$proxycfg_rest")
-        yield Map("map", "$request_uri", f"$proxycfg_rest_{key}", EMPTY, (rest,), why)
+        spelled = quote.spelled(prefix)
+        rest = quote.word(f"~^{spelled}(?<proxycfg_rest>/.*)$"), Quoted("$proxycfg_rest")
+        alone = quote.word(rf"~^{spelled}(?<proxycfg_rest_query>(?:\?.*)?)$"), Quoted("/$proxycfg_rest_query")
+        yield Map("map", "$request_uri", f"$proxycfg_rest_{key}", Quoted("$request_uri"), (rest, alone), why)
         why = ""
 
 

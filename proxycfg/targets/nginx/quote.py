@@ -52,6 +52,25 @@ def pattern(text: str) -> str:
     return re.sub(r"([^A-Za-z0-9_/\x80-\U0010ffff-])", r"\\\1", text)
 
 
+MOST_SPELLED = 3000
+"""Characters of a regular expression; nginx takes 4,095 for an argument, quotes and all."""
+
+
+def spelled(path: str) -> str:
+    """The regular expression that matches what decodes to ``path``: each character itself or encoded, slashes once or repeatedly.
+
+    Of a path that would become too long for nginx, only the path as it stands.
+    """
+    found = "".join("/+" if char == "/" else f"(?:{pattern(char)}|{_encoded(char)})" for char in path)
+    return found if len(found.encode()) <= MOST_SPELLED else pattern(path)
+
+
+def _encoded(char: str) -> str:
+    return "".join(
+        f"%{re.sub('[a-f]', lambda digit: f'[{digit[0]}{digit[0].upper()}]', f'{byte:02x}')}" for byte in char.encode()
+    )
+
+
 def without_names(regex: str) -> str:
     """The same expression with its groups unnamed: nginx makes a variable of each name, even of one that it uses itself."""
     return _NAMED_GROUP.sub(lambda found: found[1] or "(", regex)

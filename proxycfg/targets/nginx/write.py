@@ -398,7 +398,10 @@ class _Writing:
             body_limit=quote.size(aim.request_body_limit.low),
             denied_methods=Quoted(f'"^(?:{"|".join(allowed)})$"') if allowed else None,
             allowed=Quoted(f'"{", ".join(allowed)}"'),
-            strip=None if route.strip is None else quote.word(f"(?s)^{quote.pattern(route.strip)}/?(.*)"),
+            # Of the others, what is behind `proxy_pass` says the path.
+            strip=None
+            if route.strip is None or module == "proxy"
+            else quote.word(f"(?s)^{quote.pattern(route.strip)}/?(.*)"),
             request_headers=self.request_headers(route, aim, module),
             hidden_headers=self.hidden_headers(route),
             hides_upgrade=self.hides_upgrade(route, module),
