@@ -15,7 +15,7 @@ from hcl2.utils import SerializationOptions
 from proxycfg.generate import generate
 from proxycfg.record import replace
 from proxycfg.source import Source
-from proxycfg.spec import Spec
+from proxycfg.spec import Route, Spec
 from proxycfg.specfile import load
 from proxycfg.specmodel import CloudflareTarget
 from tests.snapshots import CASES, SPECS
@@ -83,3 +83,16 @@ def rulesets(files: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return {
         Path(path).stem: json.loads(text) for path, text in files.items() if path.startswith("cloudflare/rulesets/")
     }
+
+
+def winner(spec: Spec, host: str, path: str) -> Route | None:
+    """The route that a request goes to, by the order that a spec promises."""
+    for route in spec.routes_for(host):
+        bare = route.path.rstrip("/")
+        if route.kind == "exact" and route.path == path:
+            return route
+        if route.kind == "prefix" and (path == bare or path.startswith(f"{bare}/")):
+            return route
+        if route.kind == "regex" and re.fullmatch(route.path, path):
+            return route
+    return None

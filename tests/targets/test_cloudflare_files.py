@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,10 +14,9 @@ import pytest
 from proxycfg.behavior import EITHER, NO, YES, Between, exactly
 from proxycfg.generate import generate
 from proxycfg.need import need_of, shortfalls
-from proxycfg.spec import Route, Spec
 from proxycfg.targets.cloudflare import quote
 from proxycfg.targets.cloudflare.effect import WHOLE, rule_of, settled
-from tests.targets.cloudflare_files import CASES_AND_PLANS, PLANS, as_api, made, resources, rulesets, spec_of
+from tests.targets.cloudflare_files import CASES_AND_PLANS, PLANS, as_api, made, resources, rulesets, spec_of, winner
 from tests.targets.cloudflare_schema import FILE
 from tests.targets.terraform_lab import TERRAFORM, provider, validate
 
@@ -194,7 +192,7 @@ def test_an_aim_is_what_the_files_say(case: str, plan: str) -> None:
         host = route.hosts[0].replace("*.", "x.").replace("*", "any.example")
         # The path alone, for what is below may be another route's.
         request = {"http.host": host, "http.request.uri.path": quote.paths(route.path.rstrip("/") or "/")[0]}
-        if _first(spec, host, route.path.rstrip("/") or "/") is not route:
+        if winner(spec, host, route.path.rstrip("/") or "/") is not route:
             continue
         config, cache = (
             _effect(phases, "http_config_settings", request),
@@ -211,19 +209,6 @@ def test_an_aim_is_what_the_files_say(case: str, plan: str) -> None:
             exactly(float(zone["proxy_read_timeout"])) if "proxy_read_timeout" in zone else Between(100.0, 125.0)
         )
         assert aim.error_interception == (NO if zone.get("origin_error_page_pass_thru") == "on" else YES)
-
-
-def _first(spec: Spec, host: str, path: str) -> Route | None:
-    for route in spec.routes_for(host):
-        bare = route.path.rstrip("/")
-        if route.kind == "regex":
-            if re.fullmatch(route.path, path):
-                return route
-        elif path == (route.path if route.kind == "exact" else bare) or (
-            route.kind == "prefix" and path.startswith(f"{bare}/")
-        ):
-            return route
-    return None
 
 
 def _effect(phases: Mapping[str, Any], phase: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from proxycfg.spec import Route, Spec
+from proxycfg.spec import Spec
 from proxycfg.targets.cloudflare import facts, quote
 from proxycfg.targets.cloudflare.rules_language import holds, parse
 from proxycfg.targets.cloudflare.where import Places
 from tests.specs import load
+from tests.targets.cloudflare_files import winner
 
 HOSTS = ["*", "*.example.com", "*.b.example.com", "a.example.com", "a.b.example.com", "c.example.org"]
 PATHS = ["/", "/a", "/a/b", "/a/b/c", "/ab", "/a b", "/café", "/x[1]"]
@@ -57,19 +57,6 @@ def _spec(routes: list[tuple[tuple[str, str], list[str]]]) -> Spec | None:
     return load("upstreams: {a: http://a.example.com}\nroutes:\n" + "".join(lines))
 
 
-def _winner(spec: Spec, host: str, path: str) -> Route | None:
-    """The route that a request goes to, by the order that the spec promises."""
-    for route in spec.routes_for(host):
-        bare = route.path.rstrip("/")
-        if route.kind == "exact" and route.path == path:
-            return route
-        if route.kind == "prefix" and (path == bare or path.startswith(f"{bare}/")):
-            return route
-        if route.kind == "regex" and re.fullmatch(route.path, path):
-            return route
-    return None
-
-
 def _forms(spec: Spec, path: str) -> tuple[str, ...]:
     """How a path may travel. A regular expression sees that, so beside one only paths with a single form are of use."""
     forms = quote.paths(path)
@@ -90,7 +77,7 @@ def test_the_requests_of_some_routes_are_matched_and_no_others(routes: list[Any]
     expressions = [parse(one) for one in Places(spec, regexes=True).expressions(wanted)]
     for host in ASKED_HOSTS:
         for path in ASKED:
-            expected = _winner(spec, host, path) in wanted
+            expected = winner(spec, host, path) in wanted
             for form in _forms(spec, path):
                 request: dict[str, Any] = {"http.host": host, "http.request.uri.path": form}
                 answers = [holds(one, request.__getitem__) for one in expressions]

@@ -75,7 +75,7 @@ def _to_next_hop(spec: Spec, host: str) -> Ingress:
     address = "127.0.0.1" if listen.address in ("0.0.0.0", "::") else listen.address  # noqa: S104 - what the spec says
     shown = f"[{address}]" if ":" in address else address
     return Ingress(
-        title=f"everything, to {spec.chain[1]}",
+        title=f"everything, to {spec.chain[1]} on this machine; in a container, write its name instead",
         hostname="" if host == "*" else host,
         path="",
         service=f"http{'s' if spec.secure else ''}://{shown}:{listen.port}",
