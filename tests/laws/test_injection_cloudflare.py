@@ -173,6 +173,7 @@ def _check_tunnel(values: Mapping[str, str]) -> None:
 @example({"exact": "/a\\", "path": '/b"\\', "regex": '/a"# or true or r#"'})
 @example({"request value": '${file("/etc/passwd")}%{ if true }\\', "response value": '"} , { x = "\n'})
 @example({"web origin": 'https://a.example" } or true or http.host in {"b'})
+@example({"path": "/;", "regex": "/${"})
 @example({"sni": 'a"\n  noTLSVerify: true', "ca": '/a"\n  noTLSVerify: true'})
 @settings(
     max_examples=60, deadline=None, database=None, phases=nginx.PHASES,

@@ -41,7 +41,8 @@ def made(case: str, plan: str) -> Mapping[str, str]:
 
 @cache
 def read_hcl(text: str) -> dict[str, Any]:
-    """Terraform as plain data."""
+    """Terraform as plain data; nothing in it is interpolated."""
+    assert not re.search(r"[$%]\{", text)
     read: dict[str, Any] = hcl2.loads(text, serialization_options=SerializationOptions(strip_string_quotes=True))
     return read
 
@@ -58,24 +59,12 @@ def resources(text: str, kind: str) -> dict[str, dict[str, Any]]:
 
 def as_api(rule: Mapping[str, Any]) -> dict[str, Any]:
     """A rule of Terraform as the API has it: the directives of caches have hyphens there."""
-    fields: dict[str, Any] = _plain(rule)
+    fields = dict(rule)
     if fields["action"] == "set_cache_control":
         fields["action_parameters"] = {
             name.replace("_", "-"): each for name, each in fields["action_parameters"].items()
         }
     return fields
-
-
-def _plain(value: Any) -> Any:
-    """A value without the doubled signs that keep Terraform from reading an interpolation, which hcl2 leaves where they are."""
-    if isinstance(value, dict):
-        return {_plain(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if isinstance(value, str):
-        assert not re.search(r"(?<![$%])[$%]\{", value), f"an interpolation: {value}"
-        return re.sub(r"([$%])\1\{", r"\1{", value)
-    return value
 
 
 def rulesets(files: Mapping[str, str]) -> dict[str, dict[str, Any]]:

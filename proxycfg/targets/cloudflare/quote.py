@@ -61,27 +61,22 @@ def paths(value: str) -> tuple[str, ...]:
 
 def hcl(value: str) -> Quoted:
     """A quoted template of HCL that is exactly ``value``: without an interpolation, whatever it holds."""
-    return Quoted('"' + _HCL.sub(_in_hcl, value) + '"')
-
-
-def _in_hcl(match: re.Match[str]) -> str:
-    char = match.group()
-    if char in '"\\':
-        return "\\" + char
-    # Doubled, the sign does not begin an interpolation.
-    return char * 2 if char in "$%" else _escaped(char)
+    return Quoted('"' + _HCL.sub(lambda found: _in_quotes(found.group()), value) + '"')
 
 
 def yaml(value: str) -> Quoted:
     """A double-quoted scalar of YAML."""
-    return Quoted('"' + _YAML.sub(lambda found: _in_yaml(found.group()), value) + '"')
+    return Quoted('"' + _YAML.sub(lambda found: _in_quotes(found.group()), value) + '"')
 
 
-def _in_yaml(char: str) -> str:
-    return "\\" + char if char in '"\\' else _escaped(char)
+def _in_quotes(char: str) -> str:
+    """A character as both languages escape it.
 
-
-def _escaped(char: str) -> str:
+    A dollar that is written so begins no interpolation of HCL. Doubled, as HCL's own pages have it, python-hcl2 does not read it where no
+    brace closes what looks like one.
+    """
+    if char in '"\\':
+        return "\\" + char
     if "\ud800" <= char <= "\udfff":
         # Half a character, which neither language has a way to write.
         return "\\uFFFD"
