@@ -86,7 +86,7 @@ def _of_rates(limited: Sequence[Route], plan: Plan) -> Iterator[Finding]:
     if len({(route.rate, route.burst) for route in stated}) > plan.rates:
         message = "all routes get the most generous of theirs"
     else:
-        message = f"polls such as {next(route.title for route in limited if route not in stated)} are not limited"
+        message = f"polls such as {next(route.title for route in limited if rules.usual_rate(route))} are not limited"
     yield remarks.RATE_LIMITS_BEYOND_PLAN.on(
         CLOUDFLARE, stated[0].span_of("limits"),
         f"the plan {plan.name} has {counted(plan.rates, 'rule')} for rate limits, and the routes have more different ones: {message}",
@@ -172,9 +172,7 @@ def _of_way(spec: Spec, plan: Plan) -> Iterator[Finding]:
         if not spec.secure:
             yield _in_cleartext(spec.chain[1], spec.span_of("listen"), "give it listen.tls")
         return
-    lost = [
-        upstream for upstream in spec.used_upstreams if any(_out_of_reach(server.host) for server in upstream.servers)
-    ]
+    lost = list(filter(_out_of_reach, spec.used_upstreams))
     if lost:
         yield remarks.ORIGIN_OUT_OF_REACH.on(
             CLOUDFLARE, lost[0].span,
@@ -183,7 +181,7 @@ def _of_way(spec: Spec, plan: Plan) -> Iterator[Finding]:
             f"write `targets: {{cloudflare: {{tunnel: true}}}}`, or {_BEHIND}",
         )  # fmt: skip
     for upstream in spec.used_upstreams:
-        if not upstream.secure and not upstream.speaks_grpc and upstream not in lost:
+        if not upstream.secure and not upstream.speaks_grpc and not _out_of_reach(upstream):
             yield _in_cleartext(f"upstream `{upstream.name}`", upstream.span, "write an https:// URL")
     yield from _of_hosts(spec, plan)
 
@@ -195,11 +193,14 @@ def _in_cleartext(whom: str, span: Span, remedy: str) -> Finding:
     )  # fmt: skip
 
 
-def _out_of_reach(host: str) -> bool:
-    """Whether nobody but a neighbor knows the host; of a socket there is none."""
-    if is_address(host):
-        return not ipaddress.ip_address(host).is_global
-    return "." not in host or host.endswith((".local", ".internal", ".svc"))
+def _out_of_reach(upstream: Upstream) -> bool:
+    """Whether nobody but a neighbor knows one of its servers; a socket has no host at all."""
+    return not all(
+        ipaddress.ip_address(host).is_global
+        if is_address(host)
+        else "." in host and not host.endswith((".local", ".internal", ".svc"))
+        for host in (server.host for server in upstream.servers)
+    )
 
 
 def _of_hosts(spec: Spec, plan: Plan) -> Iterator[Finding]:
