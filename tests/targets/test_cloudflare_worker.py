@@ -106,6 +106,15 @@ def test_the_same_spec_gives_the_same_bytes() -> None:
     assert next(iter(worker.files(spec_of(routes)))) == "wrangler.jsonc"
 
 
+@pytest.mark.parametrize(("own", "expected"), [(None, 15.0), ("1s", 2.0), ("20ms", 1.0), ("10s", 15.0), ("1h", 15.0)])
+def test_silence_is_no_longer_than_a_route_promises(own: str | None, expected: float) -> None:
+    """An origin's own heartbeat comes first, and the Worker's where it does not."""
+    spec = spec_of([{**route("/events"), **({"heartbeat": own} if own else {})}])
+
+    ((row,),) = [group["routes"] for group in table(worker.files(spec)["src/routes.js"])]
+    assert row["heartbeat"] == expected
+
+
 # ---- what it is started for ----
 
 
