@@ -180,6 +180,7 @@ def test_wrangler_is_told_no_secret_and_opens_no_second_door() -> None:
     settings = json.loads(worker.files(spec_of([route("/x")], zone="example.com", account="abc"))["wrangler.jsonc"])
 
     assert (settings["workers_dev"], settings["preview_urls"], settings["account_id"]) == (False, False, "abc")
+    assert settings["observability"]["redact_query_string"] is True
     assert settings["observability"]["logs"]["invocation_logs"] is False
     assert "vars" not in settings
     assert settings["name"] == "streams-example-com"

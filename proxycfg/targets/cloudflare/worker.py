@@ -150,8 +150,12 @@ def _wrangler(spec: Spec) -> Mapping[str, Any]:
         "workers_dev": False,
         "preview_urls": False,
         "routes": [_route(pattern, spec) for pattern in patterns(spec)],
-        # What Cloudflare logs of every request by itself has its URL in it, tokens and all.
-        "observability": {"enabled": True, "logs": {"enabled": True, "invocation_logs": False}},
+        # What Cloudflare logs of every request by itself, and beside every line of the Worker's, has its URL in it, tokens and all.
+        "observability": {
+            "enabled": True,
+            "redact_query_string": True,
+            "logs": {"enabled": True, "invocation_logs": False},
+        },
     }
 
 
