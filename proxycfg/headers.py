@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 CREDENTIALS = ("Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "Api-Key", "X-Auth-Token")
 """By which clients say who they are, whether a spec declares them or not: an answer to such a request is nobody else's."""
 
@@ -16,3 +18,8 @@ CORS = (
     "Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age",
 )  # fmt: skip
 """What an origin may say about CORS by itself, and must not where the spec says it."""
+
+
+def names(headers: Iterable[str], header: str) -> bool:
+    """Whether a header is among those that the spec sets or removes; their names have no case."""
+    return any(name.lower() == header.lower() for name in headers)

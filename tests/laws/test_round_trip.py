@@ -229,7 +229,7 @@ _ROUTES = st.fixed_dictionaries(
         "hosts": st.sampled_from([["b.example"], ["*.c.example"], ["*"]]),
     },
 )
-_SPECS = st.fixed_dictionaries(
+SPECS = st.fixed_dictionaries(
     {
         "upstreams": st.lists(_UPSTREAMS, min_size=3, max_size=3),
         "routes": st.lists(_ROUTES, min_size=1, max_size=6),
@@ -293,7 +293,7 @@ def _route(number: int, drawn: dict[str, Any], upstreams: dict[str, dict[str, An
     return route
 
 
-def _spec(drawn: dict[str, Any]) -> str:
+def spec_text(drawn: dict[str, Any]) -> str:
     """The text of a drawn spec: JSON is YAML."""
     upstreams = {f"u{number}": _upstream(number, upstream) for number, upstream in enumerate(drawn["upstreams"])}
     for upstream in upstreams.values():
@@ -312,10 +312,10 @@ def _spec(drawn: dict[str, Any]) -> str:
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(_SPECS)
+@given(SPECS)
 def test_any_spec_is_read_as_it_was_meant(drawn: dict[str, Any]) -> None:
     """The same for whatever else a spec can say."""
-    text = _spec(drawn)
+    text = spec_text(drawn)
     try:
         load_spec(Source("routes.yaml", text))
     except InvalidInput:

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from proxycfg.behavior import Behavior, differences, properties
+from proxycfg.errors import InvalidInput
 from proxycfg.reading import ReadRoute
 from proxycfg.source import Source
 from proxycfg.spec import Spec
@@ -21,6 +24,8 @@ from proxycfg.targets.envoy.bootstrap import Config, load
 from proxycfg.targets.envoy.place import Reader
 from proxycfg.targets.envoy.read import read
 from proxycfg.targets.envoy.routes import Route, read_world
+from tests.laws.test_round_trip import SPECS, spec_text
+from tests.targets.nginx_specs import LISTENERS, OPTIONS, every_route, only_grpc, whole
 
 FIXTURES = sorted(Path("fixtures/specs").glob("*/routes.yaml"))
 VERSIONS = ("1.36", "1.37", "1.38", "1.39", "1.40")
@@ -76,6 +81,40 @@ def test_every_fixture_is_read_as_it_was_meant(path: Path, version: str) -> None
     assert assert_read_as_meant(with_target(path.read_text(), version), version)
 
 
+def for_envoy(text: str, version: str) -> str:
+    """A spec of nginx's tests for that version, with files in the place of their names."""
+    text = re.sub(r"\b(CERT|KEY|CA)\b", lambda match: f"/etc/tls/{match[1].lower()}.pem", text)
+    return with_target(f"{text}\n", version)
+
+
+@pytest.mark.parametrize("version", ["1.36", "1.40"])
+@pytest.mark.parametrize("listen", LISTENERS)
+def test_every_protocol_to_every_origin_is_read_as_it_was_meant(listen: str, version: str) -> None:
+    """The same for each protocol on each kind of listener and origin."""
+    for text in (every_route(), only_grpc()):
+        assert assert_read_as_meant(for_envoy(whole(text, "1.30", "full", listen), version), version)
+
+
+@pytest.mark.parametrize("version", ["1.36", "1.40"])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_is_read_as_it_was_meant(name: str, version: str) -> None:
+    """The same for each option of a spec."""
+    assert assert_read_as_meant(for_envoy(whole(OPTIONS[name], "1.30", "full"), version), version)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(SPECS, st.sampled_from(VERSIONS))
+def test_any_spec_is_read_as_it_was_meant(drawn: dict[str, Any], version: str) -> None:
+    """The same for whatever else a spec can say."""
+    text = for_envoy(spec_text(drawn), version)
+    try:
+        load_spec(Source("routes.yaml", text))
+    except InvalidInput:
+        assume(False)
+
+    assert assert_read_as_meant(text, version)
+
+
 # ---- what Envoy ignores ----
 
 
@@ -83,7 +122,7 @@ def _written(path: Path) -> str:
     return TARGET.write(load_spec(Source("routes.yaml", path.read_text()))).files["envoy.yaml"]
 
 
-def _whole(text: str) -> Any:
+def _expanded(text: str) -> Any:
     """The data of a bootstrap, with what aliases stand for written out."""
     return json.loads(json.dumps(yaml.safe_load(text)))
 
@@ -114,16 +153,16 @@ def _camel(value: Any) -> Any:
 def test_neither_comments_nor_the_order_of_keys_count(path: Path) -> None:
     """A bootstrap without its comments and aliases, and with every mapping turned round, does the same."""
     text = _written(path)
-    whole = _whole(text)
+    expanded = _expanded(text)
 
     assert behaviors(re.sub(r"(?m)^ *#.*\n", "", text)) == behaviors(text)
-    assert behaviors(yaml.safe_dump(_turned(whole), sort_keys=False)) == behaviors(json.dumps(whole))
+    assert behaviors(yaml.safe_dump(_turned(expanded), sort_keys=False)) == behaviors(json.dumps(expanded))
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.parent.name)
 def test_json_says_the_same_as_yaml(path: Path) -> None:
     """In one line, indented, with tabs, and with the names of JSON."""
-    plain = _whole(_written(path))
+    plain = _expanded(_written(path))
     meant = behaviors(yaml.safe_dump(plain, sort_keys=False))
 
     for text in (

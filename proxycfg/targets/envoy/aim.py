@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from proxycfg.behavior import FOREVER, Behavior, Between, exactly
+from proxycfg.headers import names
 from proxycfg.need import need_of
 from proxycfg.record import replace
 from proxycfg.target import choose_aim
@@ -81,7 +82,7 @@ def aim_of(route: Route, spec: Spec, version: str, body_limit: float) -> tuple[B
         "retries_non_idempotent": False,
         "error_interception": False,
         "honors_x_accel_buffering": False,
-        "forwards_x_accel_buffering": True,
+        "forwards_x_accel_buffering": not _removes(route.rewrites.response, "x-accel-buffering"),
         "client_http_versions": clients,
         "grpc": route.upstream.http_version == "2" and bool(clients & {"2", "3"}),
         "session_affinity": route.upstream.affinity.by if route.upstream.affinity else "none",
@@ -89,11 +90,18 @@ def aim_of(route: Route, spec: Spec, version: str, body_limit: float) -> tuple[B
         "abort_propagates": True,
         "max_streams": max_streams(route.upstream, spec),
     }
+    if names(route.rewrites.request, "accept-encoding"):
+        # The spec's own word, whatever it is, is not the client's.
+        fixed["accept_encoding_forwarded"] = False
     can = {name: exactly(value) for name, value in fixed.items()}
-    aim, missed = choose_aim(
-        need_of(route), can, {**fixed, "accept_encoding_forwarded": name in ("http", "grpc", "websocket")}
-    )
+    wish = {"accept_encoding_forwarded": name in ("http", "grpc", "websocket"), **fixed}
+    aim, missed = choose_aim(need_of(route), can, wish)
     return replace(aim, send_timeout=_send_timeout(route, clients, version)), missed
+
+
+def _removes(rewrites: Mapping[str, str | None], name: str) -> bool:
+    """Whether the spec takes a header away."""
+    return any(header.lower() == name and value is None for header, value in rewrites.items())
 
 
 def _send_timeout(route: Route, clients: frozenset[str], version: str) -> Between[float]:

@@ -6,10 +6,10 @@ What of a need is out of nginx's reach becomes a finding in :mod:`proxycfg.targe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from proxycfg.behavior import EITHER, FOREVER, NO, Behavior, Between, exactly
+from proxycfg.headers import names
 from proxycfg.need import need_of
 from proxycfg.record import replace
 from proxycfg.target import choose_aim
@@ -101,11 +101,6 @@ def retries(route: Route) -> bool:
 def reaches_clients(route: Route, header: str) -> bool:
     """Whether clients see that response header: the origin's, or the one that the spec sets in its place."""
     return all(value for name, value in route.rewrites.response.items() if name.lower() == header.lower())
-
-
-def names(headers: Iterable[str], header: str) -> bool:
-    """Whether a header is among those that the spec sets or removes; their names have no case."""
-    return any(name.lower() == header.lower() for name in headers)
 
 
 def aim_of(route: Route, spec: Spec, version: str, slots: int) -> tuple[Behavior, dict[str, Between[Any]]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from proxycfg import reasons
 from proxycfg.errors import InvalidInput
 from proxycfg.finding import Finding
-from proxycfg.headers import CORS, HSTS
+from proxycfg.headers import CORS, HSTS, names
 from proxycfg.record import record
 from proxycfg.spec import is_address
 from proxycfg.target import Output
@@ -20,7 +20,6 @@ from proxycfg.targets.nginx.aim import (
     aim_of,
     listen_on,
     module_of,
-    names,
     offered,
     retries,
     version_of,
