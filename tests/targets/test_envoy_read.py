@@ -84,6 +84,21 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, object]] = {
         {"hcm": {"common_http_protocol_options": {"max_stream_duration": "7s"}}}, "total_timeout", "websocket", 7,
     ),
     "max_grpc_timeout": ({"route": {"max_grpc_timeout": "0s"}}, "total_timeout", "grpc", None),
+    "request_timeout and an upload": (
+        {"route": {"timeout": "0s"}, "hcm": {"request_timeout": "5s"}}, "total_timeout", "grpc", {"between": [5, None]},
+    ),
+    "request_timeout and events": ({"route": {"timeout": "0s"}, "hcm": {"request_timeout": "5s"}}, "total_timeout", "sse", None),
+    "idle of QUIC": (
+        {"hcm": {"codec_type": "HTTP3", "stream_idle_timeout": "0s"}, "listener": {"udp_listener_config": {"quic_options": {}}}},
+        "upstream_idle_timeout", None, {"between": [300, None]},
+    ),
+    "idle of QUIC, kept awake": (
+        {
+            "hcm": {"codec_type": "HTTP3", "stream_idle_timeout": "0s"},
+            "listener": {"udp_listener_config": {"quic_options": {"quic_protocol_options": {"connection_keepalive": {"max_interval": "30s"}}}}},
+        },
+        "upstream_idle_timeout", None, None,
+    ),
     "idle by default": ({}, "upstream_idle_timeout", None, 300),
     "idle of the connection manager": ({"hcm": {"stream_idle_timeout": "2s"}}, "client_idle_timeout", None, 2),
     "idle off in the connection manager": ({"hcm": {"stream_idle_timeout": "0s"}}, "upstream_idle_timeout", None, None),

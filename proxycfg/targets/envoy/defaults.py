@@ -37,6 +37,7 @@ STREAM_IDLE_TIMEOUT = Default(
     "stream_idle_timeout: 300s", 300.0,
     f"{_PROTO}/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto", measured=True,
 )  # fmt: skip
+QUIC_IDLE_TIMEOUT = Default("quic_options: idle_timeout: 300s", 300.0, f"{_PROTO}/config/listener/v3/quic_config.proto")
 CONNECT_TIMEOUT = Default("connect_timeout: 5s", 5.0, f"{_PROTO}/config/cluster/v3/cluster.proto")
 MAX_REQUESTS = Default(
     "circuit_breakers: max_requests: 1024", 1024, f"{_PROTO}/config/cluster/v3/circuit_breaker.proto", measured=True

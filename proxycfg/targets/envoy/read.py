@@ -14,6 +14,7 @@ from typing import Any
 
 from proxycfg.behavior import ANYTHING, EITHER, FOREVER, NO, YES, Behavior, Between, exactly
 from proxycfg.collector import held_off
+from proxycfg.protocols import protocols
 from proxycfg.reading import Evidence, Reading, ReadRoute
 from proxycfg.source import Span
 from proxycfg.targets.envoy import defaults
@@ -310,7 +311,22 @@ def _retry_policy(place: Place) -> tuple[Message, str] | None:
 
 def upstream_idle_timeout(place: Place) -> Found:
     """The stream's idle timer, and that of an attempt, which goes on after the answer has begun; a poll also waits for its headers."""
-    return _least(_stream_idle(place), _tries(place))
+    return _least(_stream_idle(place), (*_tries(place), *_quic_idle(place)))
+
+
+def _quic_idle(place: Place) -> Iterator[Found]:
+    """A stream of HTTP/3 ends with its connection, whose silence has a limit of its own unless one of its ends keeps it awake."""
+    if place.door is None or not place.door.quic:
+        return
+    path = ("udp_listener_config", "quic_options")
+    if place.door.listener.has(*path, "quic_protocol_options", "connection_keepalive"):
+        return
+    value = place.door.listener.seconds(*path, "idle_timeout")
+    said = place.door.listener.field(*path, "idle_timeout")
+    if value is None:
+        yield Between(defaults.QUIC_IDLE_TIMEOUT.value, FOREVER), place.reader.silence(defaults.QUIC_IDLE_TIMEOUT)
+    elif value:
+        yield Between(value, FOREVER), Why(said, block="listener")
 
 
 def _tries(place: Place) -> Iterator[Found]:
@@ -347,7 +363,7 @@ def send_timeout(place: Place) -> Found:
 
 def total_timeout(place: Place) -> Found:
     """The route's ``timeout``, from the end of the request, unless it is an upgraded WebSocket; and the longest life of a stream."""
-    return _least(_longest(place), (*_cluster_longest(place), *_route_timeout(place)))
+    return _least(_longest(place), (*_cluster_longest(place), *_route_timeout(place), *_request_timeout(place)))
 
 
 def _longest(place: Place) -> Found:
@@ -398,6 +414,14 @@ def _route_timeout(place: Place) -> Iterator[Found]:
         yield exactly(value), Why(place.action.field("timeout"))
     else:
         yield exactly(defaults.ROUTE_TIMEOUT.value), place.reader.silence(defaults.ROUTE_TIMEOUT)
+
+
+def _request_timeout(place: Place) -> Iterator[Found]:
+    """How long a body may take that streams: until its end, or until the answer has begun, which is the origin's affair."""
+    known = protocols().get(place.protocol or "")
+    value = place.hcm.seconds("request_timeout")
+    if value and known is not None and known.uploads and place.protocol != "websocket":
+        yield Between(value, FOREVER), Why(place.hcm.field("request_timeout"), block=HCM)
 
 
 def request_body_limit(place: Place) -> Found:
