@@ -27,6 +27,10 @@ RESOURCES = {
     "cloudflare_ruleset": ("ruleset.py", "RulesetArgs"),
     "cloudflare_zone_setting": ("zone_setting.py", "ZoneSettingArgs"),
 }
+SETTINGS = (
+    "0rtt", "always_online", "http2", "http3", "max_upload", "origin_error_page_pass_thru", "origin_h2_max_streams", "origin_max_http_version",
+    "proxy_read_timeout", "response_buffering", "ssl", "websockets",
+)  # fmt: skip
 PRIMITIVES = {"str": "string", "bool": "bool", "int": "number", "float": "number", "Any": "dynamic"}
 
 
@@ -109,11 +113,8 @@ def schema(hint: Any) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": schema(arguments[1])}
     if hasattr(hint, "__total__"):
         return typed(hint)
-    return (
-        {}
-        if hint in (object, Any)
-        else {"type": {str: "string", bool: "boolean", int: "integer", float: "number"}[hint]}
-    )
+    words = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+    return {} if hint in (object, Any) else {"type": words[hint]}
 
 
 def typed(model: Any) -> dict[str, Any]:
@@ -149,6 +150,18 @@ def actions() -> dict[str, Any]:
     return found
 
 
+def zone_settings() -> dict[str, Any]:
+    """Setting of a zone → what its value may be."""
+    from cloudflare.types.zones import setting_get_response  # noqa: PLC0415
+
+    found: dict[str, Any] = {}
+    for model in typing.get_args(setting_get_response.SettingGetResponse):
+        fields = getattr(model, "model_fields", {})
+        if "id" in fields and "value" in fields:
+            found |= dict.fromkeys(typing.get_args(fields["id"].annotation), fields["value"].annotation)
+    return {name: schema(found[name]) for name in SETTINGS}
+
+
 def main() -> None:
     """Write the file."""
     from cloudflare.types.rulesets import phase  # noqa: PLC0415
@@ -173,6 +186,7 @@ def main() -> None:
         "api": f"cloudflare {version('cloudflare')}",
         "phases": list(typing.get_args(phase.Phase)),
         **{f"rule.{action}": rules[action] for action in wanted},
+        **{f"setting.{name}": values for name, values in zone_settings().items()},
     }
     lines = (f"{json.dumps(name)}: {json.dumps(part, sort_keys=True)}" for name, part in parts.items())
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -123,6 +123,27 @@ def test_the_api_takes_every_rule(case: str, plan: str) -> None:
             assert [error.message for error in RULES[rule["action"]].iter_errors(rule)] == []
 
 
+@pytest.mark.parametrize(("case", "plan"), CASES_AND_PLANS)
+def test_a_setting_of_the_zone_has_a_value_that_it_can_have(case: str, plan: str) -> None:
+    """By the SDK's models, which name every setting; and what only Enterprise has is written there alone."""
+    settings = resources(made(case, plan)["cloudflare/main.tf"], "cloudflare_zone_setting").values()
+    ids = [body["setting_id"] for body in settings]
+
+    assert len(ids) == len(set(ids))
+    assert plan == "enterprise" or not ENTERPRISE_ONLY & set(ids)
+    for body in settings:
+        jsonschema.validate(body["value"], KNOWN[f"setting.{body['setting_id']}"])
+
+
+ENTERPRISE_ONLY = {
+    "max_upload",
+    "origin_error_page_pass_thru",
+    "origin_h2_max_streams",
+    "proxy_read_timeout",
+    "response_buffering",
+}
+
+
 @pytest.mark.skipif(TERRAFORM is None, reason="no terraform on this machine")
 def test_terraform_validates_the_files(tmp_path: Path) -> None:
     """Against the published schema of the provider, variables and all."""
