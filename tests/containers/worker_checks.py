@@ -440,7 +440,7 @@ def a_slow_reader_costs_little(worker: WorkerStand) -> None:
 
 def _after_a_while(worker: WorkerStand, key: str, sent: int) -> int:
     try:
-        return worker.origin.wait(lambda exchange: exchange.sent_size >= sent + (1 << 20), key, timeout=1.0).sent_size
+        return worker.origin.wait(lambda exchange: exchange.sent_size >= sent + (1 << 20), key, timeout=2.0).sent_size
     except TimeoutError:
         return sent
 
