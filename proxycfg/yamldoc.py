@@ -35,6 +35,8 @@ _WORDS: dict[str, bool | None] = {
     "true": True, "True": True, "TRUE": True,
     "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
+_PAIR = re.compile(r"(?<!\\)\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+"""A character that JSON writes as two escapes, which YAML refuses; two others stand in for it, so that all places stay what they are."""
 _STANDARD = "tag:yaml.org,2002:"
 _TAGS = {"ScalarEvent": "str", "SequenceStartEvent": "seq", "MappingStartEvent": "map"}
 """The tags that change nothing but to say that text is text."""
@@ -197,7 +199,8 @@ class _Reader:
             )
             return [empty]
         try:
-            roots = self.build(yaml.parse(self.source.text, Loader=_Loader))
+            text = _PAIR.sub(r"\\ufffd\\ufffd", self.source.text) if self.lenient else self.source.text
+            roots = self.build(yaml.parse(text, Loader=_Loader))
         except yaml.MarkedYAMLError as error:
             self.explain(error)
         except (yaml.YAMLError, ValueError) as error:

@@ -274,6 +274,18 @@ def test_every_field_has_its_place_in_json_and_yaml() -> None:
         assert line[span.column - 1 : span.end_column - 1].replace('"', "") == "idle_timeout: 7s"
 
 
+def test_a_character_that_json_writes_as_two_escapes_moves_no_place() -> None:
+    """As programs write JSON that may hold ASCII alone."""
+    data = bootstrap(around={"name": "\U0001f600"}, route={"idle_timeout": "7s"})
+    text = json.dumps(data)
+    (route,) = routes(config_of(text))
+    span = route.reading.evidence["upstream_idle_timeout"].span
+
+    assert "\\ud83d\\ude00" in text
+    assert span is not None
+    assert text[span.column - 1 : span.end_column - 1] == '"idle_timeout": "7s"'
+
+
 # ---- what is no config ----
 
 

@@ -15,6 +15,7 @@ from proxycfg.rules import rules
 from proxycfg.streams import Declared
 from proxycfg.targets.envoy.scene import scene_of
 from tests.targets.envoy_configs import TWO, WEBSOCKET, bootstrap, cluster, config_of, http_filter
+from tests.work import calls
 
 OFF: list[dict[str, Any]] = [{"upgrade_type": "websocket", "enabled": False}]
 EXPLICIT, INFERRED, DECLARED = Confidence.EXPLICIT, Confidence.INFERRED, Confidence.DECLARED
@@ -90,6 +91,23 @@ def test_a_comment_declares_the_route_it_stands_at(line: str, above: bool) -> No
     assert streams(scene) == [("sse", DECLARED)]
     assert scene.cases[0].heartbeat == 15
     assert not scene.problems
+
+
+def test_other_comments_may_stand_between() -> None:
+    """A comment speaks of the next line that is none."""
+    text = put("- match:", f"{NOTE}\n      # and why", above=True)
+
+    assert streams(scene_of(config_of(text, "envoy.yaml"), None)) == [("sse", DECLARED)]
+
+
+def test_comments_upon_comments_are_read_once_each() -> None:
+    """Five times as many take five times the steps."""
+
+    def steps(count: int) -> int:
+        text = put("- match:", "\n".join([NOTE] * count), above=True)
+        return calls(lambda: scene_of(config_of(text, "envoy.yaml"), None))
+
+    assert steps(1000) < 5.2 * steps(200)
 
 
 @pytest.mark.parametrize("line", ["stat_prefix: in", "clusters:"])

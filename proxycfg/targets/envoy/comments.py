@@ -42,6 +42,7 @@ def comments(trees: Trees) -> Iterator[Comment]:
         return
     inside = _Texts(trees)
     name, lines = trees.source.name, trees.lines
+    after = _lines_after(lines)
     for at, line in enumerate(lines, 1):
         if MARK not in line:
             continue
@@ -54,13 +55,21 @@ def comments(trees: Trees) -> Iterator[Comment]:
             if lead.strip():
                 yield Comment(line[match.end() :], span, at, span._replace(column=len(lead.rstrip()) + 1))
                 break
-            below = at + 1
-            # Other comments may stand between.
-            while below <= len(lines) and lines[below - 1].lstrip().startswith("#"):
-                below += 1
+            below = after[at]
             removal = Span(name, at, 1, at + 1, 1) if at < len(lines) else span._replace(column=1)
             yield Comment(line[match.end() :], span, below, removal)
             break
+
+
+def _lines_after(lines: list[str]) -> list[int]:
+    """For each line, by its number, the next one that is no comment: other comments may stand between."""
+    after = [0] * (len(lines) + 1)
+    plain = len(lines) + 1
+    for at in range(len(lines), 0, -1):
+        after[at] = plain
+        if not lines[at - 1].lstrip().startswith("#"):
+            plain = at
+    return after
 
 
 class _Texts:
