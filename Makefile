@@ -5,7 +5,8 @@ VENV := .venv
 RUN := $(VENV)/bin
 # More than there are cores: the engine tests wait more than they work.
 JOBS ?= 4
-# The differential test: configs of each version, and where the random ones start from.
+# The differential test: the proxy, configs of each version, and where the random ones start from.
+ENGINE ?= nginx
 N ?= 50
 SEED ?= 1
 
@@ -69,9 +70,9 @@ bench: $(VENV)/.test ## Measure: linear generation, start-up, added latency and 
 bench-peers: $(VENV)/.test ## Measure lint beside other linters of nginx and nginx -t; installs them once.
 	$(RUN)/python -m tests.bench --only peers
 
-differential: $(VENV)/.test ## Compare N= random nginx configs of each version, from SEED=, with what real nginx does.
+differential: $(VENV)/.test ## Compare N= random configs of each version, from SEED=, with what ENGINE= (nginx, envoy) does.
 	@$(RUN)/python -m tests.engines prepare
-	$(RUN)/python -m tests.differential --count $(N) --seed $(SEED)
+	$(RUN)/python -m tests.differential --engine $(ENGINE) --count $(N) --seed $(SEED)
 
 all: lint types docs-check test ## Everything that CI asks for.
 

@@ -63,13 +63,20 @@ def record(
             values = attrgetter(*(name for name, each in fields.items() if each.compare))
             methods |= {"__eq__": _eq(values), "__hash__": _hash(values) if frozen else None}
         if frozen:
-            methods |= {"__setattr__": _refuse, "__delattr__": _refuse}
+            methods |= {"__setattr__": _refuse, "__delattr__": _refuse, "__setstate__": _restore}
         for name, method in methods.items():
             if name not in body:
                 setattr(cls, name, method)
         return cls
 
     return made
+
+
+def _restore(made: Any, state: Any) -> None:
+    """What comes out of a pickle or a copy: values by name, those of slots apart."""
+    for part in state if isinstance(state, tuple) else (state,):
+        for name, value in (part or {}).items():
+            _set(made, name, value)
 
 
 def replace(made: T, **changes: Any) -> T:

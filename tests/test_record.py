@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 from collections.abc import Callable
 from functools import cached_property
 from itertools import product
@@ -11,6 +13,8 @@ from typing import Any, ClassVar
 import pytest
 
 from proxycfg import record
+from proxycfg.behavior import exactly
+from proxycfg.explain import Passed
 
 OPTIONS = [
     {"frozen": frozen, "slots": slots, "kw_only": kw_only, "eq": eq}
@@ -109,3 +113,12 @@ def test_fields_are_inherited() -> None:
     assert record.names(More) == ["x", "y"]
     assert (Plain(x=1).y, More(x=2).twice, Base(x=3).twice) == (2, 4, 6)
     assert Base(x=1) != More(x=1)
+
+
+@pytest.mark.parametrize("carried", [lambda made: pickle.loads(pickle.dumps(made)), copy.deepcopy])
+def test_a_frozen_record_is_carried_between_processes(carried: Callable[[Any], Any]) -> None:
+    """With slots, and without."""
+    with_slots, without = exactly(1.5), Passed("route", None)
+
+    assert carried(with_slots) == with_slots
+    assert carried(without) == without

@@ -15,11 +15,11 @@ from typing import Any
 import h2.exceptions
 
 from tests.differential import probes
+from tests.differential.asks import Ask
 from tests.differential.bench import Bench, Exchange
 from tests.differential.client import Call2
-from tests.differential.lab import Lab
+from tests.differential.nginx.lab import Lab
 from tests.differential.origin import Arrival
-from tests.differential.predict import Ask
 from tests.differential.probes import AtLeast, Target
 
 HOST = "app.example.com"

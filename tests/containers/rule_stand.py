@@ -21,12 +21,14 @@ from proxycfg.targets.nginx.directives import opens_line
 from proxycfg.targets.nginx.scene import scene_of
 from tests.containers.rule_demos import DEMOS, HOST, Demo, Stand
 from tests.differential import probes
-from tests.differential.generator import CLEAR, SECURE
-from tests.differential.lab import LATE, TRIES, Lab, opened, target_of
+from tests.differential.asks import Ask
+from tests.differential.lab import TRIES
+from tests.differential.nginx.generator import CLEAR, SECURE
+from tests.differential.nginx.lab import SLACK, Lab, opened, target_of
+from tests.differential.nginx.predict import Prediction
+from tests.differential.nginx.tree import Config, Node, parsed
 from tests.differential.origin import Origin
-from tests.differential.predict import Ask, Prediction
 from tests.differential.probes import AtLeast, Within
-from tests.differential.tree import Config, Node, parsed
 from tests.engines.ports import free_ports
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures" / "rules"
@@ -170,7 +172,7 @@ async def measured(around: Surroundings, text: str, rule: Rule) -> Proof:
                 for _ in range(TRIES):
                     bench.worst = 0.0
                     values = await probe(bench, target)
-                    if bench.worst < LATE:
+                    if bench.worst < SLACK.late:
                         break
                 for name in rule.properties:
                     if name in values:

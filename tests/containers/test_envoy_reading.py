@@ -15,7 +15,8 @@ import pytest
 
 from proxycfg.behavior import Behavior
 from tests.clients.tls import make_authority
-from tests.differential.envoy import Check, EnvoyBench, Place, Trial, examine, settled, together
+from tests.differential.envoy.bench import EnvoyBench
+from tests.differential.envoy.trials import Check, Place, Trial, examine, settled, together
 from tests.differential.origin import Blackhole, Origin
 from tests.engines import ENVOY, Proxies, RunningProxy
 from tests.engines.ports import free_ports
@@ -253,7 +254,7 @@ def checks(proxies: Proxies, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         behind = Origin(place.origin)
         await behind.open()
         hole = Blackhole(place.blackhole)
-        bench = EnvoyBench(behind, ports, place.control, proxy.logs)
+        bench = EnvoyBench(behind, {port: port for port in ports}, place.control, lambda: [proxy.logs()])
         await bench.open()
         gate = asyncio.Semaphore(24)
 

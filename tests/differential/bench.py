@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.differential.asks import Ask
 from tests.differential.client import Call, Call1, Headers, dial
 from tests.differential.origin import Arrival, Origin
-from tests.differential.predict import Ask
 
 LONGEST = 75.0
 """Seconds of nginx's clock for which a timer is waited for; one that has not fired by then is as long, or longer."""
@@ -176,8 +176,12 @@ class Bench:
         told = [("X-Probe", key), ("User-Agent", BROWSER), *ask.headers, *headers]
         query = query or f"token=Q{key}&room=R{key}"
         target = f"{ask.path}{'&' if '?' in ask.path else '?'}{query}"
-        call.send(method or ask.method, target, told, host=ask.host, body=body, chunked=chunked)  # type: ignore[attr-defined]
+        call.send(method or ask.method, target, told, host=self.authority(ask), body=body, chunked=chunked)  # type: ignore[attr-defined]
         return Exchange(key, call, arrivals)
+
+    def authority(self, ask: Ask) -> str:
+        """What a client says as its host."""
+        return ask.host
 
     def told(self, key: str, words: str) -> bool:
         """Whether nginx's error log says ``words`` of an exchange."""

@@ -325,7 +325,8 @@ async def dial(
     :raises OSError: if there is no connection to be had.
     """
     loop = asyncio.get_running_loop()
-    sock = socket.socket()
+    # Told its protocol, asyncio sends each piece at once.
+    sock = socket.socket(proto=socket.IPPROTO_TCP)
     sock.setblocking(False)
     if narrow:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -1,7 +1,7 @@
-"""nginx of one version in one long-lived container, in which a shell starts and ends a process per config.
+"""A proxy of one version in one long-lived container, in which a shell starts and ends a process per config.
 
-The shell is the container's main process and ends with its standard input, so nothing is left behind however a run ends. nginx runs on a faster
-clock (:data:`LAPSE`), its configs untouched: a minute's silence takes seconds.
+The shell is the container's main process and ends with its standard input, so nothing is left behind however a run ends. It is told ``start FOLDER``
+or another word and a folder, and tells the same with an exit status when that is done.
 """
 
 from __future__ import annotations
@@ -12,55 +12,27 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.engines.catalogue import FAKETIME
-from tests.engines.presence import EngineAbsent, need
-
-LAPSE = 20
-"""How much faster nginx's clock runs."""
-
-_SHELL = r"""
-while read -r what dir; do
-  case $what in
-    start)
-      rm -f "$dir/nginx.pid"
-      LD_PRELOAD=%s FAKETIME="+0 x%d" nginx -p "$dir/" -c "$dir/nginx.conf" -e stderr -g "pid $dir/nginx.pid;" >"$dir/said" 2>&1
-      code=$?
-      # The daemon's parent ends before its number is written.
-      [ $code != 0 ] || until [ -s "$dir/nginx.pid" ]; do :; done
-      echo "$what $dir $code";;
-    reload)
-      read -r pid <"$dir/nginx.pid"
-      read -r worker _ <"/proc/$pid/task/$pid/children"
-      kill -s HUP "$pid"
-      # The old worker takes no connections any more, or has ended.
-      while [ -d "/proc/$worker" ] && ! grep -q "shutting down" "/proc/$worker/cmdline"; do :; done
-      echo "$what $dir 0";;
-    stop)
-      read -r pid <"$dir/nginx.pid"
-      kill -s KILL -- "-$pid"
-      while kill -s 0 -- "-$pid" 2>/dev/null; do :; done
-      echo "$what $dir 0";;
-  esac
-done
-"""
+from tests.engines.presence import EngineAbsent
 
 
 class Rejected(Exception):
-    """nginx does not start with a config; the text is what it says."""
+    """The proxy does not start with a config; the text is what it says."""
 
 
 class Engine:
-    """The container's shell: ``start``, ``reload`` and ``stop`` of folders that hold an ``nginx.conf``."""
+    """The container's shell: ``start``, ``reload`` and ``stop`` of folders that hold a config."""
 
-    def __init__(self, version: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         """The process is ``docker run``, with a pipe to the shell."""
-        self.version = version
+        self.name = name
         self._process = process
         self._waiting: dict[str, asyncio.Future[int]] = {}
+        self._ended: set[str] = set()
+        """What was told without being asked for: a process that has stopped by itself."""
         self._answers = asyncio.create_task(self._read())
 
     async def start(self, folder: Path) -> None:
-        """Start nginx; it listens when this returns.
+        """Start the proxy; it listens when this returns.
 
         :raises Rejected: if it does not start.
         """
@@ -72,24 +44,32 @@ class Engine:
         await self._ask("reload", folder)
 
     async def stop(self, folder: Path) -> None:
-        """Kill it, master and workers; its ports are free when this returns."""
+        """Kill it; its ports are free when this returns."""
         await self._ask("stop", folder)
 
     async def _ask(self, what: str, folder: Path) -> int:
         if self._answers.done():
-            raise EngineAbsent(f"the container of nginx {self.version} has ended")
-        future = self._waiting[f"{what} {folder}"] = asyncio.get_running_loop().create_future()
+            raise EngineAbsent(f"the container of {self.name} has ended")
+        key = f"{what} {folder}"
+        if key in self._ended:
+            self._ended.remove(key)
+            return 0
+        future = self._waiting[key] = asyncio.get_running_loop().create_future()
         assert self._process.stdin
-        self._process.stdin.write(f"{what} {folder}\n".encode())
+        self._process.stdin.write(f"{key}\n".encode())
         return await future
 
     async def _read(self) -> None:
         assert self._process.stdout
         while line := (await self._process.stdout.readline()).decode():
             key, _, code = line.rstrip("\n").rpartition(" ")
-            self._waiting.pop(key).set_result(int(code))
+            future = self._waiting.pop(key, None)
+            if future is None:
+                self._ended.add(key)
+            else:
+                future.set_result(int(code))
         for future in self._waiting.values():
-            future.set_exception(EngineAbsent(f"the container of nginx {self.version} has ended"))
+            future.set_exception(EngineAbsent(f"the container of {self.name} has ended"))
 
     async def close(self) -> None:
         """End the shell, and the container with it."""
@@ -100,24 +80,20 @@ class Engine:
 
 
 @contextlib.asynccontextmanager
-async def running(version: str, folder: Path) -> AsyncIterator[Engine]:
-    """A container that sees ``folder`` under the same path, and may write there; ``folder/log`` is its /var/log/nginx.
+async def contained(name: str, image: str, script: str, folder: Path, *options: str) -> AsyncIterator[Engine]:
+    """A container that sees ``folder`` under the same path, and may write there.
 
-    :raises EngineAbsent: if there is no image of that version with time-lapse.
+    :param script: the shell's.
+    :param options: more of ``docker run``.
     """
-    found = need(f"nginx-{version}")
-    if not found.image or not found.time_lapse:
-        raise EngineAbsent(f"{found}: the differential test needs an image with libfaketime")
-    (folder / "log").mkdir(exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         "docker", "run", "--rm", "--interactive", "--init", "--network=host", "--read-only", f"--name=proxycfg-diff-{uuid.uuid4().hex[:8]}",
-        # Its worker is one of hundreds of processes here, and the one that everything waits for.
-        "--cpu-shares=8192", "--pull=never", "--tmpfs=/tmp", "--tmpfs=/run", "--tmpfs=/var/lib/nginx", "--user=0:0", "--ulimit=nofile=4096:4096",
-        f"--volume={folder}:{folder}", f"--volume={folder / 'log'}:/var/log/nginx", "--entrypoint=sh", found.image,
-        "-c", _SHELL % (FAKETIME, LAPSE),
+        # The proxy's worker is one of hundreds of processes here, and the one that everything waits for.
+        "--cpu-shares=8192", "--pull=never", "--tmpfs=/tmp", "--user=0:0", "--ulimit=nofile=4096:4096", f"--volume={folder}:{folder}",
+        *options, "--entrypoint=sh", image, "-c", script,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    engine = Engine(version, process)
+    engine = Engine(name, process)
     try:
         yield engine
     finally:

@@ -19,10 +19,10 @@ from email.utils import formatdate
 from typing import Any
 
 from proxycfg.protocols import protocols
+from tests.differential.asks import Ask
 from tests.differential.bench import PATIENCE, Bench, Exchange
-from tests.differential.generator import SIZES
+from tests.differential.nginx.generator import SIZES
 from tests.differential.origin import Arrival
-from tests.differential.predict import Ask
 
 Values = dict[str, Any]
 
@@ -348,29 +348,58 @@ async def caching(bench: Bench, target: Target) -> Values:
     return {"caching": total == 1 or stored}
 
 
+_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+_ACCEPT = base64.b64encode(hashlib.sha1(_KEY.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
+
+
+def _shake(arrival: Arrival) -> None:
+    """An origin that takes handshakes and nothing else."""
+    tokens = [word.strip().lower() for word in (arrival.header("connection") or "").split(",")]
+    fits = (
+        arrival.method == "GET"
+        and arrival.version == "1.1"
+        and "upgrade" in tokens
+        and (arrival.header("upgrade") or "").lower() == "websocket"
+    )
+    if not fits or arrival.header("sec-websocket-key") != _KEY or arrival.header("sec-websocket-version") != "13":
+        arrival.answer(400, [("Content-Type", "text/plain"), *_QUIET], b"no handshake")
+        return
+    arrival.raw(
+        f"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {_ACCEPT}\r\n\r\n".encode()
+    )
+    arrival.wire.raw_mode = True
+
+
+async def handshake(bench: Bench, ask: Ask) -> Exchange | None:
+    """A WebSocket's handshake, and what a client says then; None if that does not come through."""
+    headers = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", _KEY),
+        ("Sec-WebSocket-Version", "13"),
+    ]
+    exchange = await bench.ask(ask, _shake, headers=headers)
+    call = exchange.call
+    await call.until(lambda: call.answer.status, PATIENCE)
+    answer = call.answer
+    if (
+        answer.status == 101
+        and answer.header("sec-websocket-accept") == _ACCEPT
+        and (answer.header("upgrade") or "").lower() == "websocket"
+    ):
+        wire = exchange.arrivals[0].wire
+        call.transport.write(b"ping from client")
+        await bench.caught_up()
+        if b"ping from client" in wire.arrivals[-1].body or b"ping from client" in wire.buffer:
+            return exchange
+    call.hang_up()
+    return None
+
+
 async def upgrade(bench: Bench, target: Target) -> Values:
-    """A handshake with an origin that takes no other, and an echo both ways."""
+    """A handshake with an origin that takes no other; and how long a WebSocket's silence is borne."""
     if not target.shakes:
         return {}
-    key = "dGhlIHNhbXBsZSBub25jZQ=="
-    accept = base64.b64encode(hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
-
-    def handler(arrival: Arrival) -> None:
-        tokens = [word.strip().lower() for word in (arrival.header("connection") or "").split(",")]
-        fits = (
-            arrival.method == "GET"
-            and arrival.version == "1.1"
-            and "upgrade" in tokens
-            and (arrival.header("upgrade") or "").lower() == "websocket"
-        )
-        if not fits or arrival.header("sec-websocket-key") != key or arrival.header("sec-websocket-version") != "13":
-            arrival.answer(400, [("Content-Type", "text/plain"), *_QUIET], b"no handshake")
-            return
-        arrival.raw(
-            f"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode()
-        )
-        arrival.wire.raw_mode = True
-
     ask: Ask | None = None
     for one in target.asks:
         if {"http/1.1", "http/1.1+tls"} & await spoken(bench, one):
@@ -378,38 +407,16 @@ async def upgrade(bench: Bench, target: Target) -> Values:
             break
     if ask is None:
         return {"upgrade": False} if target.complete else {}
-    headers = [
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Key", key),
-        ("Sec-WebSocket-Version", "13"),
-    ]
-    exchange = await bench.ask(ask, handler, headers=headers)
-    call = exchange.call
-    await call.until(lambda: call.answer.status, PATIENCE)
-    answer = call.answer
-    passed = (
-        answer.status == 101
-        and answer.header("sec-websocket-accept") == accept
-        and (answer.header("upgrade") or "").lower() == "websocket"
-    )
-    values: Values = {"upgrade": passed}
-    if passed:
-        arrival = exchange.arrivals[0]
-        call.transport.write(b"ping from client")
-        await bench.caught_up()
-        values["upgrade"] = (
-            b"ping from client" in arrival.wire.arrivals[-1].body or b"ping from client" in arrival.wire.buffer
+    exchange = await handshake(bench, ask)
+    if exchange is None:
+        return {"upgrade": False}
+    values: Values = {"upgrade": True}
+    if target.protocol == "websocket":
+        call, arrival = exchange.call, exchange.arrivals[0]
+        values["client_idle_timeout"] = await lasts(
+            bench, lambda: arrival.raw(b"pong from origin"), lambda: call.closed.is_set() or arrival.closed.is_set()
         )
-        if target.protocol == "websocket":
-            values |= {
-                "client_idle_timeout": await lasts(
-                    bench,
-                    lambda: arrival.raw(b"pong from origin"),
-                    lambda: call.closed.is_set() or arrival.closed.is_set(),
-                )
-            }
-    call.hang_up()
+    exchange.call.hang_up()
     return values
 
 

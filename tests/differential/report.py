@@ -1,4 +1,4 @@
-"""``docs/differential.md``: what a run has shown."""
+"""The page of a proxy, such as ``docs/differential.md``: what a run has shown."""
 
 from __future__ import annotations
 
@@ -6,39 +6,27 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from proxycfg.behavior import properties
-from tests.differential.probes import MEASURED_BY
+from tests.differential.proxy import Proxy
 from tests.differential.run import Tally
 
-_REMARKS = {
-    "response_buffering": "over HTTP/2 towards the origin only where a client comes over TLS and HTTP/1.1: frames are passed on either way",
-    "stalls_on": "not over HTTP/3, which the images' builds have but no client here speaks",
-    "connect_timeout": "towards a listener whose queue is full; values above 75 s are only seen to be longer than that",
-    "upstream_idle_timeout": "values above 75 s are only seen to be longer than that",
-    "client_idle_timeout": "uploads, or the socket where a route is declared a WebSocket; values above 75 s are only seen to be longer than that",
-    "send_timeout": "values above 75 s are only seen to be longer than that",
-    "total_timeout": "nothing cuts a stream that talks, for 75 s",
-    "request_body_limit": "by announced length, where a request comes straight to its location",
-    "session_affinity": "groups of several servers; one route of each config",
-    "max_streams": "up to 40 streams (scaled down by worker_connections, limit_conn and max_conns), each of another client; one route of a config with one worker, where a request comes straight to its location",
-}
 
-
-def render(tallies: Sequence[Tally], seed: int) -> str:
+def render(proxy: Proxy[Any], tallies: Sequence[Tally], seed: int) -> str:
     """The page."""
     total = sum(tally.configs for tally in tallies)
     lines = [
-        "# What nginx does, and what proxycfg says of it",
+        f"# What {proxy.title} does, and what proxycfg says of it",
         "",
         "<!-- Written by `make differential`; do not edit. -->",
         "",
-        f"Random configs on real nginx, measured and compared with what proxycfg reads out of them: {total} in all. How each property is measured is in",
+        f"Random configs on real {proxy.title}, measured and compared with what proxycfg reads out of them: {total} in all. How each property is measured is in",
         "[decision 0009](decisions/0009-differential.md).",
         "",
-        f"`make differential N={max(tally.configs for tally in tallies)} SEED={seed}`, {datetime.now(UTC):%Y-%m-%d}, {_machine()}.",
+        f"`make differential {f'ENGINE={proxy.name} ' if proxy.name != 'nginx' else ''}N={max(tally.configs for tally in tallies)} SEED={seed}`, {datetime.now(UTC):%Y-%m-%d}, {_machine()}.",
         "",
-        "| version | configs | refused by nginx | routes | comparisons | disagreements | left open | minutes |",
+        f"| version | configs | refused by {proxy.title} | routes | comparisons | disagreements | left open | minutes |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for tally in tallies:
@@ -57,8 +45,8 @@ def render(tallies: Sequence[Tally], seed: int) -> str:
         f"| *location* | {' | '.join(_cell(tally, 'location') for tally in tallies)} | where a request ends, and who answers it |",
     ]
     lines += [
-        f"| `{name}` | {' | '.join(_cell(tally, name) for tally in tallies)} | {_REMARKS.get(name, '')} |"
-        for name in MEASURED_BY
+        f"| `{name}` | {' | '.join(_cell(tally, name) for tally in tallies)} | {proxy.remarks.get(name, '')} |"
+        for name in proxy.lab.kit.measured_by
     ]
     lines += ["", *_wrong(tallies)]
     return "\n".join(lines).rstrip() + "\n"

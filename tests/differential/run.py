@@ -11,12 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tests.differential.generator import make
-from tests.differential.lab import Check, Result, opened
-
-AT_ONCE = 8
-"""Configs that run side by side: they wait more than they work."""
+from tests.differential.lab import Check, Result
+from tests.differential.proxy import Proxy
 
 
 @dataclass
@@ -58,6 +56,7 @@ class Tally:
 
 
 async def measure(
+    proxy: Proxy[Any],
     version: str,
     count: int,
     seed: int,
@@ -65,28 +64,28 @@ async def measure(
     tell: Callable[[str], object] = id,
     numbers: Sequence[int] = (),
 ) -> Tally:
-    """Examine so many configs that nginx takes; what disagrees is measured again with nothing beside it, and that counts.
+    """Examine so many configs that the proxy takes; what disagrees is measured again with nothing beside it, and that counts.
 
     :param tell: is given a line as soon as something disagrees or fails: a long run shows what it has found when it is cut short.
     :param numbers: these configs and no others.
-    :raises EngineAbsent: if there is no nginx of that version here.
+    :raises EngineAbsent: if there is no proxy of that version here.
     """
     tally = Tally(version)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="proxycfg-diff-", ignore_cleanup_errors=True) as folder:
-        # nginx's workers are nobody.
+        # Workers of nginx are nobody.
         Path(folder).chmod(0o755)  # noqa: ASYNC240 - nothing runs yet
-        async with opened(version, Path(folder)) as lab:
+        async with proxy.opened(version, Path(folder)) as lab:
             seeds = iter(numbers or range(seed * 1_000_000, (seed + 1) * 1_000_000))
             doubtful: list[int] = []
             taken = 0
 
             async def examined(number: int) -> Result | None:
                 try:
-                    return await lab.examine(make(number, version), number)
+                    return await lab.examine(proxy.make(number, version), number)
                 except Exception:  # noqa: BLE001 - told, counted, and no reason to lose a thousand others
                     tally.failures.append((number, traceback.format_exc()))
-                    tell(f"nginx {version}, config {number}: the lab failed\n{tally.failures[-1][1]}")
+                    tell(f"{proxy.name} {version}, config {number}: the lab failed\n{tally.failures[-1][1]}")
                     return None
 
             async def one() -> None:
@@ -101,31 +100,31 @@ async def measure(
                         pass
                     elif result.disagreements:
                         doubtful.append(number)
-                        tell(_lines(version, number, result, "at first"))
+                        tell(_lines(f"{proxy.name} {version}", number, result, "at first"))
                     else:
                         taken -= bool(result.rejected)
                         tally.add(number, result)
                         if result.crash:
-                            tell(f"nginx {version}, config {number}: the reader failed\n{result.crash}")
+                            tell(f"{proxy.name} {version}, config {number}: the reader failed\n{result.crash}")
                     progress(tally)
                     # Both ends of thousands of connections know each other, and wait for a collection of what is old: gigabytes.
                     gc.collect()
 
             count = len(numbers) or count
-            await asyncio.gather(*(one() for _ in range(min(AT_ONCE, count))))
+            await asyncio.gather(*(one() for _ in range(min(proxy.at_once, count))))
             for number in doubtful:
                 result = await examined(number)
                 if result is not None:
                     tally.add(number, result)
                     if result.disagreements:
-                        tell(_lines(version, number, result, "and again"))
+                        tell(_lines(f"{proxy.name} {version}", number, result, "and again"))
                 progress(tally)
     tally.seconds = time.monotonic() - began
     return tally
 
 
-def _lines(version: str, number: int, result: Result, when: str) -> str:
+def _lines(proxy: str, number: int, result: Result, when: str) -> str:
     return "\n".join(
-        f"nginx {version}, config {number}, {when}: {check.what} at {check.place}: {check.predicted} measured {check.measured} {check.ask}"
+        f"{proxy}, config {number}, {when}: {check.what} at {check.place}: {check.predicted} measured {check.measured} {check.ask}"
         for check in result.disagreements
     )

@@ -1,4 +1,4 @@
-"""The differential test in the small: kept disagreements without an engine, and a fixed sample of configs on each real nginx."""
+"""The differential test of nginx in the small: kept disagreements without an engine, and a fixed sample of configs on each version."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import pytest
 
 from proxycfg.behavior import Between, exactly, properties
 from tests.differential import fixtures, run
-from tests.differential.generator import make
-from tests.differential.instrument import Surroundings, instrument
 from tests.differential.lab import agrees
-from tests.differential.predict import Prediction
+from tests.differential.nginx.generator import make
+from tests.differential.nginx.instrument import Surroundings, instrument
+from tests.differential.nginx.lab import SLACK
+from tests.differential.nginx.predict import Prediction
+from tests.differential.nginx.proxy import PROXY, pruned
+from tests.differential.nginx.tree import parsed
 from tests.differential.probes import MEASURED_BY, AtLeast, Within
-from tests.differential.tree import parsed
-from tests.engines import NGINX, EngineAbsent, required
+from tests.engines import EngineAbsent, required
 
-KEPT = fixtures.load()
-VERSIONS = tuple(name.removeprefix("nginx-") for name in NGINX)
+KEPT = fixtures.load(PROXY)
+VERSIONS = PROXY.versions
 SAMPLE = 5
 """Configs of each version: what a few seconds have room for."""
 
@@ -28,7 +30,7 @@ def test_what_nginx_once_did_otherwise_is_predicted(kept: fixtures.Fixture) -> N
     """What disagreed once does not do so again."""
     assert kept.measured, "measured on no version"
     for version, measured in kept.measured.items():
-        right, predicted = fixtures.holds(kept, version)
+        right, predicted = fixtures.holds(PROXY, kept, version)
         assert right, f"nginx {version}: {kept.what} is predicted as {predicted}, and was measured as {measured}"
 
 
@@ -37,7 +39,7 @@ def test_what_nginx_once_did_otherwise_is_predicted(kept: fixtures.Fixture) -> N
 def test_a_sample_of_configs_does_on_nginx_what_is_predicted(version: str) -> None:
     """A few seconds of the whole."""
     try:
-        tally = asyncio.run(run.measure(version, SAMPLE, 0))
+        tally = asyncio.run(run.measure(PROXY, version, SAMPLE, 0))
     except EngineAbsent as absent:
         if required():
             pytest.fail(f"PROXYCFG_REQUIRE_ENGINES is set, but {absent}", pytrace=False)
@@ -97,7 +99,7 @@ def test_shrinking_leaves_what_is_needed(seed: int) -> None:
     async def shows() -> bool:
         return needed in config.walk()
 
-    while asyncio.run(fixtures.pruned(config.top, shows)):
+    while asyncio.run(pruned(config.top, shows)):
         pass
     assert [node for node in config.walk() if needed in node.walk()] == around
     assert list(config.walk()) == around
@@ -119,12 +121,12 @@ def test_shrinking_leaves_what_is_needed(seed: int) -> None:
 )
 def test_agreement(name: str, predicted: Between[Any], measured: object, agreed: bool) -> None:
     """A value, a range of it, and one that did not come."""
-    assert agrees(name, predicted, measured) is agreed
+    assert agrees(name, predicted, measured, SLACK) is agreed
 
 
 def test_agreement_on_transports_is_about_those_that_were_tried() -> None:
     """Of the others nothing is known."""
     predicted = exactly(frozenset({"2", "3"}))
-    assert agrees("stalls_on", predicted, frozenset({"2"}), frozenset({"2"}))
-    assert not agrees("stalls_on", predicted, frozenset(), frozenset({"2"}))
-    assert not agrees("stalls_on", predicted, frozenset({"2", "http/1.1"}), frozenset({"2", "http/1.1"}))
+    assert agrees("stalls_on", predicted, frozenset({"2"}), SLACK, frozenset({"2"}))
+    assert not agrees("stalls_on", predicted, frozenset(), SLACK, frozenset({"2"}))
+    assert not agrees("stalls_on", predicted, frozenset({"2", "http/1.1"}), SLACK, frozenset({"2", "http/1.1"}))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from proxycfg.behavior import Behavior
 from proxycfg.reading import ReadRoute
 from proxycfg.request import Request
@@ -13,35 +11,8 @@ from proxycfg.targets.nginx.read import read
 from proxycfg.targets.nginx.request import Journey, follow
 from proxycfg.targets.nginx.servers import Location, Server, read_http
 from proxycfg.targets.nginx.syntax import Directive
-from tests.differential.tree import Config
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One request of a client: to which address and port, whether over TLS, and what it says."""
-
-    port: int
-    secure: bool
-    host: str
-    path: str
-    method: str = "GET"
-    headers: tuple[tuple[str, str], ...] = ()
-    address: str = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class End:
-    """Where a request ends: a place (``file:line``), whether an origin answers, and what nginx answers else.
-
-    :param straight: whether it went there without a detour.
-    :param error: whether it came as an error, whose status it then keeps.
-    """
-
-    place: str
-    proxied: bool
-    answer: str
-    straight: bool
-    error: bool = False
+from tests.differential.asks import Ask, End
+from tests.differential.nginx.tree import Config
 
 
 def _place(directive: Directive) -> str:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.differential.generator import ORIGIN
-from tests.differential.tree import Config, Node, b, d
+from tests.differential.nginx.generator import ORIGIN
+from tests.differential.nginx.tree import Config, Node, b, d
 
 _LISTS = {
     "add_header": (

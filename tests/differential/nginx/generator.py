@@ -1,7 +1,7 @@
 """Random nginx configs as people write them, from a seed: every directive that decides a property, on every level that may hold it.
 
-Ports, addresses and files are those of a made-up machine (:mod:`tests.differential.instrument` maps them to real ones): clients come to 8080, 8081,
-8443 and 9443 of 127.0.0.1, and origins are at port 9000 of 127.0.0.2 and on.
+Ports, addresses and files are those of a made-up machine (:mod:`tests.differential.nginx.instrument` maps them to real ones): clients come to
+8080, 8081, 8443 and 9443 of 127.0.0.1, and origins are at port 9000 of 127.0.0.2 and on.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from tests.differential.tree import Config, Node, b, d
+from tests.differential.nginx.tree import Config, Node, b, d
 
 CLEAR, SECURE = (8080, 8081), (8443, 9443)
 ORIGIN = 9000

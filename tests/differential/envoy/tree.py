@@ -1,0 +1,124 @@
+"""A bootstrap as plain data that can be printed, pruned and instrumented; its routes are known by where they stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from tests.differential.proxy import Shows
+
+Data = dict[str, Any]
+HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+
+@dataclass(eq=False)
+class Config:
+    """A whole bootstrap, and what the declared protocol of each route is, by the ``id`` of the route's mapping."""
+
+    data: Data
+    protocols: dict[int, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """YAML, as people write it."""
+        return yaml.dump(self.data, Dumper=_Plain, sort_keys=False, width=120)
+
+    def declared(self) -> dict[str, str]:
+        """The protocols by the places of their routes."""
+        return {place: self.protocols[id(each)] for place, each in routes(self.data) if id(each) in self.protocols}
+
+
+class _Plain(yaml.SafeDumper):
+    """Nobody writes anchors for lists that look alike."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's
+        return True
+
+
+def parsed(text: str, protocols: dict[str, str]) -> Config:
+    """The tree of a text that was printed before; ``protocols`` by place."""
+    made = Config(yaml.safe_load(text))
+    made.protocols = {id(each): protocols[place] for place, each in routes(made.data) if place in protocols}
+    return made
+
+
+def listeners(data: Data) -> list[Data]:
+    """The listeners."""
+    return list(data.get("static_resources", {}).get("listeners", []))
+
+
+def clusters(data: Data) -> list[Data]:
+    """The clusters."""
+    return list(data.get("static_resources", {}).get("clusters", []))
+
+
+def managers(data: Data) -> Iterator[tuple[Data, Data, Data]]:
+    """Each HTTP connection manager, with its listener and filter chain, in the order of the file; a default chain comes last."""
+    for listener in listeners(data):
+        chains = list(listener.get("filter_chains", []))
+        chains += [listener["default_filter_chain"]] if "default_filter_chain" in listener else []
+        for chain in chains:
+            for network in chain.get("filters", []):
+                if network.get("typed_config", {}).get("@type") == HCM:
+                    yield listener, chain, network["typed_config"]
+
+
+def place_of(door: int, host: int, route: int) -> str:
+    """How a route is known: by the number of its connection manager, its virtual host, and its own."""
+    return f"manager-{door}/host-{host}/route-{route}"
+
+
+def routes(data: Data) -> Iterator[tuple[str, Data]]:
+    """Every route, with its place."""
+    for door, (_, _, manager) in enumerate(managers(data)):
+        for host, each in enumerate(manager.get("route_config", {}).get("virtual_hosts", [])):
+            for number, route in enumerate(each.get("routes", [])):
+                yield place_of(door, host, number), route
+
+
+def copied(data: Any) -> Any:
+    """A copy of its own."""
+    return json.loads(json.dumps(data))
+
+
+# ---- pruning ----
+
+
+async def pruned(node: Any, shows: Shows) -> bool:
+    """Take away what is not needed to show it, from the outside in and the largest pieces first; whether anything was."""
+    changed = await (_pruned_list(node, shows) if isinstance(node, list) else _pruned_mapping(node, shows))
+    for each in list(node.values()) if isinstance(node, dict) else list(node):
+        if isinstance(each, (dict, list)):
+            changed |= await pruned(each, shows)
+    return changed
+
+
+async def _pruned_list(node: list[Any], shows: Shows) -> bool:
+    before = len(node)
+    size = (len(node) + 1) // 2
+    while size:
+        for at in range(len(node) - size, -size, -size):
+            low = max(0, at)
+            taken = node[low : at + size]
+            del node[low : at + size]
+            if not await shows():
+                node[low:low] = taken
+        size //= 2
+    return len(node) < before
+
+
+async def _pruned_mapping(node: Data, shows: Shows) -> bool:
+    before = len(node)
+    for name in list(node):
+        if name == "@type":
+            continue
+        whole = dict(node)
+        del node[name]
+        if not await shows():
+            # In the order in which it was.
+            node.clear()
+            node.update(whole)
+    return len(node) < before
