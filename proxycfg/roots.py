@@ -1,7 +1,8 @@
 """Which configs a command line means: files, folders, standard input, the output of ``nginx -T``. Every command that reads configs asks here.
 
-Whether a file is nginx's or Envoy's is told from its text. An Envoy is a bootstrap or a dump, with the files that it names; resources without a
-bootstrap are one Envoy together if they are of one folder.
+Whether a file is nginx's, Envoy's or Cloudflare's is told from its text. An Envoy is a bootstrap or a dump, with the files that it names;
+resources without a bootstrap are one Envoy together if they are of one folder. So are files about Cloudflare, as Terraform has it; where some of
+a module's are given, the others say what its variables stand for.
 
 An nginx configuration is a tree of files: a main one, and what it includes. A site that is given beside a main file belongs into its ``http``
 block; sites that are given without one, or lie in a folder of sites, are one configuration together if they are of one folder. A folder is
@@ -20,12 +21,14 @@ from proxycfg.confdir import Links, OnDisk, read_text
 from proxycfg.errors import InvalidInput, Problem
 from proxycfg.record import field, record
 from proxycfg.source import Source, Span
+from proxycfg.targets.cloudflare import recognise as cloudflare
 from proxycfg.targets.envoy import recognise
 from proxycfg.targets.nginx.config import Config, load, load_texts, split_dump
 from proxycfg.targets.nginx.directives import entries, is_directive, opens_line
 from proxycfg.watch import Watch, unwatched
 
 if TYPE_CHECKING:
+    from proxycfg.targets.cloudflare.config import Config as Cloudflare
     from proxycfg.targets.envoy.bootstrap import Config as Envoy
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "vendor", "venv"})
@@ -68,6 +71,7 @@ class Found:
     :param configs: those that are in force: main files, then fragments without one.
     :param loose: fragments of a folder that no main file of it includes.
     :param envoys: configs of Envoy.
+    :param clouds: those of Cloudflare.
     :param sources: the files that were read by themselves, not because another one includes them.
     :param skipped: what was given or looked promising and is not read, each with the reason.
     """
@@ -75,6 +79,7 @@ class Found:
     configs: list[Config] = field(default_factory=list)
     loose: list[Config] = field(default_factory=list)
     envoys: list[Envoy] = field(default_factory=list)
+    clouds: list[Cloudflare] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     skipped: list[Problem] = field(default_factory=list)
 
@@ -103,8 +108,10 @@ class _Overlaid:
 
 _NAMES = "*.conf, *.nginx, *.vhost, nginx*.template, and whatever is in sites-enabled, conf.d and the like"
 _BOOTSTRAPS = "*.yaml, *.yml and *.json with resources of Envoy"
+_RULES = "*.tf and exports that speak of Cloudflare"
 _LOOKED = {
-    "": f"no config in this folder: looked for {_NAMES}; {_BOOTSTRAPS}",
+    "": f"no config in this folder: looked for {_NAMES}; {_BOOTSTRAPS}; {_RULES}",
+    "cloudflare": f"no config in this folder: looked for {_RULES}",
     "nginx": f"no config in this folder: looked for {_NAMES}",
     "envoy": f"no config in this folder: looked for {_BOOTSTRAPS}",
 }
@@ -141,6 +148,9 @@ class Search:
         names = list(dict.fromkeys(paths))
         folders = [name for name in names if name != "-" and os.path.isdir(name)]
         given = [self._given(name) for name in names if name not in folders]
+        clouds = [source for source in given if self._is_cloudflare(source)]
+        given = [source for source in given if source not in clouds]
+        found.clouds += self._clouds(clouds, found)
         envoys = [source for source in given if self._is_envoy(source)]
         given = [source for source in given if source not in envoys]
         found.envoys += self._envoys(envoys, found)
@@ -151,13 +161,15 @@ class Search:
         found.configs += _belonging(pieces, links)
         seen = _real_names(pieces, links) if folders else set[str]()
         for folder in folders:
-            before = len(found.envoys)
-            if self.target != "nginx":
+            before = len(found.envoys) + len(found.clouds)
+            if self.target in {"", "cloudflare"}:
+                self._search_clouds(folder, found)
+            if self.target in {"", "envoy"}:
                 self._search_envoys(folder, found)
-            any_found = self.target != "envoy" and self._search(folder, found, seen, links)
-            if not any_found and len(found.envoys) == before:
+            any_found = self.target in {"", "nginx"} and self._search(folder, found, seen, links)
+            if not any_found and len(found.envoys) + len(found.clouds) == before:
                 found.skipped.append(Problem(Span.whole(folder), _LOOKED[self.target], "give the file itself"))
-        if not found.configs and not found.loose and not found.envoys:
+        if not (found.configs or found.loose or found.envoys or found.clouds):
             raise InvalidInput(found.skipped)
         return found
 
@@ -170,6 +182,65 @@ class Search:
             said = error.strerror if isinstance(error, OSError) else error
             instead = "give the path of a config, or - for standard input"
             raise InvalidInput([Problem(Span.whole(name), f"cannot read: {said}", instead)]) from None
+
+    # ---- Cloudflare ----
+
+    def _is_cloudflare(self, source: Source) -> bool:
+        if self.target:
+            return self.target == "cloudflare"
+        ending = os.path.splitext(source.name)[1].lower()
+        looks = ending in cloudflare.ENDINGS or source.name == "<stdin>"
+        # All that is said in an Envoy's words is an Envoy's.
+        return looks and bool(cloudflare.kind_of(source.name, source.text)) and not recognise.recognises(source.text)
+
+    def _clouds(self, sources: Sequence[Source], found: Found) -> list[Cloudflare]:
+        """What files that were given say, those of a folder together."""
+        if not sources:
+            return []
+        from proxycfg.targets.cloudflare.config import load  # noqa: PLC0415 - nginx is read more often
+
+        by_folder: dict[str, list[Source]] = {}
+        for source in sources:
+            by_folder.setdefault(os.path.dirname(source.name), []).append(source)
+        found.sources += sources
+        return [load(group, list(self._names_beside(group))) for group in by_folder.values()]
+
+    def _names_beside(self, given: Sequence[Source]) -> Iterator[Source]:
+        """The other files of a module of Terraform: its variables, its locals."""
+        home = os.path.dirname(given[0].name)
+        known = {os.path.realpath(source.name) for source in given}
+        if given[0].name == "<stdin>" or not any(source.name.endswith(".tf") for source in given):
+            return
+        inside = os.path.join(os.path.realpath(home), "")
+        for name in sorted(os.listdir(home or ".")):
+            path = os.path.join(home, name)
+            of_module = name.endswith((".tf", ".auto.tfvars")) or name == "terraform.tfvars"
+            if not of_module or os.path.realpath(path) in known or not os.path.realpath(path).startswith(inside):
+                continue
+            try:
+                yield Source(path, self._text(path))
+            except OSError:
+                # What it says stays unknown.
+                continue
+
+    def _search_clouds(self, folder: str, found: Found) -> None:
+        known = {os.path.realpath(name) for config in found.clouds for name in config.files}
+        by_folder: dict[str, list[Source]] = {}
+        for path in _files(folder, cloudflare.ENDINGS):
+            if os.path.realpath(path) in known:
+                continue
+            self.watch("reading files", 0)
+            try:
+                source = Source(path, self._text(path))
+            except OSError as error:
+                found.skipped.append(Problem(Span.whole(path), f"cannot read: {error.strerror}", _ITSELF))
+                continue
+            if cloudflare.kind_of(path, source.text) and not recognise.recognises(source.text):
+                by_folder.setdefault(os.path.dirname(path), []).append(source)
+        for group in by_folder.values():
+            # A module that says nothing of Cloudflare is somebody else's.
+            if any(cloudflare.recognises(source.name, source.text) for source in group):
+                found.clouds += self._clouds(group, found)
 
     # ---- Envoy ----
 

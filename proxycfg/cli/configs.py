@@ -36,12 +36,14 @@ NginxBinary = Annotated[
         help="Run `PROGRAM -v`, and take the version that it says.",
     ),
 ]
-READ = ("nginx", "envoy")
+READ = ("nginx", "envoy", "cloudflare")
 """The targets whose configs are read."""
 Target = Annotated[
     str,
     Option(
-        "--target", metavar="T", help="What the configs are for: nginx or envoy. Default: found out from each file."
+        "--target",
+        metavar="T",
+        help="What the configs are for: nginx, envoy or cloudflare. Default: found out from each file.",
     ),
 ]
 EnvoyVersion = Annotated[

@@ -25,6 +25,7 @@ from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage
+from proxycfg.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         list[str],
         Argument(
             metavar="CONFIG...",
-            help="An nginx.conf, its folder, site files, the output of `nginx -T`; an Envoy bootstrap or /config_dump; - is standard input.",
+            help=(
+                "An nginx.conf, its folder, site files, the output of `nginx -T`; an Envoy bootstrap or /config_dump; "
+                "Terraform or JSON of the API for Cloudflare; - is standard input."
+            ),
         ),
     ],
     url: Annotated[
@@ -108,15 +112,18 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     found = search.find(config)
     for problem in found.skipped:
         shared.note(of_skipped(problem))
-    if found.envoys and (found.configs or found.loose):
-        raise BadUsage("these are configs of nginx and of Envoy: say which to explain, with --target")
+    of = {"nginx": found.configs or found.loose, "Envoy": found.envoys, "Cloudflare": found.clouds}
+    several = [name for name, configs in of.items() if configs]
+    if len(several) > 1:
+        raise BadUsage(f"these are configs of {' and of '.join(several)}: say which to explain, with --target")
     tables = full or bool(asked.urls or asked.paths or protocol)
     try:
-        told = (
-            _of_envoys(shared, found, asked, protocol, of_envoy)
-            if found.envoys
-            else _of_nginx(shared, found, asked, protocol, version, binary)
-        )
+        if found.clouds:
+            told = _of_clouds(shared, found, asked, protocol)
+        elif found.envoys:
+            told = _of_envoys(shared, found, asked, protocol, of_envoy)
+        else:
+            told = _of_nginx(shared, found, asked, protocol, version, binary)
     except ValueError as error:
         raise BadUsage(f"--url: {error}") from None
     explanation = explain(
@@ -177,6 +184,26 @@ def _of_envoys(shared: Shared, found: Found, asked: Asked, protocol: str, stated
         said.said_by,
         explained,
         [said.assumed, *(line for each in found.envoys for line in each.assumed)],
+        problems,
+        refused=bool(problems),
+    )
+
+
+def _of_clouds(shared: Shared, found: Found, asked: Asked, protocol: str) -> _Told:
+    from proxycfg.targets.cloudflare.explain import explain_config  # noqa: PLC0415 - nginx is read more often
+
+    explained = [explain_config(each, asked, protocol or None) for each in found.clouds]
+    plans = {zone.plan.name: zone.plan_said_by for each in found.clouds for zone in each.zones if zone.plan}
+    for each in found.clouds:
+        for name, source in each.files.items():
+            shared.detail(f"read {name}: {counted(source.text.count(chr(10)), 'line')}")
+    problems = [problem for each in found.clouds for problem in each.problems]
+    return _Told(
+        "cloudflare",
+        " and ".join(plans) or "unknown plan",
+        " and ".join(plans.values()) or "nothing",
+        explained,
+        [line for each in found.clouds for line in each.assumed],
         problems,
         refused=bool(problems),
     )

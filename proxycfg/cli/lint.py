@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from proxycfg.need import Need
     from proxycfg.rule import Rule, Scene
     from proxycfg.spec import Spec
+    from proxycfg.targets.cloudflare.config import Config as Cloudflare
     from proxycfg.targets.envoy.bootstrap import Config as Envoy
     from proxycfg.targets.nginx.config import Config
 
@@ -131,6 +132,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         configs = [*found.configs, *found.loose]
         scenes = _scenes(configs[part::parts], stated, knowledge, progress)
         scenes += _of_envoys(found.envoys[part::parts], envoy_version, knowledge)
+        scenes += _of_clouds(found.clouds[part::parts], knowledge)
         progress.clear()
         # Each thing is told once, however often the configs are read.
         missing = (f"{problem.span}: {problem.message}" for config in configs for problem in config.missing)
@@ -248,6 +250,15 @@ def _of_envoys(configs: Sequence[Envoy], stated: str, knowledge: Knowledge) -> l
     from proxycfg.targets.envoy.scene import scene_of as scene_of_envoy  # noqa: PLC0415 - nginx is read more often
 
     return [scene_of_envoy(config, named.envoy_version(stated, [config]).number, knowledge) for config in configs]
+
+
+def _of_clouds(configs: Sequence[Cloudflare], knowledge: Knowledge) -> list[Scene]:
+    """Cloudflare's likewise."""
+    if not configs:
+        return []
+    from proxycfg.targets.cloudflare.scene import scene_of as scene_of_cloudflare  # noqa: PLC0415 - as above
+
+    return [scene_of_cloudflare(config, knowledge) for config in configs]
 
 
 def _knowledge(routes: str, stream: Sequence[str]) -> Knowledge:

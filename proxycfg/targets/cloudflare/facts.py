@@ -6,6 +6,7 @@ https://developers.cloudflare.com/.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from proxycfg.record import record
@@ -119,6 +120,15 @@ PLANS: Mapping[str, Plan] = {
         ),
     )
 }
+
+CACHED_EXTENSIONS: frozenset[str] = frozenset(
+    re.findall(
+        r"\w+",
+        """7z avi avif apk bin bmp bz2 class css csv doc docx dmg ejs eot eps exe flac gif gz ico iso jar jpg jpeg js mid midi mkv mp3 mp4 ogg
+        otf pdf pict pls png ppt pptx ps rar svg svgz swf tar tif tiff ttf webm webp woff woff2 xls xlsx zip zst""",
+    )
+)
+"""What a path ends in whose answers may be stored without any rule (cache/concepts/default-cache-behavior)."""
 
 # ---- headers ----
 

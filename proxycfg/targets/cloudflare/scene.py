@@ -1,0 +1,89 @@
+"""Zones as the linter's rules see them: which of their places stream, what each of them asks for, and the notes in comments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxycfg.collector import held_off
+from proxycfg.errors import Problem
+from proxycfg.finding import Confidence
+from proxycfg.knowledge import NOTHING, Knowledge
+from proxycfg.need import Judge
+from proxycfg.note import Note, read_note
+from proxycfg.record import record, replace
+from proxycfg.rule import Case, Scene
+from proxycfg.targets.cloudflare.config import Config, notes_of
+from proxycfg.targets.cloudflare.places import Place
+from proxycfg.targets.cloudflare.read import Reader, View
+from proxycfg.targets.cloudflare.signs import Signs, wrong
+from proxycfg.targets.cloudflare.zone import Zone
+
+
+@record(frozen=True)
+class Subject:
+    """A place, as the idioms of Cloudflare see it."""
+
+    zone: Zone
+    place: Place
+    view: View
+
+
+@record(frozen=True)
+class CloudflareTree:
+    """What idioms of Cloudflare look at."""
+
+    config: Config
+    cases: tuple[Case, ...]
+
+    @property
+    def zones(self) -> list[Zone]:
+        """All that the files are about."""
+        return self.config.zones
+
+    def of(self, zone: Zone) -> list[Case]:
+        """The streams of a zone, the surest first."""
+        order = list(Confidence)
+        own = [case for case in self.cases if case.subject.zone is zone]
+        return sorted(own, key=lambda case: order.index(case.stream.confidence))
+
+
+@held_off()
+def scene_of(config: Config, knowledge: Knowledge = NOTHING) -> Scene:
+    """A config for the linter."""
+    judge = Judge()
+    count = 0
+    cases: list[Case] = []
+    for zone in config.zones:
+        reader = Reader(zone, {name: source.text for name, source in config.files.items()})
+        signs = Signs(config, reader, knowledge.declared)
+        for place in signs.places:
+            count += 1
+            stream = signs.of(place)
+            if stream is None or stream.protocol == "http":
+                continue
+            told = replace(reader.route(place, stream.protocol), confidence=stream.confidence)
+            need, asked = knowledge.need_of(stream)
+            view = View(reader, reader.request(place, stream.protocol), stream.protocol, place)
+            cases.append(
+                Case(route=told, need=need, stream=stream, asked=asked, subject=Subject(zone, place, view), judge=judge)
+            )
+    told_notes = list(_notes(config))
+    names = {each.type for each in config.resources} | {phase for zone in config.zones for phase in zone.rules}
+    return Scene(
+        target="cloudflare",
+        files=tuple(config.files),
+        routes=count,
+        cases=tuple(cases),
+        names=frozenset(names),
+        tree=CloudflareTree(config, tuple(cases)),
+        notes=tuple(each for each in told_notes if isinstance(each, Note)),
+        problems=(*config.problems, *wrong(config), *(each for each in told_notes if isinstance(each, Problem))),
+        texts={name: source.text for name, source in config.files.items()},
+    )
+
+
+def _notes(config: Config) -> Iterator[Note | Problem]:
+    for comment in notes_of(config):
+        note = read_note(comment.text, comment.span, comment.line, comment.removal)
+        if note is not None:
+            yield note
