@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from proxycfg.collector import held_off
 from proxycfg.errors import InvalidInput, Problem
 from proxycfg.explain import Passed
 from proxycfg.record import field, record
@@ -70,6 +71,7 @@ Find = Callable[[str], "Source | None"]
 """A file that a bootstrap names, by its path there; None if it is not at hand."""
 
 
+@held_off()
 def load(sources: Sequence[Source], find: Find = lambda _path: None) -> Config:
     """Read the files of one Envoy.
 
