@@ -36,6 +36,8 @@ class Case:
     :param partial: whether some of what stands there is not at hand, such as a file that cannot be included: then silence tells nothing.
     :param subject: the target's own idea of the route, for its fixes and idioms.
     :param judge: of all the cases of a config.
+    :param hint: what to write for a property to be as the route needs it, as a sentence in the target's words; empty where there is none.
+    :param open: the severity of what may be so: how much it tells that the config leaves something open.
     """
 
     route: ReadRoute
@@ -46,6 +48,8 @@ class Case:
     partial: bool = False
     subject: Any = field(default=None, repr=False, compare=False)
     judge: Judge = field(default_factory=Judge, repr=False, compare=False)
+    hint: Callable[[Case, str], str] = field(default=lambda _case, _name: "", repr=False, compare=False)
+    open: Severity = Severity.WARNING
 
     @property
     def protocol(self) -> str:
@@ -137,6 +141,15 @@ class Shortfall:
     def will(self) -> str:
         """``will`` or ``may``."""
         return "will" if self.sure else "may"
+
+    @property
+    def severity(self) -> Severity:
+        """An error, or what is said where the config leaves it open."""
+        return Severity.ERROR if self.sure else self.case.open
+
+    def because(self, *sentences: str) -> str:
+        """The reasons, and behind them what to write instead."""
+        return " ".join(filter(None, (*sentences, self.case.hint(self.case, self.name))))
 
 
 @record(frozen=True, kw_only=True)

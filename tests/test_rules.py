@@ -1,7 +1,8 @@
 """Every rule is proven by files: a config that fires, what is expected of it, the text after the fix, and one that must stay silent.
 
 ``fixtures/rules/<rule>/<target>/`` holds ``bad.conf`` (several: ``bad-*.conf``), ``expected.json`` beside it, ``fixed.conf``
-(``fixed-*.conf``, only where the rule has a fix) and ``good.conf`` (``good-*.conf``). A first line ``# nginx 1.22`` says which version runs it.
+(``fixed-*.conf``, only where the rule has a fix) and ``good.conf`` (``good-*.conf``); for Envoy they end in ``.yaml`` or ``.json``. A first line
+``# nginx 1.22``, or ``# envoy 1.36``, says which version runs it.
 ``python -m tests.test_rules`` writes what is expected, and what is fixed, anew: look at the difference.
 """
 
@@ -18,30 +19,43 @@ from proxycfg.fix import apply
 from proxycfg.lint import Options, lint
 from proxycfg.report import Report
 from proxycfg.reports.lint_json import report_to_json
+from proxycfg.rule import Scene
 from proxycfg.rules import load, present, row_of, rules
 from proxycfg.rules.index import INDEX
+from proxycfg.source import Source
+from proxycfg.targets.envoy import bootstrap
+from proxycfg.targets.envoy import scene as envoy
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.directives import opens_line
 from proxycfg.targets.nginx.scene import scene_of
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "rules"
 HEADINGS = ("What it sees", "Why it hurts", "Instead", "When it is fine", "Measured", "Sources")
-BAD = sorted(FIXTURES.glob("*/nginx/bad*.conf"))
-GOOD = sorted(FIXTURES.glob("*/nginx/good*.conf"))
+BAD = sorted(path for path in FIXTURES.glob("*/*/bad*") if path.suffix in {".conf", ".yaml"})
+GOOD = sorted(path for path in FIXTURES.glob("*/*/good*") if path.suffix in {".conf", ".yaml"})
+NAMES = {"nginx": "nginx.conf", "envoy": "envoy.yaml"}
 
 
 def name_of(path: Path) -> str:
     """A test's name."""
-    return f"{path.parent.parent.name}/{path.stem}"
+    target = "" if path.parent.name == "nginx" else f"-{path.parent.name}"
+    return f"{path.parent.parent.name}{target}/{path.stem}"
 
 
-def linted(text: str, rule: str) -> Report:
-    """What one rule, those that the notes name, and what reviews them say of a config."""
+def seen(target: str, text: str) -> Scene:
+    """A config as the rules see it."""
+    if target == "envoy":
+        return envoy.scene_of(bootstrap.load([Source(NAMES[target], text)]), None)
+    version = re.search(r"^# nginx (\S+)$", text, re.MULTILINE)
+    return scene_of(load_texts({NAMES[target]: text}, is_directive=opens_line), version[1] if version else None)
+
+
+def linted(path: Path, text: str) -> Report:
+    """What its rule, those that the notes name, and what reviews them say of a config."""
+    rule, target = path.parts[-3:-1]
     named = {name.strip() for names in re.findall(r"ignore\[(.*?)\]", text) for name in names.split(",")} | {rule}
     chosen = [each for each in rules().values() if each.name in named or each.review is not None]
-    version = re.search(r"^# nginx (\S+)$", text, re.MULTILINE)
-    config = load_texts({"nginx.conf": text}, is_directive=opens_line)
-    return lint([scene_of(config, version[1] if version else None)], Options(rules=chosen, known=tuple(rules())))
+    return lint([seen(target, text)], Options(rules=chosen, known=tuple(rules())))
 
 
 def expectation(report: Report) -> list[dict[str, object]]:
@@ -51,13 +65,13 @@ def expectation(report: Report) -> list[dict[str, object]]:
     return [{key: value for key, value in finding.items() if key not in {"docs", "fix"}} for finding in findings]
 
 
-def fixed(text: str, rule: str) -> str | None:
+def fixed(path: Path, text: str) -> str | None:
     """The text after all fixes, safe or not; None if one finding has none."""
-    report = linted(text, rule)
+    report, name = linted(path, text), NAMES[path.parent.name]
     fixes = [finding.fix for finding in report.findings]
     if not fixes or any(fix is None for fix in fixes):
         return None
-    return apply({"nginx.conf": text}, [fix for fix in fixes if fix is not None]).texts["nginx.conf"]
+    return apply({name: text}, [fix for fix in fixes if fix is not None]).texts[name]
 
 
 @pytest.mark.parametrize("rule", sorted(rules()))
@@ -68,8 +82,9 @@ def test_a_rule_has_its_page_and_its_proof(rule: str) -> None:
 
     assert list(HEADINGS) == headings
     assert re.fullmatch(r"[A-Z].*\.", rules()[rule].summary)
-    assert any(path.parent.parent.name == rule for path in BAD), "a bad.conf that fires"
-    assert any(path.parent.parent.name == rule for path in GOOD), "a good.conf that must not"
+    for target in rules()[rule].targets or ("nginx",):
+        assert any(path.parts[-3:-1] == (rule, target) for path in BAD), "a bad config that fires"
+        assert any(path.parts[-3:-1] == (rule, target) for path in GOOD), "a good one that must not"
 
 
 def test_the_index_says_what_the_rules_say() -> None:
@@ -85,7 +100,7 @@ def test_no_proof_is_left_over() -> None:
 @pytest.mark.parametrize("path", BAD, ids=name_of)
 def test_a_bad_config_fires_as_expected(path: Path) -> None:
     """All findings, with place, severity and words."""
-    report = linted(path.read_text(), path.parent.parent.name)
+    report = linted(path, path.read_text())
     expected = json.loads(path.with_name(path.name.replace("bad", "expected")).with_suffix(".json").read_text())
 
     assert expected
@@ -96,21 +111,20 @@ def test_a_bad_config_fires_as_expected(path: Path) -> None:
 @pytest.mark.parametrize("path", BAD, ids=name_of)
 def test_a_fix_gives_the_expected_text_and_is_needed_once(path: Path) -> None:
     """After it the finding is gone, and a second run changes nothing."""
-    rule = path.parent.parent.name
-    result = fixed(path.read_text(), rule)
+    result = fixed(path, path.read_text())
     expected = path.with_name(path.name.replace("bad", "fixed"))
     if result is None:
         assert not expected.exists(), "a fixed text of a rule that has no fix"
         return
 
     assert expected.read_text() == result
-    assert [] == expectation(linted(result, rule))
+    assert [] == expectation(linted(path, result))
 
 
 @pytest.mark.parametrize("path", GOOD, ids=name_of)
 def test_a_good_config_stays_silent(path: Path) -> None:
     """Neither the rule nor those that review it have anything to say."""
-    report = linted(path.read_text(), path.parent.parent.name)
+    report = linted(path, path.read_text())
 
     assert not report.errors
     assert [] == expectation(report)
@@ -119,11 +133,11 @@ def test_a_good_config_stays_silent(path: Path) -> None:
 def main() -> None:
     """Write every expectation anew."""
     for path in BAD:
-        rule, text = path.parent.parent.name, path.read_text()
-        findings = expectation(linted(text, rule))
+        text = path.read_text()
+        findings = expectation(linted(path, text))
         expected = path.with_name(path.name.replace("bad", "expected")).with_suffix(".json")
         expected.write_text(json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
-        result = fixed(text, rule)
+        result = fixed(path, text)
         if result is not None:
             path.with_name(path.name.replace("bad", "fixed")).write_text(result)
         sys.stdout.write(f"{name_of(path)}: {len(findings)} findings\n")

@@ -272,10 +272,11 @@ def _knowledge(routes: str, stream: Sequence[str]) -> Knowledge:
         return Knowledge(declared)
     from proxycfg.cli.specs import load_spec  # noqa: PLC0415 - a spec takes longer to read than most configs take to lint
 
-    return _of_spec(load_spec(routes), declared)
+    return knowledge_of(load_spec(routes), declared)
 
 
-def _of_spec(spec: Spec, declared: list[Declared]) -> Knowledge:
+def knowledge_of(spec: Spec, declared: list[Declared]) -> Knowledge:
+    """What a spec says of its routes, beside what options declare."""
     from proxycfg.need import need_of  # noqa: PLC0415 - as above
 
     needs: dict[Span, Need] = {}

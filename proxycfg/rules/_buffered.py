@@ -25,9 +25,9 @@ def held_back(case: Case, what: str) -> Iterator[Complaint]:
             + why
         )
     yield Complaint(
-        severity=Severity.ERROR if sure else Severity.WARNING,
+        severity=Severity.ERROR if sure else case.open,
         message=f"{what} of {case.route.path} {happens}: {buffered.evidence.text}",
-        why=why,
+        why=buffered.because(why),
         span=buffered.span,
         wishes=("response_buffering",),
     )

@@ -1,14 +1,15 @@
 """A pause of the origin ends the stream.
 
-**What it sees.** A stream whose origin may be silent for longer than the proxy waits: `proxy_read_timeout`, `grpc_read_timeout` and their kind,
-60 seconds by default. Where a heartbeat is known, from a spec or from a comment such as `# proxycfg: protocol=sse heartbeat=15s`, the timeout is
-held against it: a timeout that is not longer is an error, any other is fine. Where the longest silence to allow is stated, by a spec or as in
-`# proxycfg: protocol=sse idle_timeout=5m`, a timeout below that is an error; a warning if the heartbeat is faster. Where nothing is known, timeouts
-of up to a minute are a warning and those below five minutes worth knowing.
+**What it sees.** A stream whose origin may be silent for longer than the proxy waits: `proxy_read_timeout`, `grpc_read_timeout` and their kind, 60
+seconds by default; on Envoy the `idle_timeout` of the route, else the `stream_idle_timeout` of its connection manager, five minutes by default, or
+the `per_try_idle_timeout` of a retry policy. Where a heartbeat is known, from a spec or from a comment such as `# proxycfg: protocol=sse
+heartbeat=15s`, the timeout is held against it: a timeout that is not longer is an error, any other is fine. Where the longest silence to allow is
+stated, by a spec or as in `# proxycfg: protocol=sse idle_timeout=5m`, a timeout below that is an error; a warning if the heartbeat is faster. Where
+nothing is known, timeouts of up to a minute are a warning and those below five minutes worth knowing.
 
 **Why it hurts.** The timer runs between two reads from the origin. When it fires, nginx cuts the connection in the middle of the stream: browsers
 reconnect an EventSource every minute, WebSocket clients see 1006, gRPC calls end with UNAVAILABLE, and whatever was generated is lost.
-For a WebSocket, traffic of either side restarts it.
+For a WebSocket, traffic of either side restarts it; on Envoy it does so for every stream, but no PING of HTTP/2 or keepalive of gRPC counts.
 
 **Instead.** Let the application send something every 15 to 30 seconds, and wait for several of these:
 
@@ -16,12 +17,12 @@ For a WebSocket, traffic of either side restarts it.
 proxy_read_timeout 1h;
 ```
 
-A value of 0 does not switch the timer off: it fires at once.
+A value of 0 does not switch nginx's timer off: it fires at once. On Envoy `0s` does, and `idle_timeout: 3600s` is what to write in the route.
 
 **When it is fine.** If the application sends something more often than that; say so: `# proxycfg: protocol=sse heartbeat=15s`.
 
 **Measured.** `tests/containers/`: a stream that is cut by a stock config during a pause, and survives it in a generated one. Its configs show it in
-`tests/containers/test_rule_fixtures.py`.
+`tests/containers/test_rule_fixtures.py`, those of Envoy in `tests/containers/test_envoy_rules.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout>, `src/http/ngx_http_upstream.c`
 """
@@ -62,7 +63,7 @@ def idle_timeout_too_short(case: Case) -> Iterator[Complaint]:
     yield Complaint(
         severity=severity,
         message=f"a silence of {show_duration(short.value.high)} cuts {case.title}: {short.evidence.text}",
-        why=why,
+        why=short.because(why),
         span=short.span,
         wishes=("upstream_idle_timeout",),
     )

@@ -1,7 +1,9 @@
 """The origin sees nothing of an upload until it ends.
 
 **What it sees.** A route whose request bodies stream, by its protocol or by a spec, and buffering of requests: `proxy_request_buffering on` (the
-default), HTTP/1.0 towards the origin, which cannot take a body of unknown length piece by piece, a `mirror` that wants a copy, `proxy_set_body`.
+default), HTTP/1.0 towards the origin, which cannot take a body of unknown length piece by piece, a `mirror` that wants a copy, `proxy_set_body`. On
+Envoy a filter that collects bodies: `buffer`, `ext_proc` with `BUFFERED` requests, `ext_authz` with `with_request_body`, even with
+`allow_partial_message`, a script that asks for `body()`.
 
 **Why it hurts.** nginx does not even contact the origin before the client has sent everything. A client stream arrives in one lump, and a
 bidirectional call, whose client waits for an answer first, never starts.
@@ -13,10 +15,12 @@ proxy_http_version 1.1;
 proxy_request_buffering off;
 ```
 
+On Envoy the filter is switched off in the route: `typed_per_filter_config`, with `disabled: true`.
+
 **When it is fine.** For a Connect service that has only unary calls and server streams.
 
 **Measured.** Pieces of an upload arrived as sent with both lines, and all at the end without either, or with a mirror (1.22, 1.26; HTTP/1.1 is the
-default on 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`.
+default on 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`, those of Envoy in `tests/containers/test_envoy_rules.py`.
 
 **Sources.** <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_request_buffering>,
 <https://nginx.org/en/docs/http/ngx_http_mirror_module.html#mirror_request_body>
@@ -35,6 +39,7 @@ from proxycfg.rule import Case, Complaint, route_rule
     category=Category.REQUEST_BUFFERING,
     severity=Severity.ERROR,
     protocols=("sse", "ndjson", "connect", "grpc"),
+    targets=("nginx", "envoy"),
 )
 def request_collected(case: Case) -> Iterator[Complaint]:
     """Request bodies that wait for their end."""
@@ -45,11 +50,11 @@ def request_collected(case: Case) -> Iterator[Complaint]:
         else Severity.WARNING
     )
     if case.protocol != "connect":
-        severity = Severity.ERROR if short.sure else Severity.WARNING
+        severity = short.severity
     yield Complaint(
         severity=severity,
         message=f"what clients of {case.title} send {short.will} be collected first: {short.evidence.text}",
-        why="Client streams arrive in one lump at their end, and bidirectional calls never start. Write `proxy_request_buffering off;`.",
+        why=short.because("Client streams arrive in one lump at their end, and bidirectional calls never start."),
         span=short.span,
         wishes=("upstream_http_version", "request_buffering")
         if case.value("upstream_http_version").low == "1.0"

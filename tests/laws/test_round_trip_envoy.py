@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 
 from proxycfg.behavior import Behavior, differences, properties
 from proxycfg.errors import InvalidInput
+from proxycfg.cli.lint import knowledge_of
+from proxycfg.knowledge import NOTHING
+from proxycfg.lint import Options, lint
 from proxycfg.reading import ReadRoute
+from proxycfg.rules import rules
 from proxycfg.source import Source
 from proxycfg.spec import Spec
 from proxycfg.specfile import load as load_spec
@@ -26,6 +30,7 @@ from proxycfg.targets.envoy.read import read
 from proxycfg.targets.envoy.routes import Route, read_world
 from tests.laws.test_round_trip import SPECS, spec_text
 from tests.targets.nginx_specs import LISTENERS, OPTIONS, every_route, only_grpc, whole
+from proxycfg.targets.envoy.scene import scene_of
 
 FIXTURES = sorted(Path("fixtures/specs").glob("*/routes.yaml"))
 VERSIONS = ("1.36", "1.37", "1.38", "1.39", "1.40")
@@ -113,6 +118,19 @@ def test_any_spec_is_read_as_it_was_meant(drawn: dict[str, Any], version: str) -
         assume(False)
 
     assert assert_read_as_meant(text, version)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with its spec", "alone"])
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.parent.name)
+def test_the_linter_has_nothing_to_say_of_it(path: Path, *, told: bool) -> None:
+    """Not even what is only worth knowing, whether it is told what streams or has to find out."""
+    spec = load_spec(Source("routes.yaml", path.read_text()))
+    config = config_of(TARGET.write(spec).files["envoy.yaml"])
+    scene = scene_of(config, None, knowledge_of(spec, []) if told else NOTHING)
+    report = lint([scene], Options(rules=list(rules().values()), known=rules()))
+
+    assert scene.cases
+    assert (report.findings, report.errors, scene.unmatched) == ((), (), ())
 
 
 # ---- what Envoy ignores ----

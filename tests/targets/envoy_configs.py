@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxycfg.explain import Explained
+from proxycfg.finding import Fix
+from proxycfg.fix import apply
 from proxycfg.reading import ReadRoute
 from proxycfg.request import Asked
-from proxycfg.source import Source
+from proxycfg.source import Edit, Source
 from proxycfg.targets.envoy.bootstrap import Config, load
 from proxycfg.targets.envoy.explain import explain_config
 from proxycfg.targets.envoy.place import Reader
@@ -120,3 +122,8 @@ def value(data: Data | str, name: str, protocol: str | None = None, version: str
 def explained(data: Data | str, *urls: str, protocol: str | None = None, **more: Any) -> list[Explained]:
     """Where URLs end."""
     return explain_config(config_of(data), "1.40", Asked(urls=urls, **more), protocol)
+
+
+def edited(text: str, edit: Edit) -> str:
+    """A text after a change to it."""
+    return apply({edit.span.file: text}, [Fix("", safe=True, edits=(edit,))]).texts[edit.span.file]

@@ -140,7 +140,7 @@ def test_a_spec_and_options_declare_routes() -> None:
 
 def test_a_rule_that_needs_a_case_alone_runs_on_envoy() -> None:
     """A finding points at the field that decides, and a note silences it."""
-    options = Options(rules=list(rules().values()), known=rules())
+    options = Options(rules=[each for each in rules().values() if each.check or each.review], known=rules())
     text = yaml.safe_dump(
         bootstrap(match={"prefix": "/x"}, route={"timeout": "0s", "idle_timeout": "10s"}), sort_keys=False
     )

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from proxycfg.collector import held_off
 from proxycfg.errors import Problem
-from proxycfg.finding import Confidence
+from proxycfg.finding import Confidence, Severity
 from proxycfg.knowledge import NOTHING, Knowledge
 from proxycfg.need import Judge
 from proxycfg.note import Note
@@ -17,6 +17,7 @@ from proxycfg.streams import Stream
 from proxycfg.targets.envoy import defaults
 from proxycfg.targets.envoy.bootstrap import Config
 from proxycfg.targets.envoy.comments import notes
+from proxycfg.targets.envoy.fixes import Fixer
 from proxycfg.targets.envoy.place import Place, Reader
 from proxycfg.targets.envoy.read import read_route
 from proxycfg.targets.envoy.routes import Route, World, read_world
@@ -54,13 +55,14 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = NOTHING
     reader = Reader(world, version or defaults.find(config).number)
     signs = Signs(world, knowledge.declared)
     judge = Judge()
+    fixer = Fixer(reader)
     count = 0
     cases: list[Case] = []
     for route in world.routes():
         if route.proxied:
             count += 1
             cases += (
-                _case(reader, route, stream, knowledge, judge)
+                _case(reader, route, stream, knowledge, judge, fixer)
                 for stream in signs.all_of(route)
                 if stream.protocol != "http"
             )
@@ -75,6 +77,7 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = NOTHING
         problems=(*config.problems, *signs.problems, *(each for each in told if isinstance(each, Problem))),
         unmatched=tuple(signs.unmatched),
         texts={name: trees.source.text for name, trees in config.files.items()},
+        fix=fixer.fix,
     )
 
 
@@ -83,7 +86,7 @@ def _notes(config: Config) -> Iterator[Note | Problem]:
         yield from notes(trees)
 
 
-def _case(reader: Reader, route: Route, stream: Stream, knowledge: Knowledge, judge: Judge) -> Case:
+def _case(reader: Reader, route: Route, stream: Stream, knowledge: Knowledge, judge: Judge, fixer: Fixer) -> Case:
     told = replace(read_route(reader, route, stream.protocol), confidence=stream.confidence)
     need, asked = knowledge.need_of(stream)
     return Case(
@@ -95,4 +98,7 @@ def _case(reader: Reader, route: Route, stream: Stream, knowledge: Knowledge, ju
         partial=not route.host.table.doors or any(origin.message is None for origin in reader.origins(route)),
         subject=route,
         judge=judge,
+        hint=fixer.words,
+        # Nearly always a filter that nobody outside can look into.
+        open=Severity.INFO,
     )

@@ -99,6 +99,30 @@ def lines_in(proxied: Proxied, lines: Sequence[Directive]) -> Fix | None:
     return Fix(title, listed and not _shared(proxied) and not _inherited_below(proxied), edits=(edit,))
 
 
+# ---- in words ----
+
+_HINTS = {
+    "request_buffering": "Write `proxy_request_buffering off;`.",
+    "caching": "Write `proxy_cache off;` where it streams.",
+    "error_interception": "Write `proxy_intercept_errors off;` where it streams.",
+    "stalls_on": "Keep the filter out of the location that streams.",
+    "client_http_versions": (
+        "Before nginx 1.25.1 such a listener speaks HTTP/2 alone. Leave `http2` out of this listen, or give HTTP/1.1 a port of its own."
+    ),
+    "grpc": "Write `http2 on;` in the server (before nginx 1.25.1, `http2` on `listen`).",
+    "upstream_http_version": "Write `proxy_http_version 1.1;` in this location.",
+    "query_logged": "Give the route a log_format with $uri, or `access_log off;`.",
+}
+
+
+def hint(case: Case, name: str) -> str:
+    """What to write for a property, as a sentence; empty where the rule says it."""
+    if name == "request_body_limit":
+        setting = _body_limit(case, "")
+        return f"Write `{setting.name} {setting.value};`."
+    return _HINTS.get(name, "")
+
+
 # ---- which setting gives which property ----
 
 

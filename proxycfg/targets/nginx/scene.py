@@ -17,7 +17,7 @@ from proxycfg.rule import Case, Scene
 from proxycfg.streams import MARK, Stream
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.config import Config
-from proxycfg.targets.nginx.fixes import Fixer
+from proxycfg.targets.nginx.fixes import Fixer, hint
 from proxycfg.targets.nginx.place import Reader, seconds
 from proxycfg.targets.nginx.read import Proxied, proxied_locations, shared_behavior, shared_route
 from proxycfg.targets.nginx.servers import Http, read_http
@@ -162,6 +162,7 @@ def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge)
         partial=_is_partial(proxied),
         subject=proxied,
         judge=how.judge,
+        hint=hint,
     )
 
 
