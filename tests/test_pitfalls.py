@@ -1,40 +1,52 @@
-"""The catalogue of nginx's pitfalls: complete, and true about the rules."""
+"""The catalogues of pitfalls: complete, and true about the rules."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
+
 from proxycfg.rules import rules
 
-PAGE = Path(__file__).parent.parent / "docs" / "nginx-pitfalls.md"
-ROWS = re.findall(r"^\| P(\d+) \| ([^|]+) \| ([^|]+) \|$", PAGE.read_text(), re.MULTILINE)
-COUNT = 139
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = {target: (DOCS / f"{target}-pitfalls.md").read_text() for target in ("nginx", "envoy")}
+ROWS = {
+    target: re.findall(r"^\| ([PE])(\d+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    for target, page in PAGES.items()
+}
+COUNTS = {"nginx": ("P", 139), "envoy": ("E", 103)}
 
 
-def test_every_pitfall_is_there_once_and_in_order() -> None:
+@pytest.mark.parametrize("target", PAGES)
+def test_every_pitfall_is_there_once_and_in_order(target: str) -> None:
     """None was forgotten."""
-    assert [int(number) for number, _, _ in ROWS] == list(range(1, COUNT + 1))
+    letter, count = COUNTS[target]
+
+    assert [(row[0], int(row[1])) for row in ROWS[target]] == [(letter, number) for number in range(1, count + 1)]
 
 
-def test_every_pitfall_has_a_rule_or_a_reason() -> None:
+@pytest.mark.parametrize("target", PAGES)
+def test_every_pitfall_has_a_rule_or_a_reason(target: str) -> None:
     """A refusal says why."""
-    for number, _, verdict in ROWS:
+    for _, number, _, verdict in ROWS[target]:
         assert "](rules/" in verdict or re.match(r"none: \S+ \S+ \S+", verdict), number
 
 
-def test_every_rule_that_it_names_exists() -> None:
-    """And is linked by its own name."""
-    links = re.findall(r"\[([a-z0-9-]+)\]\(rules/([a-z0-9-]+)\.md\)", PAGE.read_text())
+@pytest.mark.parametrize("target", PAGES)
+def test_every_rule_that_it_names_exists(target: str) -> None:
+    """Is linked by its own name, and looks at that target."""
+    links = re.findall(r"\[([a-z0-9-]+)\]\(rules/([a-z0-9-]+)\.md\)", PAGES[target])
 
     assert links
-    for text, target in links:
-        assert text == target
-        assert target in rules()
+    for text, name in links:
+        assert text == name
+        assert target in rules()[name].targets, name
 
 
-def test_every_rule_about_streams_stands_in_it() -> None:
-    """Those that review notes, and those of other targets, have no pitfall of nginx."""
-    named = set(re.findall(r"\(rules/([a-z0-9-]+)\.md\)", PAGE.read_text()))
+@pytest.mark.parametrize("target", PAGES)
+def test_every_rule_about_streams_stands_in_it(target: str) -> None:
+    """Those that review notes, and those of other targets, have no pitfall of this one."""
+    named = set(re.findall(r"\(rules/([a-z0-9-]+)\.md\)", PAGES[target]))
 
-    assert {name for name, rule in rules().items() if rule.review is None and "nginx" in rule.targets} <= named
+    assert {name for name, rule in rules().items() if rule.review is None and target in rule.targets} <= named

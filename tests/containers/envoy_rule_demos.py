@@ -31,6 +31,8 @@ class Arrival:
 
     head: bytes
     writer: asyncio.StreamWriter
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """That its connection has ended."""
 
     def stream(self, *headers: bytes) -> None:
         """Begin a stream of events."""
@@ -87,9 +89,11 @@ class Stand:
         head = (method + b" " + path + b" HTTP/1.1", b"host: " + HOST, *headers, b"", b"")
         return await self.connect(b"\r\n".join(head) + body)
 
-    async def witness(self) -> None:
-        """Return when a request that begins now has been ended by its timer."""
-        client = await self.ask(b"/witness")
+    async def witness(self) -> Awaitable[None]:
+        """A request that begins now: what is given is there when its timer has ended it."""
+        return self._ended(await self.ask(b"/witness"))
+
+    async def _ended(self, client: Client) -> None:
         await self.witnesses.get()
         await client.until(b"504")
 
@@ -116,7 +120,7 @@ class Stand:
         client = await self.ask(
             path, b"connection: upgrade", b"upgrade: websocket", b"sec-websocket-version: 13", b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
         )  # fmt: skip
-        if await self.first(self._accepted(), client.until(b"^HTTP/1.1 [^1]|^[^H]"), self.witness()):
+        if await self.first(self._accepted(), client.until(b"^HTTP/1.1 [^1]|^[^H]"), await self.witness()):
             return False
         return await client.until(b"^HTTP/1.1 101 ")
 
@@ -156,11 +160,13 @@ async def running(text: str, edits: Mapping[str, str]) -> AsyncIterator[Stand]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stand.writers.append(writer)
+        gone = asyncio.Event()
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 queue = stand.witnesses if b" /witness " in head else stand.arrivals
-                queue.put_nowait(Arrival(head, writer))
+                queue.put_nowait(Arrival(head, writer, gone))
+        gone.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     origin = server.sockets[0].getsockname()[1]
@@ -220,7 +226,7 @@ async def shown(text: str, demo: Demo) -> bool:
 async def _outlasts(stand: Stand, client: Client, arrival: Arrival) -> bool:
     """Whether a stream that began is there when the witness has gone."""
     cut = asyncio.ensure_future(client.until(b"never"))
-    if await stand.first(stand.witness(), asyncio.shield(cut)):
+    if await stand.first(await stand.witness(), asyncio.shield(cut)):
         return False
     cut.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -275,28 +281,28 @@ async def an_upload(stand: Stand) -> bool:
     await stand.ask(
         b"/chat.v1.Chat/Talk", b"content-type: application/grpc", b"transfer-encoding: chunked", method=b"POST", body=b"5\r\nhello\r\n"
     )  # fmt: skip
-    return not await stand.first(stand.arrivals.get(), stand.witness())
+    return not await stand.first(stand.arrivals.get(), await stand.witness())
 
 
 @shows("sse-response-buffered/script")
 async def an_event(stand: Stand) -> bool:
     """Whether an event comes before the end of the answer."""
     client, _ = await stand.streams(b"/events")
-    return not await stand.first(client.until(EVENT), stand.witness())
+    return not await stand.first(client.until(EVENT), await stand.witness())
 
 
 @shows("chunked-response-buffered")
 async def a_message(stand: Stand) -> bool:
     """The same of another stream."""
     client, _ = await stand.streams(b"/export")
-    return not await stand.first(client.until(EVENT), stand.witness())
+    return not await stand.first(client.until(EVENT), await stand.witness())
 
 
 @shows("stream-filtered")
 async def a_compressed_event(stand: Stand) -> bool:
     """Whether something of an event comes before the end of the answer, for a client that takes whatever the compressor makes."""
     client, _ = await stand.streams(b"/events", b"accept-encoding: gzip, zstd")
-    return not await stand.first(client.until(rb"\r\n\r\n[0-9a-f]+\r\n."), stand.witness())
+    return not await stand.first(client.until(rb"\r\n\r\n[0-9a-f]+\r\n."), await stand.witness())
 
 
 @shows("compressor-on-stream")
@@ -324,7 +330,7 @@ async def a_long_upload(stand: Stand) -> bool:
         b"/chat.v1.Chat/Talk", b"content-type: application/grpc", b"transfer-encoding: chunked", method=b"POST",
         body=b"7d0\r\n" + b"x" * 2000 + b"\r\n",
     )  # fmt: skip
-    return not await stand.first(stand.witness(), client.until(b" 413 "))
+    return not await stand.first(await stand.witness(), client.until(b" 413 "))
 
 
 @shows("retry-on-stream", "retry-on-stream/own")
@@ -341,4 +347,84 @@ async def three_streams(stand: Stand) -> bool:
     for _ in range(2):
         await stand.streams(b"/events")
     third = await stand.ask(b"/events")
-    return not await stand.first(stand.arrivals.get(), third.until(b" 503 "), stand.witness())
+    return not await stand.first(stand.arrivals.get(), third.until(b" 503 "), await stand.witness())
+
+
+_INDENT = " " * 18
+"""Of the fields of a route's action."""
+
+
+@shows(
+    "stream-route-shadowed", edits={f"{_INDENT}cluster: other\n": f"{_INDENT}cluster: other\n{_INDENT}timeout: 1s\n"}
+)
+async def a_covered_stream(stand: Stand) -> bool:
+    """Which of both routes it goes by: one of them has a timeout."""
+    return await _outlasts(stand, *await stand.streams(b"/events"))
+
+
+@shows("filter-settings-unmatched")
+async def an_upload_past_a_filter(stand: Stand) -> bool:
+    """Whether the filter is off."""
+    return await an_upload(stand)
+
+
+@shows("upgrade-chain-without-auth")
+async def an_unwanted_handshake(stand: Stand) -> bool:
+    """Whether what is denied to everybody is denied to it."""
+    return not await stand.shakes(b"/ws")
+
+
+@shows("request-timeout-on-upload", edits={"request_timeout: 300s": "request_timeout: 1s"})
+async def an_upload_that_lasts(stand: Stand) -> bool:
+    """Whether it is refused in the middle."""
+    client = await stand.ask(
+        b"/chat.v1.Chat/Talk", b"content-type: application/grpc", b"transfer-encoding: chunked", method=b"POST"
+    )
+    return not await stand.first(await stand.witness(), client.until(b" 408 |grpc-status: "))
+
+
+@shows("timeout-without-effect", edits={"timeout: 30s": "timeout: 1s"})
+async def a_timeout(stand: Stand) -> bool:
+    """Whether it fires."""
+    client = await stand.ask(b"/api")
+    return not await stand.first(client.until(b" 504 "), await stand.witness())
+
+
+@shows("mirror-outlives-client", edits={"max_stream_duration: 30s": "max_stream_duration: 1s"})
+async def a_copy(stand: Stand) -> bool:
+    """Whether it ends when its client has left, sooner or later."""
+    client = await stand.ask(b"/events")
+    both = [await stand.arrivals.get(), await stand.arrivals.get()]
+    for arrival in both:
+        arrival.stream()
+    client.writer.close()
+    (copy,) = (arrival for arrival in both if b"-shadow" in arrival.head)
+    return not await stand.first(copy.gone.wait(), await stand.witness())
+
+
+@shows("hash-policy-ignored")
+async def a_cookie(stand: Stand) -> bool:
+    """Whether there is one."""
+    client, _ = await stand.streams(b"/events")
+    return await client.until(b"\r\n\r\n") and b"set-cookie: server=" in client.got
+
+
+@shows("stream-hedged", edits={"per_try_timeout: 30s": "per_try_timeout: 1s", "timeout: 120s": "timeout: 60s"})
+async def a_poll(stand: Stand) -> bool:
+    """Whether it is held once."""
+    client = await stand.ask(b"/poll")
+    await stand.arrivals.get()
+    return not await stand.first(_until_ended(stand, client), stand.arrivals.get())
+
+
+async def _until_ended(stand: Stand, client: Client) -> None:
+    await stand.first(client.until(b" 504 "), await stand.witness())
+
+
+@shows("grpc-web-not-translated/match")
+async def a_call_from_a_browser(stand: Stand) -> bool:
+    """Whether there is a route for it."""
+    client = await stand.ask(
+        b"/chat.v1.Chat/Talk", b"content-type: application/grpc-web", b"content-length: 0", method=b"POST"
+    )
+    return not await stand.first(stand.arrivals.get(), client.until(b" 404 |grpc-status: 12"))

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from proxycfg.behavior import Behavior, differences, properties
-from proxycfg.errors import InvalidInput
 from proxycfg.cli.lint import knowledge_of
+from proxycfg.errors import InvalidInput
 from proxycfg.knowledge import NOTHING
 from proxycfg.lint import Options, lint
 from proxycfg.reading import ReadRoute
@@ -28,9 +28,9 @@ from proxycfg.targets.envoy.bootstrap import Config, load
 from proxycfg.targets.envoy.place import Reader
 from proxycfg.targets.envoy.read import read
 from proxycfg.targets.envoy.routes import Route, read_world
+from proxycfg.targets.envoy.scene import scene_of
 from tests.laws.test_round_trip import SPECS, spec_text
 from tests.targets.nginx_specs import LISTENERS, OPTIONS, every_route, only_grpc, whole
-from proxycfg.targets.envoy.scene import scene_of
 
 FIXTURES = sorted(Path("fixtures/specs").glob("*/routes.yaml"))
 VERSIONS = ("1.36", "1.37", "1.38", "1.39", "1.40")

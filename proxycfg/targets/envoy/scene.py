@@ -24,6 +24,18 @@ from proxycfg.targets.envoy.routes import Route, World, read_world
 from proxycfg.targets.envoy.signs import Signs
 
 
+@record(frozen=True, slots=True)
+class View:
+    """A case, seen by rules that look at nginx as well."""
+
+    case: Case
+
+    def reads_arguments(self, *names: str) -> bool:
+        """Whether its route decides by one of these arguments of the query."""
+        matchers = self.case.subject.match.messages("query_parameters")
+        return any((each.text("name") or "").lower() in names for each in matchers)
+
+
 @record(frozen=True)
 class EnvoyTree:
     """What idioms of Envoy look at."""
@@ -37,6 +49,11 @@ class EnvoyTree:
     def surest(self) -> Case | None:
         """The stream that is most surely one, for what concerns all of them."""
         return min(self.cases, key=lambda case: list(Confidence).index(case.stream.confidence), default=None)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Each stream that is all at hand."""
+        return tuple(View(case) for case in self.cases if not case.partial)
 
     def places(self, case: Case) -> list[Place]:
         """What a stream may come through: each door with each cluster, and the filters in force there."""

@@ -157,6 +157,10 @@ class View:
         lines = [*(line for name in deciding for line in self.own(name)), *self.lines("proxy_set_header")]
         return any(self.speaks_of(word, *names) for line in lines for word in line.args)
 
+    def reads_arguments(self, *names: str) -> bool:
+        """The same of one of these arguments of the query."""
+        return self.reads(*(f"arg_{name}" for name in names))
+
     @property
     def looked_up(self) -> list[str]:
         """Names that variables of the ``*_pass`` come to, and that are looked up at each request; none if that is not known."""
