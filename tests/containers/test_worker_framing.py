@@ -132,6 +132,8 @@ def test_a_comment_behind_each_piece_changes_no_event(bench: Bench, text: bytes,
 @given(text=events, places=places, limit=limits)
 @example(text=TRICKY, places=list(range(len(TRICKY))), limit=NO_LIMIT)
 @example(text=TRICKY, places=list(range(len(TRICKY))), limit=2)
+@example(text=TRICKY, places=list(range(len(TRICKY))), limit=3)
+@example(text=TRICKY, places=list(range(len(TRICKY))), limit=4)
 def test_an_event_leaves_with_its_last_byte(bench: Bench, text: bytes, places: list[int], limit: int) -> None:
     """None waits for the next piece, and it is known whether what has left ends with one."""
     pieces = _cuts(text, places)
