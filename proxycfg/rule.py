@@ -34,6 +34,7 @@ class Case:
     :param asked: the properties of which a spec asks something else than the protocol does by itself.
     :param older: where the version is not known, the route as the oldest version in wide use reads it.
     :param partial: whether some of what stands there is not at hand, such as a file that cannot be included: then silence tells nothing.
+    :param gaps_are_open: whether the reader leaves open all that what is not at hand decides: then what is sure is so in spite of it.
     :param subject: the target's own idea of the route, for its fixes and idioms.
     :param judge: of all the cases of a config.
     :param hint: what to write for a property to be as the route needs it, as a sentence in the target's words; empty where there is none.
@@ -46,6 +47,7 @@ class Case:
     asked: frozenset[str] = frozenset()
     older: ReadRoute | None = None
     partial: bool = False
+    gaps_are_open: bool = False
     subject: Any = field(default=None, repr=False, compare=False)
     judge: Judge = field(default_factory=Judge, repr=False, compare=False)
     hint: Callable[[Case, str], str] = field(default=lambda _case, _name: "", repr=False, compare=False)
@@ -81,7 +83,11 @@ class Case:
                     found[name] = Shortfall(self, name, answer, only_older=True)
         if self.partial:
             # What is written there stands; what is not may stand in the part that is missing.
-            return {name: short for name, short in found.items() if short.evidence.kind == "config"}
+            return {
+                name: short
+                for name, short in found.items()
+                if short.evidence.kind == "config" or (self.gaps_are_open and short.sure)
+            }
         return found
 
     def _short(self, route: ReadRoute) -> Mapping[str, Answer]:

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from proxycfg.behavior import FOREVER, Between
 from proxycfg.finding import Category, Confidence, Severity
 from proxycfg.rule import Case, Complaint, Shortfall, route_rule
 from proxycfg.units import show_duration
@@ -50,7 +51,7 @@ def stream_ended_by_timeout(case: Case) -> Iterator[Complaint]:
         return
     yield Complaint(
         severity=severity,
-        message=f"{case.title} {short.will} end after {show_duration(short.value.low)}, whatever flows: {short.evidence.text}",
+        message=f"{case.title} {short.will} end after {show_duration(_lasts(short))}, whatever flows: {short.evidence.text}",
         why=short.because(
             "The timer counts the whole answer, and no traffic restarts it."
             if case.protocol != "websocket"
@@ -61,10 +62,16 @@ def stream_ended_by_timeout(case: Case) -> Iterator[Complaint]:
     )
 
 
+def _lasts(short: Shortfall) -> float:
+    """Seconds that are surely over at the end; those that may be where it may go on."""
+    value: Between[float] = short.value
+    return value.low if value.high == FOREVER else value.high
+
+
 def _severity(case: Case, short: Shortfall) -> Severity | None:
-    lasts = short.value.low
+    lasts = _lasts(short)
     if not short.sure:
-        return Severity.INFO if short.evidence.span is not None else None
+        return Severity.INFO if short.evidence.span is not None and not case.partial else None
     if "total_timeout" in case.asked:
         return Severity.ERROR if lasts < short.wanted.low else Severity.WARNING
     by_default = short.evidence.span is None

@@ -18,7 +18,7 @@ route's timeout, cluster and filters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Related, Severity
@@ -33,16 +33,20 @@ if TYPE_CHECKING:
 @idiom(category=Category.LOCATION_SHADOWED, severity=Severity.ERROR, targets=("envoy",))
 def stream_route_shadowed(tree: EnvoyTree) -> Iterator[Complaint]:
     """A route that no request reaches."""
+    covers: dict[int, _Covers] = {}
     for case in tree.cases:
         route: Route = case.subject
-        covers = next((each for each in route.host.routes[: route.index] if _covers(each, route)), None)
-        if covers is None:
+        key = route.host.message.key
+        if key not in covers:
+            covers[key] = _Covers(route.host.routes)
+        first = covers[key].of(route)
+        if first is None:
             continue
         yield Complaint(
-            message=f"{case.title} is never reached: {covers.title} takes its requests first",
+            message=f"{case.title} is never reached: {first.title} takes its requests first",
             why="Envoy takes the first route that matches, however short its prefix. Move this one in front of it.",
             span=route.message.span,
-            related=(Related(covers.message.span, "takes them"),),
+            related=(Related(first.message.span, "takes them"),),
             case=case,
         )
 
@@ -50,17 +54,32 @@ def stream_route_shadowed(tree: EnvoyTree) -> Iterator[Complaint]:
 _PATHS = frozenset(("prefix", "path", "path_separated_prefix", "case_sensitive"))
 
 
-def _covers(first: Route, route: Route) -> bool:
-    """Whether a route takes all that another one does, and more by no condition but its path."""
-    if any(snake(name) not in _PATHS for name, _ in first.match.items()):
-        return False
-    if first.match.flag("case_sensitive") is False or route.match.flag("case_sensitive") is False:
-        return False
-    if first.kind == "prefix":
-        return route.kind in {"prefix", "exact", "segments"} and route.path.startswith(first.path)
-    if first.kind == "segments":
-        below = route.path.startswith(f"{first.path}/")
-        return (below and route.kind in {"prefix", "exact", "segments"}) or (
-            route.kind == "segments" and route.path == first.path
-        )
-    return first.kind == "exact" and route.kind == "exact" and route.path == first.path
+class _Covers:
+    """The routes of a virtual host that have no condition but their path, by it: of each path the first."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self.known: dict[str, dict[str, Route]] = {"prefix": {}, "segments": {}, "exact": {}}
+        for route in routes:
+            if (
+                route.kind in self.known
+                and all(snake(name) in _PATHS for name, _ in route.match.items())
+                and _exactly(route)
+            ):
+                self.known[route.kind].setdefault(route.path, route)
+        self.lengths = sorted({len(path) for path in self.known["prefix"]})
+
+    def of(self, route: Route) -> Route | None:
+        """The one that takes all requests of another before it; None if none does."""
+        if route.kind not in self.known or not _exactly(route):
+            return None
+        prefixes, segments, exact = self.known.values()
+        found = [prefixes.get(route.path[:length]) for length in self.lengths if length <= len(route.path)]
+        found += [segments.get(route.path[:at]) for at, char in enumerate(route.path) if char == "/"]
+        found += [segments.get(route.path)] if route.kind != "prefix" else []
+        found += [exact.get(route.path)] if route.kind == "exact" else []
+        before = [each for each in found if each is not None and each.index < route.index]
+        return min(before, key=lambda each: each.index, default=None)
+
+
+def _exactly(route: Route) -> bool:
+    return route.match.flag("case_sensitive") is not False

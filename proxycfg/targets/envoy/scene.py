@@ -113,6 +113,7 @@ def _case(reader: Reader, route: Route, stream: Stream, knowledge: Knowledge, ju
         asked=asked,
         # Where the listener or the cluster is not at hand, silence tells nothing.
         partial=not route.host.table.doors or any(origin.message is None for origin in reader.origins(route)),
+        gaps_are_open=True,
         subject=route,
         judge=judge,
         hint=fixer.words,
