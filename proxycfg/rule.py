@@ -35,6 +35,7 @@ class Case:
     :param older: where the version is not known, the route as the oldest version in wide use reads it.
     :param partial: whether some of what stands there is not at hand, such as a file that cannot be included: then silence tells nothing.
     :param gaps_are_open: whether the reader leaves open all that what is not at hand decides: then what is sure is so in spite of it.
+    :param told_only: whether silence tells nothing since the rest is set elsewhere, such as in a dashboard.
     :param subject: the target's own idea of the route, for its fixes and idioms.
     :param judge: of all the cases of a config.
     :param hint: what to write for a property to be as the route needs it, as a sentence in the target's words; empty where there is none.
@@ -48,6 +49,7 @@ class Case:
     older: ReadRoute | None = None
     partial: bool = False
     gaps_are_open: bool = False
+    told_only: bool = False
     subject: Any = field(default=None, repr=False, compare=False)
     judge: Judge = field(default_factory=Judge, repr=False, compare=False)
     hint: Callable[[Case, str], str] = field(default=lambda _case, _name: "", repr=False, compare=False)
@@ -88,6 +90,8 @@ class Case:
                 for name, short in found.items()
                 if short.evidence.kind == "config" or (self.gaps_are_open and short.sure)
             }
+        if self.told_only:
+            return {name: short for name, short in found.items() if short.evidence.kind != "default"}
         return found
 
     def _short(self, route: ReadRoute) -> Mapping[str, Answer]:

@@ -10,12 +10,12 @@ import pytest
 from proxycfg.rules import rules
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = {target: (DOCS / f"{target}-pitfalls.md").read_text() for target in ("nginx", "envoy")}
+PAGES = {target: (DOCS / f"{target}-pitfalls.md").read_text() for target in ("nginx", "envoy", "cloudflare")}
 ROWS = {
-    target: re.findall(r"^\| ([PE])(\d+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    target: re.findall(r"^\| ([PEC])(\d+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
     for target, page in PAGES.items()
 }
-COUNTS = {"nginx": ("P", 139), "envoy": ("E", 103)}
+COUNTS = {"nginx": ("P", 139), "envoy": ("E", 103), "cloudflare": ("C", 81)}
 
 
 @pytest.mark.parametrize("target", PAGES)

@@ -1,8 +1,8 @@
 """Every rule is proven by files: a config that fires, what is expected of it, the text after the fix, and one that must stay silent.
 
 ``fixtures/rules/<rule>/<target>/`` holds ``bad.conf`` (several: ``bad-*.conf``), ``expected.json`` beside it, ``fixed.conf``
-(``fixed-*.conf``, only where the rule has a fix) and ``good.conf`` (``good-*.conf``); for Envoy they end in ``.yaml`` or ``.json``. A first line
-``# nginx 1.22``, or ``# envoy 1.36``, says which version runs it.
+(``fixed-*.conf``, only where the rule has a fix) and ``good.conf`` (``good-*.conf``); for Envoy they end in ``.yaml`` or ``.json``, for
+Cloudflare in ``.tf``. A first line ``# nginx 1.22``, or ``# envoy 1.36``, says which version runs it.
 ``python -m tests.test_rules`` writes what is expected, and what is fixed, anew: look at the difference.
 """
 
@@ -23,6 +23,8 @@ from proxycfg.rule import Scene
 from proxycfg.rules import load, present, row_of, rules
 from proxycfg.rules.index import INDEX
 from proxycfg.source import Source
+from proxycfg.targets.cloudflare import scene as cloudflare
+from proxycfg.targets.cloudflare.config import load as load_cloudflare
 from proxycfg.targets.envoy import bootstrap
 from proxycfg.targets.envoy import scene as envoy
 from proxycfg.targets.nginx.config import load_texts
@@ -31,9 +33,9 @@ from proxycfg.targets.nginx.scene import scene_of
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "rules"
 HEADINGS = ("What it sees", "Why it hurts", "Instead", "When it is fine", "Measured", "Sources")
-BAD = sorted(path for path in FIXTURES.glob("*/*/bad*") if path.suffix in {".conf", ".yaml"})
-GOOD = sorted(path for path in FIXTURES.glob("*/*/good*") if path.suffix in {".conf", ".yaml"})
-NAMES = {"nginx": "nginx.conf", "envoy": "envoy.yaml"}
+BAD = sorted(path for path in FIXTURES.glob("*/*/bad*") if path.suffix in {".conf", ".yaml", ".tf"})
+GOOD = sorted(path for path in FIXTURES.glob("*/*/good*") if path.suffix in {".conf", ".yaml", ".tf"})
+NAMES = {"nginx": "nginx.conf", "envoy": "envoy.yaml", "cloudflare": "main.tf"}
 
 
 def name_of(path: Path) -> str:
@@ -46,6 +48,8 @@ def seen(target: str, text: str) -> Scene:
     """A config as the rules see it."""
     if target == "envoy":
         return envoy.scene_of(bootstrap.load([Source(NAMES[target], text)]), None)
+    if target == "cloudflare":
+        return cloudflare.scene_of(load_cloudflare([Source(NAMES[target], text)]))
     version = re.search(r"^# nginx (\S+)$", text, re.MULTILINE)
     return scene_of(load_texts({NAMES[target]: text}, is_directive=opens_line), version[1] if version else None)
 

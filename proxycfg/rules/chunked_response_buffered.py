@@ -1,7 +1,7 @@
 """Messages of a streamed answer wait in a response buffer.
 
 **What it sees.** A route that carries a stream in the body of an answer (NDJSON and other chunked downloads, gRPC-Web, Connect), and response
-buffering that is on for it; on Envoy a filter that collects answers.
+buffering that is on for it; on Envoy a filter that collects answers; at Cloudflare `response_buffering`.
 
 **Why it hurts.** As with server-sent events (`sse-response-buffered`): messages smaller than a buffer wait for the next ones, the last for the
 end of the answer.
@@ -30,7 +30,7 @@ from proxycfg.rules._buffered import held_back
     category=Category.RESPONSE_BUFFERING,
     severity=Severity.ERROR,
     protocols=("ndjson", "grpc-web", "connect"),
-    targets=("nginx", "envoy"),
+    targets=("nginx", "envoy", "cloudflare"),
 )
 def chunked_response_buffered(case: Case) -> Iterator[Complaint]:
     """Buffering that is on."""

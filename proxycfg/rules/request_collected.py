@@ -3,7 +3,7 @@
 **What it sees.** A route whose request bodies stream, by its protocol or by a spec, and buffering of requests: `proxy_request_buffering on` (the
 default), HTTP/1.0 towards the origin, which cannot take a body of unknown length piece by piece, a `mirror` that wants a copy, `proxy_set_body`. On
 Envoy a filter that collects bodies: `buffer`, `ext_proc` with `BUFFERED` requests, `ext_authz` with `with_request_body`, even with
-`allow_partial_message`, a script that asks for `body()`.
+`allow_partial_message`, a script that asks for `body()`. At Cloudflare `request_body_buffering = "full"`.
 
 **Why it hurts.** nginx does not even contact the origin before the client has sent everything. A client stream arrives in one lump, and a
 bidirectional call, whose client waits for an answer first, never starts.
@@ -39,7 +39,7 @@ from proxycfg.rule import Case, Complaint, route_rule
     category=Category.REQUEST_BUFFERING,
     severity=Severity.ERROR,
     protocols=("sse", "ndjson", "connect", "grpc"),
-    targets=("nginx", "envoy"),
+    targets=("nginx", "envoy", "cloudflare"),
 )
 def request_collected(case: Case) -> Iterator[Complaint]:
     """Request bodies that wait for their end."""

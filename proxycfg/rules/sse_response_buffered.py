@@ -1,7 +1,8 @@
 """Server-sent events wait in a response buffer.
 
 **What it sees.** A route that carries server-sent events, and response buffering that is on for it, by a directive or by default; on Envoy, which
-has none, a filter that collects answers: `ext_proc` with `BUFFERED` bodies, a Lua script that asks for `body()`, `file_system_buffer`.
+has none, a filter that collects answers: `ext_proc` with `BUFFERED` bodies, a Lua script that asks for `body()`, `file_system_buffer`; at
+Cloudflare `response_buffering`.
 
 **Why it hurts.** nginx hands a buffered answer on when a buffer (4 or 8 KiB) is full, or when it ends, and an event stream neither fills one soon
 nor ends. With an origin that speaks HTTP/1.0, FastCGI, uwsgi or SCGI, or with a compressor, every client waits; with a chunked HTTP/1.1 origin
@@ -44,7 +45,7 @@ from proxycfg.rules._buffered import held_back
     category=Category.RESPONSE_BUFFERING,
     severity=Severity.ERROR,
     protocols=("sse",),
-    targets=("nginx", "envoy"),
+    targets=("nginx", "envoy", "cloudflare"),
 )
 def sse_response_buffered(case: Case) -> Iterator[Complaint]:
     """Buffering that is on."""

@@ -6,12 +6,18 @@ import pytest
 
 from proxycfg.behavior import Answer, properties
 from proxycfg.generate import generate
+from proxycfg.knowledge import Knowledge
+from proxycfg.lint import Options, lint
+from proxycfg.need import need_of
+from proxycfg.rules import rules
 from proxycfg.source import Source
 from proxycfg.spec import Route, Spec
+from proxycfg.streams import Declared
 from proxycfg.targets.cloudflare import quote
 from proxycfg.targets.cloudflare.config import Config, load
 from proxycfg.targets.cloudflare.places import request_of
 from proxycfg.targets.cloudflare.read import Reader
+from proxycfg.targets.cloudflare.scene import scene_of
 from tests.targets.cloudflare_files import CASES_AND_PLANS, spec_of
 
 DECIDED = (
@@ -90,3 +96,26 @@ OF_THE_ZONE = (
     "upstream_idle_timeout", "client_idle_timeout", "request_body_limit", "error_interception", "client_http_versions", "upgrade",
 )  # fmt: skip
 """What settings of the zone decide, which the files for the Rulesets API do not hold."""
+
+
+@pytest.mark.parametrize(("case", "plan"), CASES_AND_PLANS)
+def test_what_is_generated_is_not_complained_about(case: str, plan: str) -> None:
+    """With the spec, which says what streams, in its hand, the linter has nothing to add to what `generate` told of the plan."""
+    spec = spec_of(case, plan)
+    made = generate(spec, ["cloudflare"])
+    told = {(finding.category, finding.route_path) for finding in made.findings}
+    names = [name for name in made.files if name.endswith(".tf")]
+    declared = [
+        Declared(
+            path=route.path, protocol=route.declaration.protocol, kind=route.kind, hosts=route.hosts, heartbeat=route.declaration.heartbeat,
+            idle_timeout=route.declaration.idle_timeout, span=route.span,
+        )
+        for route in spec.routes
+    ]  # fmt: skip
+    knowledge = Knowledge(declared, {route.span: need_of(route) for route in spec.routes})
+    scene = scene_of(load([Source(name, made.files[name]) for name in names]), knowledge)
+    report = lint([scene], Options(rules=list(rules().values()), known=tuple(rules())))
+
+    assert not report.errors
+    assert not names or scene.cases
+    assert [each for each in report.findings if (each.category, each.route_path) not in told] == []

@@ -13,6 +13,7 @@ from proxycfg.note import Note, read_note
 from proxycfg.record import record, replace
 from proxycfg.rule import Case, Scene
 from proxycfg.targets.cloudflare.config import Config, notes_of
+from proxycfg.targets.cloudflare.hints import words
 from proxycfg.targets.cloudflare.places import Place
 from proxycfg.targets.cloudflare.read import Reader, View
 from proxycfg.targets.cloudflare.signs import Signs, wrong
@@ -65,7 +66,16 @@ def scene_of(config: Config, knowledge: Knowledge = NOTHING) -> Scene:
             need, asked = knowledge.need_of(stream)
             view = View(reader, reader.request(place, stream.protocol), stream.protocol, place)
             cases.append(
-                Case(route=told, need=need, stream=stream, asked=asked, subject=Subject(zone, place, view), judge=judge)
+                Case(
+                    route=told,
+                    need=need,
+                    stream=stream,
+                    asked=asked,
+                    subject=Subject(zone, place, view),
+                    judge=judge,
+                    told_only=True,
+                    hint=words,
+                )
             )
     told_notes = list(_notes(config))
     names = {each.type for each in config.resources} | {phase for zone in config.zones for phase in zone.rules}
