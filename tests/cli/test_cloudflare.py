@@ -1,0 +1,125 @@
+"""``explain`` and ``lint`` of Cloudflare's files: found out from each, or said to be such."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from proxycfg.commands import Exit
+from tests.cli.conftest import Cli
+
+MAIN = """\
+resource "cloudflare_ruleset" "cache" {
+  zone_id = var.zone_id
+  kind    = "zone"
+  phase   = "http_request_cache_settings"
+
+  rules = [{
+    // proxycfg: protocol=sse heartbeat=15s
+    expression        = "starts_with(http.request.uri.path, \\"${var.prefix}\\")"
+    action            = "set_cache_settings"
+    action_parameters = { cache = true }
+  }]
+}
+"""
+VARIABLES = 'variable "prefix" { default = "/events/" }\nvariable "zone_id" {}\n'
+
+
+@pytest.fixture
+def module(cli: Cli) -> None:
+    """A module of two files, in the folder of the command line."""
+    assert cli
+    Path("zone").mkdir()
+    Path("zone/main.tf").write_text(MAIN)
+    Path("zone/variables.tf").write_text(VARIABLES)
+
+
+@pytest.mark.usefixtures("module")
+@pytest.mark.parametrize("named", ["zone", "zone/main.tf"])
+def test_a_module_is_explained_with_what_its_variables_stand_for(cli: Cli, named: str) -> None:
+    """By its folder, or by the file that holds the rules."""
+    code, out, _ = cli("explain", named, "--format", "json")
+    told = json.loads(out)
+
+    assert code == Exit.OK
+    assert told["target"] == "cloudflare"
+    assert [(route["path"], route["protocol"]) for route in told["routes"]] == [("/events/", "sse"), ("*", None)]
+    assert told["routes"][0]["behavior"]["caching"]["origin"]["location"]["start"] == {"line": 10, "column": 27}
+    assert any("nothing says the zone's plan" in sentence for sentence in told["assumed"])
+
+
+@pytest.mark.usefixtures("module")
+def test_a_url_is_followed_through_the_rules(cli: Cli) -> None:
+    """To the place that takes it."""
+    code, out, _ = cli("explain", "zone", "--url", "https://a.example.com/events/1", "--url", "https://a.example.com/x")
+
+    assert code == Exit.OK
+    assert "matches a rule of http_request_cache_settings" in out
+
+
+@pytest.mark.usefixtures("module")
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github", "gitlab", "junit", "markdown", "html"])
+def test_findings_are_printed_in_every_format(cli: Cli, form: str) -> None:
+    """With the rule and the place."""
+    code, out, _ = cli("lint", "zone", "--format", form)
+
+    assert code == Exit.FOUND
+    assert "stream-cached" in out
+    assert "zone/main.tf" in out
+
+
+@pytest.mark.usefixtures("module")
+def test_a_comment_silences_a_rule_and_is_told_where_it_does_not(cli: Cli) -> None:
+    """On the line above, in either way of writing one."""
+    for sign in ("#", "//"):
+        text = MAIN.replace(
+            "    action_parameters", f"    {sign} proxycfg: ignore[stream-cached] polls\n    action_parameters"
+        )
+        Path("zone/main.tf").write_text(text)
+
+        assert cli("lint", "zone")[0] == Exit.OK
+    Path("zone/main.tf").write_text(text.replace("cache = true", "cache = false"))
+
+    code, out, _ = cli("lint", "zone", "--format", "json")
+    (finding,) = json.loads(out)["findings"]
+    assert (code, finding["rule"], finding["target"]) == (Exit.FOUND, "unused-ignore", "cloudflare")
+
+
+@pytest.mark.usefixtures("module")
+def test_a_path_that_no_rule_names_can_be_declared(cli: Cli) -> None:
+    """It is judged by the rules that its requests meet."""
+    Path("zone/main.tf").write_text(MAIN.replace("    // proxycfg: protocol=sse heartbeat=15s\n", ""))
+    code, out, _ = cli("lint", "zone", "--stream", "/events/today=sse", "--format", "json")
+    (finding,) = json.loads(out)["findings"]
+
+    assert code == Exit.FOUND
+    assert (finding["rule"], finding["route"]["path"]) == ("stream-cached", "/events/today")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("a = [", "main.tf:1:6"), ('resource "x" {', "main.tf:1:15"), ("a = " + "[" * 10_000, "main.tf:1:"), ("\0", "main.tf:1:1")],
+)  # fmt: skip
+def test_what_is_no_terraform_is_told_with_its_place(cli: Cli, text: str, place: str) -> None:
+    """Exit 2, and no traceback."""
+    Path("main.tf").write_text(text)
+
+    for command in ("explain", "lint"):
+        code, _, err = cli(command, "main.tf")
+        assert code == Exit.USAGE
+        assert place in err
+        assert "Traceback" not in err
+
+
+def test_nothing_outside_of_the_folder_says_what_variables_stand_for(cli: Cli, tmp_path: Path) -> None:
+    """Not even by a link."""
+    Path("zone").mkdir()
+    Path("zone/main.tf").write_text(MAIN)
+    (tmp_path / "secret.tf").write_text(VARIABLES)
+    Path("zone/variables.tf").symlink_to(tmp_path / "secret.tf")
+
+    assert [route["path"] for route in json.loads(cli("explain", "zone/main.tf", "--format", "json")[1])["routes"]] == [
+        "*"
+    ]
