@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from proxycfg.finding import Severity
 from proxycfg.lint import Options, lint
 from proxycfg.rules import rules
+from proxycfg.targets.envoy import scene as envoy
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.scene import scene_of
+from tests.targets.envoy_configs import TWO, WEBSOCKET, bootstrap, cluster, config_of, http_filter
 
 PASS = "proxy_pass http://127.0.0.1:3000;"
 UP = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_set_header Host $host;"
@@ -100,3 +104,56 @@ def test_a_line_of_a_template_is_no_fault_and_hides_what_it_stands_for() -> None
     assert [problem.message.split()[0] for problem in config.missing] == ["${INSIDE}", "${BELOW}", "${MORE}"]
     assert [rule for rule, _ in said_of(sound % "")] == ["upgrade-headers-missing", "upstream-http-1-0"]
     assert said_of(sound % "${INSIDE}") == []
+
+
+WASM = http_filter("wasm", "Wasm", config={"name": "x"})
+SCRIPT = "function envoy_on_request(h)\n if h:headers():get('x') then local b = h:body() end\nend"
+OPAQUE = [
+    WASM,
+    http_filter("lua", "Lua", default_source_code={"inline_string": SCRIPT}),
+    http_filter("jwt_authn", "JwtAuthentication"),
+]
+CALLS = {"prefix": "/shop.v1.Cart/", "grpc": {}}
+ISTIO = {
+    "timeout": "0s",
+    "max_grpc_timeout": "0s",
+    "retry_policy": {
+        "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+        "retriable_status_codes": [503],
+    },
+}
+
+OF_ENVOY: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
+    "an interface with retries": ({"match": {"prefix": "/api"}, "host": {"retry_policy": {"retry_on": "5xx,reset"}}}, []),
+    "calls with a timeout and retries": (
+        {"match": CALLS, "upstream": TWO, "route": {"timeout": "5s", "retry_policy": {"retry_on": "unavailable"}}}, [],
+    ),
+    "calls, and nothing said": ({"match": CALLS, "upstream": TWO}, []),
+    "upgrades for everything": ({"hcm": {"upgrade_configs": WEBSOCKET}}, []),
+    "upgrades for everything, behind plugins": ({"hcm": {"upgrade_configs": WEBSOCKET}, "filters": OPAQUE}, []),
+    "upgrades for everything, behind a buffer": (
+        {"hcm": {"upgrade_configs": WEBSOCKET}, "filters": [http_filter("buffer", "Buffer", max_request_bytes=1048576)]},
+        [("websocket-not-allowed", "warning")],
+    ),
+    "events behind plugins": ({"match": {"prefix": "/events"}, "route": {"timeout": "0s"}, "filters": OPAQUE}, []),
+    "calls behind plugins": ({"match": {"prefix": "/a.B/"}, "upstream": TWO, "route": {"timeout": "0s"}, "filters": OPAQUE}, []),
+    "an interface called events": ({"match": {"prefix": "/api/v1/events"}, "route": {"timeout": "5s"}}, []),
+    "prompts with ten minutes and retries": (
+        {"match": {"prefix": "/v1/chat/completions"}, "route": {"timeout": "600s", "retry_policy": {"retry_on": "5xx"}}}, [],
+    ),
+    "prompts, and nothing said": ({"match": {"prefix": "/v1/chat/completions"}}, [("stream-ended-by-timeout", "warning")]),
+    "a mesh": ({"route": ISTIO, "hcm": {"stream_idle_timeout": "0s", "upgrade_configs": WEBSOCKET}}, []),
+    "a cluster whose name says stream": (
+        {"match": {"prefix": "/x"}, "route": {"cluster": "stream_service"}, "clusters": [cluster("stream_service")]}, [],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_ENVOY)
+def test_what_is_said_of_an_envoy(name: str) -> None:
+    """As far as it is above info."""
+    how, expected = OF_ENVOY[name]
+    scene = envoy.scene_of(config_of(bootstrap(**how)), None)
+    found = lint([scene], Options(rules=list(rules().values()), known=tuple(rules()))).findings
+
+    assert sorted((each.rule, each.severity.value) for each in found if each.severity is not Severity.INFO) == expected

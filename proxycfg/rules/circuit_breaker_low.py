@@ -49,7 +49,11 @@ def circuit_breaker_low(tree: EnvoyTree) -> Iterator[Complaint]:
         value, why = case.value("max_streams"), case.route.reading.evidence["max_streams"]
         few = value.exact and value.low < _FEW
         default = why.span is None and value.exact and not case.partial and not case.stream.mixed
-        if not (few or asked or (default and case.stream.confidence is not Confidence.INFERRED)):
+        told = case.stream.confidence is Confidence.DECLARED or (
+            # Calls are short unless somebody says otherwise.
+            case.stream.confidence is Confidence.EXPLICIT and case.protocol not in {"grpc", "grpc-web", "connect"}
+        )
+        if not (few or asked or (default and told)):
             continue
         cluster = next((place.origin.message for place in tree.places(case) if place.origin.message), None)
         name = cluster.field("name") if cluster is not None else None

@@ -2,8 +2,9 @@
 
 **What it sees.** A route of Envoy whose streams have a longest life: its `timeout`, which is 15 seconds where nothing is said, or a
 `max_stream_duration` of the route, the connection manager or the cluster. Under a minute it is an error, up to five minutes a warning, up to an
-hour worth knowing; more is taken for a choice. Of gRPC and Connect, whose calls are mostly short, the default alone is worth knowing, unless
-somebody declared streams. A poll may take as long as a minute at most, so only less than that is told.
+hour worth knowing; more is taken for a choice. A timeout that somebody wrote for what only looks like a stream is worth knowing. Of gRPC and
+Connect, whose calls are mostly short, the default alone is worth knowing, unless somebody declared streams. A poll may take as long as a minute at
+most, so only less than that is told.
 
 **Why it hurts.** `timeout` runs from the end of the request to the end of the answer, however many events flow meanwhile. When it fires, HTTP/1.1
 clients see a body without its end, HTTP/2 clients a reset; before the first byte it is a 504. For a WebSocket it bounds the handshake alone.
@@ -82,6 +83,8 @@ def _severity(case: Case, short: Shortfall) -> Severity | None:
         return Severity.INFO if by_default else None
     if lasts >= _CHOSEN:
         return None
-    if case.stream.mixed or not case.stream.silent:
+    guessed = case.stream.confidence is Confidence.INFERRED and not by_default
+    if case.stream.mixed or not case.stream.silent or guessed:
+        # Who chose a timeout for what only looks like a stream knows what goes there.
         return Severity.INFO
     return Severity.ERROR if lasts < _CUT else Severity.WARNING if lasts < _SHORT else Severity.INFO

@@ -36,8 +36,8 @@ from proxycfg.rule import Case, Complaint, route_rule
 def websocket_not_allowed(case: Case) -> Iterator[Complaint]:
     """A handshake that ends here."""
     short = case.shortfalls["upgrade"]
-    if not short.sure and "upstream_http_version" in case.shortfalls:
-        # That has a rule of its own.
+    if not short.sure and (case.stream.mixed or "upstream_http_version" in case.shortfalls):
+        # Nobody says that sockets go there; or it is the version, which has a rule of its own.
         return
     yield Complaint(
         severity=Severity.WARNING if short.sure and case.stream.mixed else short.severity,

@@ -325,3 +325,18 @@ def test_older_versions_have_other_defaults() -> None:
 
     assert value(data, "max_streams", version="1.36") == 2048
     assert value(data, "max_streams", version="1.35") == 5000
+
+
+def test_a_script_that_may_ask_for_the_body_may_limit_it() -> None:
+    """Under a condition it stops at Envoy's buffer, else it does not; one that always asks always does."""
+    asks = "local size = h:body():length()"
+
+    def limit(code: str) -> Any:
+        script = {"inline_string": f"function envoy_on_request(h)\n  {code}\nend"}
+        return value(
+            bootstrap(filters=[http_filter("lua", "Lua", default_source_code=script)], hcm={"codec_type": "HTTP1"}),
+            "request_body_limit",
+        )
+
+    assert limit(asks) == 2**20
+    assert limit(f"if h:headers():get('x') then {asks} end") == {"between": [2**20, None]}

@@ -433,6 +433,9 @@ def request_body_limit(place: Place) -> Found:
             value, why = exactly(found.limit), place.of_filter(each, found, "limit")
         if found.limited:
             most = _buffer_size(place)
+            if not found.holds_request.low:
+                # It may let this request through as it comes.
+                most = Between(most.low, FOREVER)
             if most.high < value.high or most.low < value.low:
                 value, why = (
                     Between(min(value.low, most.low), min(value.high, most.high)),
