@@ -203,7 +203,25 @@ class Search:
         for source in sources:
             by_folder.setdefault(os.path.dirname(source.name), []).append(source)
         found.sources += sources
-        return [load(group, list(self._names_beside(group))) for group in by_folder.values()]
+        return [
+            load(group, list(self._names_beside(group)), dict(self._scripts_of(group))) for group in by_folder.values()
+        ]
+
+    def _scripts_of(self, given: Sequence[Source]) -> Iterator[tuple[str, Source]]:
+        """The sources of Workers, where they lie in the folder of their settings."""
+        from proxycfg.targets.cloudflare.worker_files import main_of  # noqa: PLC0415 - as above
+
+        for source in given:
+            main = main_of(source.text) if source.name != "<stdin>" and cloudflare.is_wrangler(source.name) else ""
+            home = os.path.dirname(source.name)
+            path = os.path.normpath(os.path.join(home, main))
+            inside = os.path.realpath(path).startswith(os.path.join(os.path.realpath(home), ""))
+            if main and inside and "\0" not in path:
+                try:
+                    yield source.name, Source(path, self._text(path))
+                except OSError:
+                    # Built elsewhere: its settings are read all the same.
+                    continue
 
     def _names_beside(self, given: Sequence[Source]) -> Iterator[Source]:
         """The other files of a module of Terraform: its variables, its locals."""

@@ -2,7 +2,7 @@
 
 ``fixtures/rules/<rule>/<target>/`` holds ``bad.conf`` (several: ``bad-*.conf``), ``expected.json`` beside it, ``fixed.conf``
 (``fixed-*.conf``, only where the rule has a fix) and ``good.conf`` (``good-*.conf``); for Envoy they end in ``.yaml`` or ``.json``, for
-Cloudflare in ``.tf``. A first line ``# nginx 1.22``, or ``# envoy 1.36``, says which version runs it.
+Cloudflare in ``.tf``, ``.yml`` or ``.jsonc``. A first line ``# nginx 1.22``, or ``# envoy 1.36``, says which version runs it.
 ``python -m tests.test_rules`` writes what is expected, and what is fixed, anew: look at the difference.
 """
 
@@ -33,8 +33,9 @@ from proxycfg.targets.nginx.scene import scene_of
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "rules"
 HEADINGS = ("What it sees", "Why it hurts", "Instead", "When it is fine", "Measured", "Sources")
-BAD = sorted(path for path in FIXTURES.glob("*/*/bad*") if path.suffix in {".conf", ".yaml", ".tf"})
-GOOD = sorted(path for path in FIXTURES.glob("*/*/good*") if path.suffix in {".conf", ".yaml", ".tf"})
+ENDINGS = {".conf", ".yaml", ".tf", ".yml", ".jsonc"}
+BAD = sorted(path for path in FIXTURES.glob("*/*/bad*") if path.suffix in ENDINGS)
+GOOD = sorted(path for path in FIXTURES.glob("*/*/good*") if path.suffix in ENDINGS)
 NAMES = {"nginx": "nginx.conf", "envoy": "envoy.yaml", "cloudflare": "main.tf"}
 
 
@@ -44,22 +45,26 @@ def name_of(path: Path) -> str:
     return f"{path.parent.parent.name}{target}/{path.stem}"
 
 
-def seen(target: str, text: str) -> Scene:
-    """A config as the rules see it."""
+def seen(path: Path, text: str) -> Scene:
+    """A config as the rules see it; the source of a Worker stands beside its settings."""
+    target = path.parent.name
     if target == "envoy":
         return envoy.scene_of(bootstrap.load([Source(NAMES[target], text)]), None)
     if target == "cloudflare":
-        return cloudflare.scene_of(load_cloudflare([Source(NAMES[target], text)]))
+        name = {".yml": "config.yml", ".jsonc": "wrangler.jsonc"}.get(path.suffix, NAMES[target])
+        script = path.with_suffix(".js")
+        scripts = {name: Source("index.js", script.read_text())} if script.exists() else {}
+        return cloudflare.scene_of(load_cloudflare([Source(name, text)], (), scripts))
     version = re.search(r"^# nginx (\S+)$", text, re.MULTILINE)
     return scene_of(load_texts({NAMES[target]: text}, is_directive=opens_line), version[1] if version else None)
 
 
 def linted(path: Path, text: str) -> Report:
     """What its rule, those that the notes name, and what reviews them say of a config."""
-    rule, target = path.parts[-3:-1]
+    rule = path.parts[-3]
     named = {name.strip() for names in re.findall(r"ignore\[(.*?)\]", text) for name in names.split(",")} | {rule}
     chosen = [each for each in rules().values() if each.name in named or each.review is not None]
-    return lint([seen(target, text)], Options(rules=chosen, known=tuple(rules())))
+    return lint([seen(path, text)], Options(rules=chosen, known=tuple(rules())))
 
 
 def expectation(report: Report) -> list[dict[str, object]]:

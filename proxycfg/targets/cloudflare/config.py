@@ -12,7 +12,9 @@ from proxycfg.source import Source, Span
 from proxycfg.streams import MARK
 from proxycfg.targets.cloudflare import facts, hcl, recognise, terraform
 from proxycfg.targets.cloudflare.document import Comment, comments, comments_of_hcl, of_json, of_toml, of_yaml
+from proxycfg.targets.cloudflare.ingress import Tunnel, of_file, of_resource
 from proxycfg.targets.cloudflare.value import Value
+from proxycfg.targets.cloudflare.worker_files import Worker
 from proxycfg.targets.cloudflare.zone import Setting, Zone, add_rules, zones_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class Config:
     files: dict[str, Source] = field(default_factory=dict)
     zones: list[Zone] = field(default_factory=list)
     resources: list[Resource] = field(default_factory=list)
+    tunnels: list[Tunnel] = field(default_factory=list)
+    workers: list[Worker] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
@@ -42,9 +46,12 @@ class Config:
         return lines[span.line - 1] if 0 < span.line <= len(lines) else ""
 
 
-def load(sources: Sequence[Source], beside: Sequence[Source] = ()) -> Config:
+def load(
+    sources: Sequence[Source], beside: Sequence[Source] = (), scripts: Mapping[str, Source] | None = None
+) -> Config:
     """Read files that belong together.
 
+    :param scripts: the sources of Workers, by the files of their settings.
     :param beside: further files of the same module of Terraform, asked only for what its names stand for.
     """
     config = Config()
@@ -64,7 +71,7 @@ def load(sources: Sequence[Source], beside: Sequence[Source] = ()) -> Config:
                 else:
                     modules.append(file)
             else:
-                _read(config, source, kind, trees, exported)
+                _read(config, source, kind, trees, exported, (scripts or {}).get(source.name))
         except InvalidInput as error:
             config.problems += error.problems
     names = list(modules)
@@ -80,6 +87,7 @@ def load(sources: Sequence[Source], beside: Sequence[Source] = ()) -> Config:
             names.append(file)
     config.resources += terraform.of_module(modules, trees, variables, names)
     config.zones += zones_of(config.resources)
+    config.tunnels += (made for each in config.resources if (made := of_resource(each)) is not None)
     if exported.rules or exported.settings:
         config.zones.append(exported)
     _take_plan(config)
@@ -92,23 +100,29 @@ def load(sources: Sequence[Source], beside: Sequence[Source] = ()) -> Config:
     return config
 
 
-def _read(config: Config, source: Source, kind: str, trees: list[Value], exported: Zone) -> None:
+def _read(config: Config, source: Source, kind: str, trees: list[Value], exported: Zone, script: Source | None) -> None:
     """What is no HCL."""
-    read, language = _READ.get(kind, (of_json, "json"))
+    toml = source.name.endswith(".toml")
+    read, language = (of_toml, "toml") if toml else _READ.get(kind, (of_json, "json"))
     tree = read(source)
     config.comments += comments(source, language)
     if kind == "tf.json":
         trees.append(tree)
     elif kind == "plan":
         config.resources += terraform.of_plan(tree) or []
+    elif kind == "tunnel":
+        config.tunnels.append(of_file(tree))
+    elif kind == "wrangler":
+        config.workers.append(Worker(tree, script))
+        if script is not None:
+            config.files[script.name] = script
+            config.comments += comments(script, "json")
     else:
         _of_export(exported, tree, source.name.rpartition("/")[2].partition(".")[0])
 
 
 _READ: Mapping[str, tuple[Callable[[Source], Value], str]] = {
-    "wrangler": (of_json, "json"),
     "tunnel": (of_yaml, "yaml"),
-    "toml": (of_toml, "toml"),
 }
 
 

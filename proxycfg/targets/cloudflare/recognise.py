@@ -17,6 +17,11 @@ _OTHERS = re.compile(r"(?m)^[ \t]*(?:apiVersion|kind|services)[ \t]*:")
 _WRANGLER = re.compile(r"""(?m)^[ \t]*["']?compatibility_date["']?[ \t]*[=:]""")
 
 
+def is_wrangler(name: str) -> bool:
+    """Whether a file has the name of a Worker's settings."""
+    return re.fullmatch(r"wrangler\.(?:toml|jsonc?)", name.rpartition("/")[2].lower()) is not None
+
+
 def kind_of(name: str, text: str) -> str:  # noqa: PLR0911 - one answer for each kind
     """What a file of Cloudflare is: ``hcl``, ``tfvars``, ``tf.json``, ``plan``, ``rules``, ``settings``, ``wrangler`` or ``tunnel``; else empty."""
     lower = name.rpartition("/")[2].lower()
@@ -24,7 +29,7 @@ def kind_of(name: str, text: str) -> str:  # noqa: PLR0911 - one answer for each
         return "hcl"
     if lower.endswith(".tfvars"):
         return "tfvars"
-    if lower.startswith("wrangler.") or (lower.endswith((".toml", ".jsonc")) and _WRANGLER.search(text)):
+    if is_wrangler(name) or (lower.endswith((".toml", ".jsonc")) and _WRANGLER.search(text)):
         return "wrangler"
     if lower.endswith(".tf.json"):
         return "tf.json"

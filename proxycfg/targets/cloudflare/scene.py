@@ -79,6 +79,9 @@ def scene_of(config: Config, knowledge: Knowledge = NOTHING) -> Scene:
             )
     told_notes = list(_notes(config))
     names = {each.type for each in config.resources} | {phase for zone in config.zones for phase in zone.rules}
+    names |= {"tunnel"} if config.tunnels else set()
+    names |= {"worker"} if config.workers else set()
+    count += sum(len(tunnel.rules) for tunnel in config.tunnels)
     return Scene(
         target="cloudflare",
         files=tuple(config.files),
