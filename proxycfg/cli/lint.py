@@ -180,12 +180,21 @@ def _nowhere(scenes: Sequence[Scene]) -> list[str]:
     ]
 
 
+_BOM = "\ufeff"
+
+
 def _put(texts: Mapping[str, str], count: int, shared: Shared, stdin: str, *, diff: bool) -> bool:
     """The new texts to where they belong, or the difference to standard output; whether there is any."""
     from proxycfg import outdir  # noqa: PLC0415
 
-    files = {name: text for name, text in texts.items() if name != "<stdin>"}
-    before: dict[str, str | None] = {**outdir.read_existing(Path(), files), "<stdin>": stdin}
+    named = [name for name in texts if name != "<stdin>"]
+    before: dict[str, str | None] = {**outdir.read_existing(Path(), named), "<stdin>": stdin}
+    # Envoy takes a byte order mark, and what reads its files does so without.
+    texts = {
+        name: _BOM + text.removeprefix(_BOM) if (before[name] or "").startswith(_BOM) else text
+        for name, text in texts.items()
+    }
+    files = {name: texts[name] for name in named}
     if diff:
         text = outdir.diff(before, texts)
         sys.stdout.write(text)

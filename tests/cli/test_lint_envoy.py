@@ -90,6 +90,14 @@ def test_a_fix_is_one_line_among_comments(cli: Cli) -> None:
     assert Path("envoy.yaml").read_text() == FIXED
 
 
+@pytest.mark.parametrize(("mark", "ending"), [("\ufeff", "\n"), ("", "\r\n"), ("\ufeff", "\r\n")])
+def test_a_fix_keeps_the_bytes_around_it(cli: Cli, mark: str, ending: str) -> None:
+    """A byte order mark, and the line ends of Windows."""
+    Path("envoy.yaml").write_bytes((mark + ROUTES.replace("\n", ending)).encode())
+    assert cli("lint", "--fix", *RULE, "envoy.yaml")[0] == Exit.OK
+    assert Path("envoy.yaml").read_bytes().decode() == mark + FIXED.replace("\n", ending)
+
+
 def test_a_fix_of_json_is_json(cli: Cli) -> None:
     """As the file has it."""
     data = bootstrap(match={"prefix": "/x"})

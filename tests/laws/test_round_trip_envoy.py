@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from proxycfg.behavior import Behavior, differences, properties
 from proxycfg.cli.lint import knowledge_of
 from proxycfg.errors import InvalidInput
+from proxycfg.fix import repair
 from proxycfg.knowledge import NOTHING
 from proxycfg.lint import Options, lint
 from proxycfg.reading import ReadRoute
+from proxycfg.rule import Scene
 from proxycfg.rules import rules
 from proxycfg.source import Source
 from proxycfg.spec import Spec
@@ -131,6 +133,26 @@ def test_the_linter_has_nothing_to_say_of_it(path: Path, *, told: bool) -> None:
 
     assert scene.cases
     assert (report.findings, report.errors, scene.unmatched) == ((), (), ())
+
+
+_TIMERS = re.compile(r"(?m)^ +(?:timeout: 0s|idle_timeout: .*|max_stream_duration: \{.*)\n")
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.parent.name)
+def test_what_lost_its_timers_is_repaired(path: Path) -> None:
+    """By safe fixes, until there is nothing to say; a second run has nothing to do."""
+    text, times = _TIMERS.subn("", _written(path))
+    options = Options(rules=list(rules().values()), known=rules())
+
+    def look(texts: Mapping[str, str]) -> list[Scene]:
+        return [scene_of(config_of(texts.get("envoy.yaml", text)), None)]
+
+    report, texts, count = repair(look, options, unsafe=False)
+    again = repair(lambda changed: look({**texts, **changed}), options, unsafe=False)
+
+    assert times
+    assert count
+    assert (report.findings, again[1:]) == ((), ({}, 0))
 
 
 # ---- what Envoy ignores ----
