@@ -9,6 +9,7 @@ import pytest
 from proxycfg.roots import Search
 from proxycfg.source import Source
 from proxycfg.targets.cloudflare.config import load
+from proxycfg.targets.cloudflare.document import of_json
 from proxycfg.targets.cloudflare.ingress import shadowed
 from proxycfg.targets.cloudflare.worker_files import collected, main_of, pumped
 
@@ -138,3 +139,26 @@ def test_the_source_of_settings_is_named_in_either_language() -> None:
         "a.js",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": 1, // not the end }\n "b": 2}', {"a": 1, "b": 2}),
+        ('{"a": 1, /* } */ "b": 2, /* ] */ }', {"a": 1, "b": 2}),
+        ('{"a": [1, 2, // both\n],\n\t"b": "// no, \\" }",\n}', {"a": [1, 2], "b": '// no, " }'}),
+        ('\ufeff{"a": "/*", "b": "*/"}', {"a": "/*", "b": "*/"}),
+    ],
+)  # fmt: skip
+def test_json_may_have_comments_and_commas_at_the_end(text: str, value: object) -> None:
+    """And places stay what they are."""
+    read = of_json(Source("wrangler.jsonc", text))
+    data = {
+        name: [each.data for each in entry.value.data] if entry.value.kind == "list" else entry.value.data
+        for name, entry in read.entries.items()
+    }
+
+    assert data == value
+    for name, entry in read.entries.items():
+        line = text.removeprefix("\ufeff").split("\n")[entry.span.line - 1]
+        assert line[entry.span.column - 1 :].startswith(f'"{name}"')

@@ -19,10 +19,11 @@ MAX_DEPTH = 64
 MAX_VALUES = 2_000_000
 """Keys and values of a file: a plan of 10,000 resources has so many."""
 
+_REMARK = r"//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/"
 _JSON = re.compile(
-    r'(?P<text>"(?:[^"\\\n]|\\.)*")|(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<comma>,)(?=(?:\s|//[^\n]*|/\*.*?\*/)*[\]}])|\t',
-    re.DOTALL,
+    rf"""(?P<text>"(?:[^"\\\n]|\\.)*")|{_REMARK}|,(?=(?:\s|{_REMARK})*+[\]}}])|\t""",
 )
+"""What JSON has not: comments, commas at the end of a list, and the tabs that YAML takes for none of its blanks."""
 
 
 def of_json(source: Source) -> Value:
