@@ -104,6 +104,7 @@ def test_blocks_of_version_4_say_the_same(mode: str, said: Between[bool]) -> Non
         ((cache("var.on"),), EITHER),
         ((cache("true", 'http.host eq \\"${var.host}\\"'),), EITHER),
         ((cache("true", "${var.all}"),), EITHER),
+        ((cache("true", ""),), EITHER),
     ],
 )  # fmt: skip
 def test_the_last_rule_that_matches_wins(rules: tuple[str, ...], said: Between[bool]) -> None:

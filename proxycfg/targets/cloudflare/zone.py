@@ -201,7 +201,8 @@ def add_rules(zone: Zone, phase: str, rules: Value | None, *, certain: bool = Tr
 
 def _rule(zone: Zone, phase: str, body: Value, *, certain: bool) -> Rule:
     said = body.get("expression")
-    if said is None or said.kind != "text":
+    # An empty one is the default of a module's variable, which nobody applies.
+    if said is None or said.kind != "text" or not said.data.strip():
         return Rule(phase, OPEN, body, said.span if said is not None else body.span, certain)
     try:
         expression = opened(parse(said.data))
