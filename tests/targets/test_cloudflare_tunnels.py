@@ -60,6 +60,7 @@ def test_terraform_sets_up_the_same_tunnel_in_both_versions(text: str) -> None:
     """Its rules in order, with what they set for their origins over what the tunnel does."""
     config = load([Source("main.tf", text)])
     (tunnel,) = config.tunnels
+    assert ["no routes to explain" in sentence for sentence in config.assumed] == [True]
 
     assert [rule.service for rule in tunnel.rules] == ["http://app:8080", "http://stream:8080", "http_status:404"]
     assert [rule.title for rule, _ in shadowed(tunnel)] == ["a.example.com ^/events"]

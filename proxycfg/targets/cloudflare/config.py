@@ -90,6 +90,10 @@ def load(
     config.tunnels += (made for each in config.resources if (made := of_resource(each)) is not None)
     if exported.rules or exported.settings:
         config.zones.append(exported)
+    if not config.zones and (config.tunnels or config.workers):
+        config.assumed.append(
+            f"{sources[0].name}: a tunnel or a Worker alone has no routes to explain: what is in force is the zone's; `lint` judges what is here"
+        )
     _take_plan(config)
     for zone in config.zones:
         config.problems += zone.problems
