@@ -167,8 +167,15 @@ class Bench:
 
         self.origin.handlers[key] = arrived
         self._keys.append(key)
-        transport = transport or (
-            "http/1.1+tls" if ask.secure else "2+clear" if (ask.address, ask.port) in self.two_only else "http/1.1"
+        two = (ask.address, ask.port) in self.two_only
+        transport = (
+            transport
+            or {
+                (False, False): "http/1.1",
+                (False, True): "2+clear",
+                (True, False): "http/1.1+tls",
+                (True, True): "2",
+            }[ask.secure, two]
         )
         call = await dial(ask.address, self.ports[ask.port], transport, host=ask.host, source=source, narrow=narrow)
         # One that is over holds a quarter of a megabyte of TLS buffers.

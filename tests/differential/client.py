@@ -217,6 +217,7 @@ class Call2(Call):
             h2.config.H2Configuration(header_encoding="utf-8", validate_inbound_headers=False)
         )
         self._answer = Answer()
+        self._unsent = b""
         self.frozen = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -264,6 +265,7 @@ class Call2(Call):
                 self._answer.complete = True
             elif isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)):
                 self._over()
+        self._push()
         self._flush()
         self.changed.set()
 
@@ -291,8 +293,19 @@ class Call2(Call):
         announced = any(key == "content-length" for key, _ in fields)
         self.h2.send_headers(1, fields, end_stream=body is None and not chunked and not announced)
         if body is not None and not chunked:
-            self.h2.send_data(1, body, end_stream=True)
+            self._unsent = body
+            self._push(ends=not body)
         self._flush()
+
+    def _push(self, *, ends: bool = False) -> None:
+        """Send of an announced body what the window has room for."""
+        # The proxy may have answered and closed the stream before.
+        with contextlib.suppress(h2.exceptions.ProtocolError):
+            while ends or (self._unsent and (room := self.h2.local_flow_control_window(1)) > 0):
+                size = 0 if ends else min(room, self.h2.max_outbound_frame_size)
+                piece, self._unsent = self._unsent[:size], self._unsent[size:]
+                self.h2.send_data(1, piece, end_stream=not self._unsent)
+                ends = False
 
     def piece(self, data: bytes) -> None:
         """A piece of an open body; an empty one ends it."""

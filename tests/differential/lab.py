@@ -24,6 +24,8 @@ from tests.engines.ports import free_ports
 
 TRIES = 4
 """Times that a probe is tried which a machine under load has kept from its lock-step; what it says then does not count."""
+NOBODY = "no connection"
+"""What comes of a request where nobody takes the connection."""
 ROUTES = 4
 """Routes that are measured of one config."""
 
@@ -228,8 +230,9 @@ class Lab(ABC, Generic[ConfigT, PredictionT]):
 
         try:
             exchange = await bench.ask(ask, handler)
-        except OSError as error:
-            return Check("location", predicted.place, predicted, str(error), agrees=False, ask=ask)
+        except OSError:
+            nobody = End("", proxied=False, answer=NOBODY, straight=True)
+            return Check("location", predicted.place, predicted, nobody, self.same(predicted, nobody), ask)
         answer = await exchange.call.whole(PATIENCE)
         exchange.call.hang_up()
         place = (answer.header("x-loc") or "").split(", ")[0]

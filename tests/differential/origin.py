@@ -15,6 +15,7 @@ from typing import Any
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import h2.exceptions
 
@@ -31,6 +32,7 @@ class Arrival:
         self.wire = wire
         self.method, self.target, self.version, self.headers = method, target, version, headers
         self.stream = stream
+        self.host = self.header("host") or ""
         self.body = bytearray()
         self.complete = False
         self.nth = wire.requests
@@ -99,9 +101,19 @@ class Arrival:
         """Bytes as they are."""
         self.wire.write(data)
 
+    @property
+    def shared(self) -> bool:
+        """Whether other requests may be on the same connection."""
+        return self.version == "2" and self.wire.origin.shares
+
     def drop(self) -> None:
-        """Hang up without the end of an answer; after it, the connection may be another request's."""
-        if not self._ended:
+        """Hang up without the end of an answer; after it, the connection may be another request's. One that is shared is left to the others."""
+        if self._ended:
+            return
+        if self.shared:
+            self.wire.h2_reset(self.stream)
+            self.lost()
+        else:
             self.wire.close()
 
     def lost(self) -> None:
@@ -240,6 +252,7 @@ class _Wire(asyncio.Protocol):
                 arrival = Arrival(
                     self, fields.get(":method", ""), fields.get(":path", ""), "2", headers, event.stream_id
                 )
+                arrival.host = fields.get(":authority", "")
                 self.arrivals.append(arrival)
                 if event.stream_ended:
                     arrival.complete = True
@@ -276,6 +289,9 @@ class _Wire(asyncio.Protocol):
         else:
             self._h2(lambda: self.h2.end_stream(stream))
 
+    def h2_reset(self, stream: int) -> None:
+        self._h2(lambda: self.h2.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR))
+
     def _h2(self, step: Callable[[], None]) -> None:
         try:
             step()
@@ -287,9 +303,13 @@ class _Wire(asyncio.Protocol):
 class Origin:
     """Listens; hands arrivals to whoever waits for their key."""
 
-    def __init__(self, port: int) -> None:
-        """On that port of every loopback address."""
+    def __init__(self, port: int, *, shares: bool = False) -> None:
+        """On that port of every loopback address.
+
+        :param shares: whether the proxy sends several requests at once over one connection of HTTP/2.
+        """
         self.port = port
+        self.shares = shares
         self.wires: set[_Wire] = set()
         self.paused: set[_Wire] = set()
         self.handlers: dict[str, Callable[[Arrival], None]] = {}
@@ -308,9 +328,10 @@ class Origin:
             self._server.close()
 
     def arrived(self, arrival: Arrival) -> None:
-        """Hand it over; what nobody waits for, or a side request, is answered with 200."""
+        """Hand it over; what nobody waits for, a side request, or the copy that Envoy sends to a mirror, is answered with 200."""
         key = arrival.header("x-probe") or ""
-        handler = None if arrival.header("x-side") else self.handlers.get(key)
+        copy = arrival.host.partition(":")[0].endswith("-shadow")
+        handler = None if arrival.header("x-side") or copy else self.handlers.get(key)
         if handler is None:
             arrival.answer(200, [("Content-Type", "text/plain"), ("Cache-Control", "no-store")], b"nobody asked")
         else:

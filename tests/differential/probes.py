@@ -52,6 +52,7 @@ class Target:
     :param posts: whether a POST ends there as well.
     :param shakes: whether a WebSocket handshake does; an ``if`` may send it elsewhere.
     :param complete: whether every port of the server leads there.
+    :param one_group: whether its requests go to one group of servers, and none by chance to another.
     """
 
     place: str
@@ -62,6 +63,7 @@ class Target:
     posts: bool
     shakes: bool
     complete: bool
+    one_group: bool = True
 
 
 def content_type(target: Target) -> str:
@@ -77,8 +79,8 @@ def _loc(arrival: Arrival) -> str:
 _QUIET = [("Cache-Control", "no-store")]
 
 
-async def plain(bench: Bench, target: Target) -> Values:
-    """An ordinary request and a whole answer."""
+async def plain(bench: Bench, target: Target, accepted: str = "gzip, br;q=0.5") -> Values:
+    """An ordinary request and a whole answer; ``accepted`` are the encodings, one of which the origin would know the request by."""
     kind = content_type(target)
 
     def handler(arrival: Arrival) -> None:
@@ -86,7 +88,7 @@ async def plain(bench: Bench, target: Target) -> Values:
         arrival.data(b"data: " + b"x" * 300 + b"\n\n")
         arrival.end([("grpc-status", "0")] if kind == "application/grpc" else [])
 
-    exchange = await bench.ask(target.ask, handler, headers=[("Accept-Encoding", "gzip, br;q=0.5")])
+    exchange = await bench.ask(target.ask, handler, headers=[("Accept-Encoding", accepted)])
     answer = await exchange.call.whole(PATIENCE)
     arrival = exchange.arrivals[0] if exchange.arrivals else None
     if arrival is None or not answer.complete or answer.status != 200:
@@ -96,7 +98,7 @@ async def plain(bench: Bench, target: Target) -> Values:
         "upstream_connection_header": arrival.header("connection") or "",
         "accept_encoding_forwarded": "q=0.5" in (arrival.header("accept-encoding") or ""),
         "forwards_x_accel_buffering": answer.header("x-accel-buffering") is not None,
-        "compression": answer.header("content-encoding") == "gzip",
+        "compression": answer.header("content-encoding") is not None,
         "query_logged": await bench.has_logged(exchange.key),
     }
 
@@ -217,15 +219,15 @@ async def upload(bench: Bench, target: Target) -> Values:
     return {"request_buffering": not early}
 
 
-_FAILURES = ("500", "502", "503", "504", "403", "404", "429", "drop", "garbage")
+_FAILURES: tuple[str, ...] = ("500", "502", "503", "504", "403", "404", "429", "drop", "garbage")
 
 
-async def failures(bench: Bench, target: Target) -> Values:
+async def failures(bench: Bench, target: Target, kinds: tuple[str, ...] = _FAILURES) -> Values:
     """Every kind of failure of the origin, for a GET and a POST: how often the request comes, and whose error the client sees."""
     again = {"GET": False, "POST": False}
     intercepted = False
     for method in ("GET", "POST") if target.posts else ("GET",):
-        for kind in _FAILURES:
+        for kind in kinds:
             fails = _Failing(kind)
             exchange = await _failing(bench, target, method, fails)
             if kind == "drop":
@@ -275,7 +277,14 @@ class _Failing:
         self.times += 1
         if self.kind.isdigit():
             arrival.answer(int(self.kind), [("Content-Type", "text/plain"), *_QUIET], b"the origin's own error")
-        elif self.kind == "drop":
+        elif self.kind.startswith("grpc "):
+            status = [("Content-Type", "application/grpc"), ("grpc-status", self.kind.removeprefix("grpc "))]
+            arrival.answer(200, status, b"")
+        elif ": " in self.kind:
+            # A failure that a header tells.
+            name, _, value = self.kind.partition(": ")
+            arrival.answer(429, [("Content-Type", "text/plain"), (name, value), *_QUIET], b"the origin's own error")
+        elif self.kind == "drop" or arrival.shared:
             arrival.drop()
         elif arrival.version == "2":
             arrival.raw(b"\0\0\4\xff\0\0\0\0\1junk")
@@ -625,7 +634,7 @@ async def affinity(bench: Bench, target: Target) -> Values:
                 return True
         return False
 
-    if not await several(*_KEYS):
+    if not target.one_group or not await several(*_KEYS):
         return {}
     if await several():
         return {"session_affinity": "none"}

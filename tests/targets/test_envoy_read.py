@@ -14,6 +14,7 @@ from tests.targets.envoy_configs import (
     WEBSOCKET,
     bootstrap,
     cluster,
+    explained,
     http_filter,
     options,
     per_route,
@@ -32,6 +33,7 @@ GZIP = http_filter(
 )
 ZSTD = {"name": "zstd", "typed_config": {"@type": "x/envoy.extensions.compression.zstd.compressor.v3.Zstd"}}
 EVENTS = {"common_config": {"content_type": ["text/event-stream"]}}
+EVENTS_OFF = {"common_config": {**EVENTS["common_config"], "enabled": {"default_value": False, "runtime_key": "off"}}}
 OPEN = {"between": [False, True]}
 SECURE = {
     "transport_socket": {
@@ -114,6 +116,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, object]] = {
     "connect by default": ({}, "connect_timeout", None, 5),
     "connect": ({"upstream": {"connect_timeout": "0.25s"}}, "connect_timeout", None, 0.25),
     "who stops reading": ({}, "send_timeout", None, 300),
+    "who stops reading, and the idle timer of an attempt": ({"route": {"retry_policy": {"per_try_idle_timeout": "4s"}}}, "send_timeout", "sse", 4),
     "who stops reading over HTTP/1.1": (
         {"listener": {"per_connection_buffer_high_watermark_timeout": "60s"}, "hcm": {"codec_type": "HTTP1"}}, "send_timeout", None, 60,
     ),
@@ -208,6 +211,25 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, object]] = {
     "zstd of events": (
         {"filters": [http_filter("compressor", "Compressor", response_direction_config=EVENTS, compressor_library=ZSTD)]},
         "stalls_on", "sse", {"between": [[], ["2", "http/1.1"]]},
+    ),
+    "upgrade behind a script that reads answers": (
+        {"hcm": {"upgrade_configs": WEBSOCKET}, "filters": [lua("function envoy_on_response(h)\n  local b = h:body()\nend")]}, "upgrade", None, False,
+    ),
+    "compressor that is off and keeps no header": (
+        {"filters": [http_filter("compressor", "Compressor", response_direction_config={**EVENTS_OFF, "remove_accept_encoding_header": True})]},
+        "accept_encoding_forwarded", None, True,
+    ),
+    "compressor that is off": (
+        {"filters": [http_filter("compressor", "Compressor", response_direction_config=EVENTS_OFF)]}, "compression", "sse", False,
+    ),
+    "compressor that is off, and that a route switches on": (
+        {
+            "filters": [http_filter("compressor", "Compressor", response_direction_config=EVENTS_OFF)],
+            "around": {"typed_per_filter_config": {
+                "envoy.filters.http.compressor": per_route("compressor", "CompressorPerRoute", overrides={"response_direction_config": {}}),
+            }},
+        },
+        "compression", "sse", True,
     ),
     "compressor that keeps Accept-Encoding": (
         {"filters": [http_filter("compressor", "Compressor", response_direction_config={"remove_accept_encoding_header": True})]},
@@ -307,6 +329,34 @@ def test_a_weighted_route_may_go_to_either_cluster() -> None:
     data = bootstrap(routes=routes, clusters=[cluster("a", connect_timeout="1s"), cluster("b", connect_timeout="2s")])
 
     assert value(data, "connect_timeout") == {"between": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("how", "answer"),
+    [
+        ({"host": {"require_tls": "EXTERNAL_ONLY"}}, "301 (require_tls: EXTERNAL_ONLY)"),
+        ({"host": {"require_tls": "ALL"}}, "301 (require_tls: ALL)"),
+        ({"host": {"require_tls": "NONE"}}, ""),
+        # Before anybody asks for whom the path is.
+        ({"host": {"domains": ["other.test"]}, "hcm": {"path_with_escaped_slashes_action": "REJECT_REQUEST"}}, "400"),
+    ],
+)
+def test_what_is_answered_before_a_route_is_chosen(how: dict[str, Any], answer: str) -> None:
+    """Redirects to TLS, and paths that are refused."""
+    (found,) = explained(bootstrap(**how), "http://chat.test:10000/a%2Fb")
+
+    assert (found.answer or "").startswith(answer)
+    assert bool(found.answer) == bool(answer)
+
+
+def test_chance_is_not_choice() -> None:
+    """Which of a route's clusters gets a handshake or a call, no client can choose."""
+    shares = {"clusters": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]}
+    routes = [{"match": {"prefix": "/"}, "route": {"weighted_clusters": shares, "upgrade_configs": WEBSOCKET}}]
+    data = bootstrap(routes=routes, clusters=[cluster("a"), cluster("b", **TWO)])
+
+    assert value(data, "grpc") == {"between": [False, True]}
+    assert value(data, "upgrade") == {"between": [False, True]}
 
 
 def test_a_cluster_that_is_not_at_hand_leaves_open_what_it_decides() -> None:

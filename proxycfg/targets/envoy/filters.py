@@ -169,9 +169,12 @@ def _compressor(of: Filter, _protocol: str | None, types: Types) -> Effects:
     )
     if stripped is None:
         stripped = (response or of.config).flag("remove_accept_encoding_header")
+    # Settings of a route for answers switch it on, whatever they say.
+    on = of.override is not None and of.override.has("overrides", "response_direction_config")
+    if common.flag("enabled", "default_value") is False and not on:
+        # Switched off, it leaves the header as well.
+        return _NOTHING
     found = Effects(takes_accept_encoding=YES if stripped else NO)
-    if common.flag("enabled", "default_value") is False:
-        return found
     found.compresses = _takes(common, types)
     decided_by = common.field("content_type_matcher") or common.field("content_type") or of.config.field("content_type")
     if decided_by is not None:
@@ -250,10 +253,15 @@ def _ext_proc(of: Filter, _protocol: str | None, _types: Types) -> Effects:
                 setattr(found, effect, EITHER if of.config.flag("allow_mode_override") else YES)
                 found.why[effect] = said
                 found.limited |= effect == "holds_request" and _MODES.get(word, word) == "BUFFERED"
+    # What follows a 101 is no body that ends.
+    found.blocks_handshake = _either(found.holds_request, found.holds_response)
     if found.holds_request.high:
-        found.blocks_handshake = found.holds_request
         found.why["limit"] = found.why["holds_request"]
     return found
+
+
+def _either(one: Between[bool], other: Between[bool]) -> Between[bool]:
+    return Between(one.low or other.low, one.high or other.high)
 
 
 def _ext_authz(of: Filter, _protocol: str | None, _types: Types) -> Effects:
@@ -292,8 +300,8 @@ def _lua(of: Filter, _protocol: str | None, _types: Types) -> Effects:
         found.caches = YES
     if re.search(r":(?:remove|replace)\(\s*[\"']accept-encoding", request, re.IGNORECASE):
         found.takes_accept_encoding = YES
-    if found.holds_request.high:
-        found.blocks_handshake, found.limited = found.holds_request, True
+    found.blocks_handshake = _either(found.holds_request, found.holds_response)
+    found.limited = found.holds_request.high
     if said is not None:
         found.why = dict.fromkeys(("holds_request", "holds_response", "caches", "limit", "blocks_handshake"), said)
     return found

@@ -162,6 +162,11 @@ def _of_sources(door: Door) -> bool:
 
 
 def _through(journey: Journey, table: Table, request: Request) -> None:
+    path, query = path_of(journey.door, request, table)
+    if path[:1].isdigit():
+        # Before anybody asks for whom it is.
+        journey.answer = path
+        return
     host = _asked_host(journey, table, request)
     found = host_of(table, host)
     if found is None:
@@ -173,8 +178,11 @@ def _through(journey: Journey, table: Table, request: Request) -> None:
         Passed(f"virtual host {journey.host.message.text('name') or ''}: {domain}".strip(), journey.host.message.span)
     )
     require = (journey.host.message.text("require_tls") or "NONE").upper()
-    if require in {"ALL", "2"} and request.scheme != "https":
-        journey.answer = "301 (require_tls: ALL)"
+    required = _REQUIRED.get(require)
+    if required and request.scheme != "https":
+        if required == "EXTERNAL_ONLY":
+            journey.assumed.append("require_tls: EXTERNAL_ONLY: the client is taken to come from outside")
+        journey.answer = f"301 (require_tls: {required})"
         said = journey.host.message.field("require_tls")
         journey.steps.append(Passed(journey.answer, said.span if said else None))
         return
@@ -183,7 +191,10 @@ def _through(journey: Journey, table: Table, request: Request) -> None:
         journey.answer = "a matcher chooses the route, which is not followed"
         journey.steps.append(Passed(journey.answer, said.span if said else None))
         return
-    _choose(journey, journey.host, request)
+    _choose(journey, journey.host, request, path, query)
+
+
+_REQUIRED = {"ALL": "ALL", "2": "ALL", "EXTERNAL_ONLY": "EXTERNAL_ONLY", "1": "EXTERNAL_ONLY"}
 
 
 def _asked_host(journey: Journey, table: Table, request: Request) -> str:
@@ -281,11 +292,7 @@ def _normalised(path: str) -> str:
     return "/" + "/".join(out)
 
 
-def _choose(journey: Journey, host: Host, request: Request) -> None:
-    path, query = path_of(journey.door, request, host.table)
-    if path[:1].isdigit():
-        journey.answer = path
-        return
+def _choose(journey: Journey, host: Host, request: Request, path: str, query: str) -> None:
     for route in host.routes:
         if not matches_path(route, path, request, journey.assumed):
             continue

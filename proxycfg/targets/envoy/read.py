@@ -81,12 +81,21 @@ class _Told(Mapping[str, Evidence]):
 
 
 def _joined(name: str, function: PropertyReader, places: Sequence[Place]) -> Found:
-    """A property over all places that a request may come through."""
-    value, why = function(places[0])
-    for place in places[1:]:
-        other, decided_by = function(place)
+    """A property over all places that a request may come through: clients choose the door, and chance the cluster behind it."""
+    if len(places) == 1:
+        return function(places[0])
+    doors: dict[int, list[Found]] = {}
+    for place in places:
+        doors.setdefault(id(place.door), []).append(function(place))
+    by_chance = _word if name == "session_affinity" else _hull
+    return _over([_over(found, by_chance) for found in doors.values()], _JOINS.get(name, _hull))
+
+
+def _over(found: Sequence[Found], join: Callable[[Between[Any], Between[Any]], Between[Any]]) -> Found:
+    value, why = found[0]
+    for other, decided_by in found[1:]:
         if other != value:
-            joined = _JOINS.get(name, _hull)(value, other)
+            joined = join(value, other)
             value, why = joined, decided_by if joined != value else why
     return value, why
 
@@ -311,7 +320,8 @@ def _retry_policy(place: Place) -> tuple[Message, str] | None:
 
 def upstream_idle_timeout(place: Place) -> Found:
     """The stream's idle timer, and that of an attempt, which goes on after the answer has begun; a poll also waits for its headers."""
-    return _least(_stream_idle(place), (*_tries(place), *_quic_idle(place)))
+    polled = ("per_try_timeout",) if place.protocol == "long-poll" else ()
+    return _least(_stream_idle(place), (*_tries(place, "per_try_idle_timeout", *polled), *_quic_idle(place)))
 
 
 def _quic_idle(place: Place) -> Iterator[Found]:
@@ -329,11 +339,11 @@ def _quic_idle(place: Place) -> Iterator[Found]:
         yield Between(value, FOREVER), Why(said, block="listener")
 
 
-def _tries(place: Place) -> Iterator[Found]:
+def _tries(place: Place, *names: str) -> Iterator[Found]:
+    """The timers of an attempt."""
     policy = _retry_policy(place)
     if policy is None or place.protocol == "websocket":
         return
-    names = ["per_try_idle_timeout", *(["per_try_timeout"] if place.protocol == "long-poll" else [])]
     for name in names:
         value = policy[0].seconds(name)
         if value:
@@ -346,8 +356,8 @@ def client_idle_timeout(place: Place) -> Found:
 
 
 def send_timeout(place: Place) -> Found:
-    """For a client that reads nothing the stream's idle timer runs; over HTTP/1.1 that of the full connection, too."""
-    idle, why = _stream_idle(place)
+    """For a client that reads nothing the idle timers of the stream and of the attempt run; over HTTP/1.1 that of the full connection, too."""
+    idle, why = _least(_stream_idle(place), _tries(place, "per_try_idle_timeout"))
     if place.door is None:
         return Between(0.0, idle.high), place.elsewhere
     name = "per_connection_buffer_high_watermark_timeout"

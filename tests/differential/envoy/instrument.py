@@ -7,17 +7,13 @@ of the lab. A listener of the lab's own answers at once: when it has, Envoy's wo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.differential.envoy.generator import CERTIFICATE, KEY, LOG, ORIGIN
+from tests.differential.envoy.generator import CERTIFICATE, KEY, LOG, ORIGIN, ROUTER, UPSTREAMS
 from tests.differential.envoy.tree import HCM, Config, Data, clusters, copied, listeners, managers, routes
 
 _LOGS = "type.googleapis.com/envoy.extensions.access_loggers"
-_ROUTER = {
-    "name": "envoy.filters.http.router",
-    "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-}
 _MANY = 1_000_000
 
 
@@ -64,10 +60,21 @@ def instrument(config: Config, around: Surroundings) -> Config:
                 at = each["endpoint"]["address"]["socket_address"]
                 if at["port_value"] == ORIGIN:
                     at["port_value"] = around.origin
+        for options in _two(cluster):
+            # A stream that nobody reads must not stop the others on its connection.
+            options["initial_connection_window_size"] = 2**31 - 1
         if not around.limits:
             _lift(cluster)
+    for _, chain, manager in managers(data):
+        for network in chain["filters"]:
+            if "max_connections" in network["typed_config"] and not around.limits:
+                network["typed_config"]["max_connections"] = _MANY
+        for each in manager.get("http_filters", []):
+            bucket = each["typed_config"].get("token_bucket")
+            if bucket:
+                bucket |= {"max_tokens": _MANY, "tokens_per_fill": _MANY}
     data.setdefault("static_resources", {}).setdefault("listeners", []).append(_own(around))
-    return Config(data)
+    return Config(data, camel=config.camel)
 
 
 def _mapped(domain: str, around: Surroundings) -> str:
@@ -89,9 +96,17 @@ def _files(node: Data, around: Surroundings) -> Data:
     return found
 
 
+def _two(cluster: Data) -> Iterator[Data]:
+    """The settings of HTTP/2 towards an origin, wherever a cluster has them."""
+    said = cluster.get("typed_extension_protocol_options", {}).get(UPSTREAMS, {})
+    for holder in (cluster, said.get("explicit_http_config", {}), said.get("use_downstream_protocol_config", {})):
+        if "http2_protocol_options" in holder:
+            yield holder["http2_protocol_options"]
+
+
 def _lift(cluster: Data) -> None:
     cluster.pop("outlier_detection", None)
-    most = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), _MANY)
+    most = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), _MANY)
     cluster["circuit_breakers"] = {"thresholds": [{"priority": name, **most} for name in ("DEFAULT", "HIGH")]}
 
 
@@ -105,7 +120,7 @@ def _own(around: Surroundings) -> Data:
         "@type": HCM,
         "stat_prefix": "lab",
         "access_log": logs,
-        "http_filters": [_ROUTER],
+        "http_filters": [ROUTER],
         "route_config": {
             "virtual_hosts": [
                 {"name": "lab", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "direct_response": answer}]}

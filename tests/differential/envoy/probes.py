@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from tests.differential.bench import PATIENCE, Bench
 from tests.differential.lab import Kit
+from tests.differential.origin import Arrival
 from tests.differential.probes import (
     AtLeast,
     Probe,
@@ -29,7 +30,6 @@ from tests.differential.probes import (
     plain,
     silent,
     stalls,
-    streams,
     upgrade,
     upload,
     versions,
@@ -46,7 +46,11 @@ async def unreachable(bench: Bench, target: Target) -> Values:
     if isinstance(spent, AtLeast):
         # How often it was tried is not known yet.
         return {}
-    times = int(answer.header("x-envoy-attempt-count") or 1)
+    tried = answer.header("x-envoy-attempt-count")
+    if tried is None and answer.status != _UNAVAILABLE:
+        # Who answers is not who tries.
+        return {}
+    times = int(tried or 1)
     if answer.status != _UNAVAILABLE:
         return {"connect_timeout": AtLeast(spent.low / times - _BACK_OFF)}
     return {"connect_timeout": Within(spent.low / times - _BACK_OFF * (times > 1), spent.high / times)}
@@ -77,6 +81,9 @@ _SIZES = (1024, 8192, 65536, 2**20)
 
 async def body_limit(bench: Bench, target: Target) -> Values:
     """Bodies of one byte more than each size, sent to their end, until one is refused, and one of just that size."""
+    if not target.straight:
+        # Callers of gRPC are told the same of every failure.
+        return {}
 
     async def refused(length: int) -> bool:
         exchange = await bench.ask(target.ask, ok_when_complete, method="POST", body=b"x" * length)
@@ -94,6 +101,37 @@ _TOO_LARGE = 413
 
 
 # ---- timers, told apart ----
+
+
+async def answers(bench: Bench, target: Target) -> Values:
+    """An ordinary request; of one on a WebSocket's route nothing is learned about its socket's compression."""
+    values = await plain(bench, target, "gzip, br;q=0.5, zstd;q=0.4")
+    if target.protocol == "websocket":
+        values.pop("compression", None)
+    return values
+
+
+_OF_GRPC = tuple(f"grpc {code}" for code in (1, 4, 8, 13, 14))
+_OF_HTTP = (
+    "500",
+    "502",
+    "503",
+    "504",
+    "403",
+    "404",
+    "409",
+    "429",
+    "x-envoy-ratelimited: true",
+    "x-again: yes",
+    "drop",
+    "garbage",
+)
+
+
+async def refusals(bench: Bench, target: Target) -> Values:
+    """Every failure on which Envoy may try again."""
+    return await failures(bench, target, (*_OF_HTTP, *(_OF_GRPC if target.protocol == "grpc" else ())))
+
 
 Spent = Within | AtLeast
 
@@ -189,8 +227,14 @@ async def _unread(bench: Bench, target: Target) -> Held | None:
     arrival = await exchange.arrival()
     if arrival is None:
         return None
-    exchange.call.freeze()
     arrival.head(200, [("Content-Type", "application/x-lab")])
+    arrival.data(b"piece of work")
+    await bench.caught_up()
+    if not exchange.call.answer.status:
+        # It is collected first, and refused when it is too large.
+        exchange.call.hang_up()
+        return None
+    exchange.call.freeze()
     before = await bench.now()
     sent = 0
     while sent < _MOST and arrival.wire not in bench.origin.paused:
@@ -226,13 +270,10 @@ async def timers(bench: Bench, target: Target) -> Values:
     life, silence, unread = await asyncio.gather(
         _stream(bench, target, talks=True), _stream(bench, target), _unread(bench, target)
     )
-    if life is None or silence is None or unread is None:
+    if life is None or silence is None:
         return {}
-    return {
-        "total_timeout": life.since,
-        "upstream_idle_timeout": unless(silence, life),
-        "send_timeout": unless(unread, life),
-    }
+    values: Values = {"total_timeout": life.since, "upstream_idle_timeout": unless(silence, life)}
+    return values | {"send_timeout": unless(unread, life)} if unread else values
 
 
 async def uploads(bench: Bench, target: Target) -> Values:
@@ -259,8 +300,32 @@ async def shaken(bench: Bench, target: Target) -> Values:
     return await upgrade(bench, replace(target, protocol=""))
 
 
+MOST_STREAMS = 40
+
+
+async def streams(bench: Bench, target: Target) -> Values:
+    """On a config with its limits: streams that are asked for at once, each by a client of its own, and how many of them are open together."""
+
+    def handler(arrival: Arrival) -> None:
+        arrival.head(200, [("Content-Type", "text/event-stream")])
+
+    asked = await asyncio.gather(
+        *(bench.ask(target.ask, handler, source=f"127.0.1.{number + 1}") for number in range(MOST_STREAMS)),
+        return_exceptions=True,
+    )
+    held = [each for each in asked if not isinstance(each, BaseException)]
+    await bench.caught_up(10)
+    came = [arrival for each in held for arrival in each.arrivals]
+    for each in held:
+        each.call.hang_up()
+    if any(arrival.closed.is_set() for arrival in came):
+        # A timer was in the way.
+        return {}
+    return {"max_streams": AtLeast(float(MOST_STREAMS)) if len(came) >= MOST_STREAMS else float(len(came))}
+
+
 KIT = Kit(
-    quick=(plain, answers_held, stalls, upload, failures, caching, grpc, abort, body_limit, versions),
+    quick=(answers, answers_held, stalls, upload, refusals, caching, grpc, abort, body_limit, versions),
     slow=(shaken, timers, uploads, sockets),
     single=(affinity,),
     unreachable=unreachable,
@@ -269,26 +334,26 @@ KIT = Kit(
         "response_buffering": ("answers_held",),
         "stalls_on": ("stalls",),
         "request_buffering": ("upload",),
-        "compression": ("plain",),
+        "compression": ("answers",),
         "caching": ("caching",),
-        "upstream_http_version": ("plain",),
+        "upstream_http_version": ("answers",),
         "upgrade": ("shaken",),
-        "upstream_connection_header": ("plain",),
+        "upstream_connection_header": ("answers",),
         "connect_timeout": ("unreachable",),
         "upstream_idle_timeout": ("timers", "sockets"),
         "client_idle_timeout": ("uploads", "sockets"),
         "send_timeout": ("timers",),
         "total_timeout": ("timers", "sockets"),
         "request_body_limit": ("body_limit",),
-        "retries": ("failures",),
-        "retries_non_idempotent": ("failures",),
-        "error_interception": ("failures",),
-        "forwards_x_accel_buffering": ("plain",),
-        "accept_encoding_forwarded": ("plain",),
+        "retries": ("refusals",),
+        "retries_non_idempotent": ("refusals",),
+        "error_interception": ("refusals",),
+        "forwards_x_accel_buffering": ("answers",),
+        "accept_encoding_forwarded": ("answers",),
         "client_http_versions": ("versions",),
         "grpc": ("grpc",),
         "session_affinity": ("affinity",),
-        "query_logged": ("plain",),
+        "query_logged": ("answers",),
         "abort_propagates": ("abort",),
         "max_streams": ("streams",),
     },
@@ -298,26 +363,26 @@ PROBES: Mapping[str, Probe] = {
     "response_buffering": answers_held,
     "stalls_on": stalls,
     "request_buffering": upload,
-    "compression": plain,
+    "compression": answers,
     "caching": caching,
-    "upstream_http_version": plain,
+    "upstream_http_version": answers,
     "upgrade": upgrade,
-    "upstream_connection_header": plain,
+    "upstream_connection_header": answers,
     "connect_timeout": unreachable,
     "upstream_idle_timeout": timers,
     "client_idle_timeout": uploads,
     "send_timeout": timers,
     "total_timeout": timers,
     "request_body_limit": body_limit,
-    "retries": failures,
-    "retries_non_idempotent": failures,
-    "error_interception": failures,
-    "forwards_x_accel_buffering": plain,
-    "accept_encoding_forwarded": plain,
+    "retries": refusals,
+    "retries_non_idempotent": refusals,
+    "error_interception": refusals,
+    "forwards_x_accel_buffering": answers,
+    "accept_encoding_forwarded": answers,
     "client_http_versions": versions,
     "grpc": grpc,
     "session_affinity": affinity,
-    "query_logged": plain,
+    "query_logged": answers,
     "abort_propagates": abort,
     "max_streams": streams,
 }

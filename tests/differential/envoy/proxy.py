@@ -14,9 +14,15 @@ from tests.engines import ENVOY
 
 _ROOT = Path(__file__).parents[3]
 _LONGER = f"values above {LONGEST:g} s are only seen to be longer than that"
-_REMARKS = dict.fromkeys(
-    ("connect_timeout", "upstream_idle_timeout", "client_idle_timeout", "send_timeout", "total_timeout"), _LONGER
-)
+_REMARKS = {
+    **dict.fromkeys(
+        ("connect_timeout", "upstream_idle_timeout", "client_idle_timeout", "send_timeout", "total_timeout"), _LONGER
+    ),
+    "compression": "not of WebSockets",
+    "request_body_limit": "by sending as much; not of calls of gRPC, whose failures are all told alike",
+    "session_affinity": "clusters of several servers; one route of each config",
+    "max_streams": "up to 40 streams at once, each of another client; one route of each config",
+}
 
 
 def _shown(config: Config) -> tuple[str, dict[str, str]]:

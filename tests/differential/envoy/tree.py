@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,14 +22,41 @@ class Config:
 
     data: Data
     protocols: dict[int, str] = field(default_factory=dict)
+    camel: bool = False
+    """Whether names of fields are printed asJsonSpellsThem."""
 
     def text(self) -> str:
         """YAML, as people write it."""
-        return yaml.dump(self.data, Dumper=_Plain, sort_keys=False, width=120)
+        data = _renamed(self.data, _camel) if self.camel else self.data
+        return yaml.dump(data, Dumper=_Plain, sort_keys=False, width=120)
 
     def declared(self) -> dict[str, str]:
         """The protocols by the places of their routes."""
         return {place: self.protocols[id(each)] for place, each in routes(self.data) if id(each) in self.protocols}
+
+
+_NAMED = frozenset(("typed_per_filter_config", "typed_extension_protocol_options", "json_format", "policies"))
+"""Fields that are maps: their keys are names of somebody's."""
+
+
+def _renamed(node: Any, name: Callable[[str], str], *, names: bool = False) -> Any:
+    if isinstance(node, list):
+        return [_renamed(each, name) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key if names else name(key): _renamed(each, name, names=_snake(key) in _NAMED) for key, each in node.items()
+    }
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
+
+
+def _snake(name: str) -> str:
+    # The one name whose digit begins a word.
+    name = name.replace("consecutive5xx", "consecutive_5xx")
+    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
 
 class _Plain(yaml.SafeDumper):
@@ -40,7 +68,9 @@ class _Plain(yaml.SafeDumper):
 
 def parsed(text: str, protocols: dict[str, str]) -> Config:
     """The tree of a text that was printed before; ``protocols`` by place."""
-    made = Config(yaml.safe_load(text))
+    data = yaml.safe_load(text)
+    camel = "staticResources" in data
+    made = Config(_renamed(data, _snake) if camel else data, camel=camel)
     made.protocols = {id(each): protocols[place] for place, each in routes(made.data) if place in protocols}
     return made
 
