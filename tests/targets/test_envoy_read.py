@@ -359,6 +359,25 @@ def test_chance_is_not_choice() -> None:
     assert value(data, "upgrade") == {"between": [False, True]}
 
 
+def test_streams_of_a_weighted_route_spread() -> None:
+    """All may be on the smaller cluster, or both full."""
+    shares = {"clusters": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]}
+    few, more = ({"circuit_breakers": {"thresholds": [{"max_requests": most}]}} for most in (4, 5))
+    routes = [{"match": {"prefix": "/"}, "route": {"weighted_clusters": shares}}]
+    data = bootstrap(routes=routes, clusters=[cluster("a", **few), cluster("b", **more)])
+
+    assert value(data, "max_streams") == {"between": [4, 9]}
+
+
+def test_path_parameters_go_from_every_segment() -> None:
+    """Where the route configuration says so."""
+    routes = [{"match": {"path": "/chat/room"}, "route": {"cluster": "origin"}}]
+    table = {"ignore_path_parameters_in_path_matching": True}
+    (found,) = explained(bootstrap(routes=routes, table=table), "http://chat.test:10000/chat;v=1/room;w")
+
+    assert not found.answer
+
+
 def test_a_cluster_that_is_not_at_hand_leaves_open_what_it_decides() -> None:
     """It is listed, and its properties are open."""
     (route,) = routes_of(bootstrap(clusters=[cluster("other")]))

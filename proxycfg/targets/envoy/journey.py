@@ -267,7 +267,8 @@ def path_of(door: Door | None, request: Request, table: Table | None = None) -> 
         if hcm.flag("merge_slashes"):
             target = re.sub("/{2,}", "/", target)
     if table is not None and table.message.flag("ignore_path_parameters_in_path_matching"):
-        target = target.partition(";")[0]
+        # Of every segment, as 1.40 does it; before, all that followed the first went.
+        target = re.sub(";[^/]*", "", target)
     return target, query
 
 

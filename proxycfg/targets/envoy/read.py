@@ -87,16 +87,15 @@ def _joined(name: str, function: PropertyReader, places: Sequence[Place]) -> Fou
     doors: dict[int, list[Found]] = {}
     for place in places:
         doors.setdefault(id(place.door), []).append(function(place))
-    by_chance = _word if name == "session_affinity" else _hull
+    by_chance = _BY_CHANCE.get(name, _hull)
     return _over([_over(found, by_chance) for found in doors.values()], _JOINS.get(name, _hull))
 
 
 def _over(found: Sequence[Found], join: Callable[[Between[Any], Between[Any]], Between[Any]]) -> Found:
     value, why = found[0]
     for other, decided_by in found[1:]:
-        if other != value:
-            joined = join(value, other)
-            value, why = joined, decided_by if joined != value else why
+        joined = join(value, other)
+        value, why = joined, decided_by if joined != value else why
     return value, why
 
 
@@ -116,6 +115,15 @@ def _word(one: Between[Any], other: Between[Any]) -> Between[Any]:
     return one if one == other else ANY_TEXT
 
 
+def _spread(one: Between[float], other: Between[float]) -> Between[float]:
+    """All on one of them, or some on each."""
+    return Between(min(one.low, other.low), one.high + other.high)
+
+
+_BY_CHANCE: Mapping[str, Callable[[Between[Any], Between[Any]], Between[Any]]] = {
+    "max_streams": _spread,
+    "session_affinity": _word,
+}
 _JOINS: Mapping[str, Callable[[Between[Any], Between[Any]], Between[Any]]] = {
     "client_http_versions": _both,
     "stalls_on": _both,
