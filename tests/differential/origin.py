@@ -328,12 +328,12 @@ class Origin:
             self._server.close()
 
     def arrived(self, arrival: Arrival) -> None:
-        """Hand it over; what nobody waits for, a side request, or the copy that Envoy sends to a mirror, is answered with 200."""
+        """Hand it over; what nobody waits for, a side request, or Envoy's copy for a mirror, is answered with 204, which nothing stores."""
         key = arrival.header("x-probe") or ""
         copy = arrival.host.partition(":")[0].endswith("-shadow")
         handler = None if arrival.header("x-side") or copy else self.handlers.get(key)
         if handler is None:
-            arrival.answer(200, [("Content-Type", "text/plain"), ("Cache-Control", "no-store")], b"nobody asked")
+            arrival.answer(204, [("Cache-Control", "no-store")], b"")
         else:
             handler(arrival)
 

@@ -231,8 +231,8 @@ async def failures(bench: Bench, target: Target, kinds: tuple[str, ...] = _FAILU
             fails = _Failing(kind)
             exchange = await _failing(bench, target, method, fails)
             if kind == "drop":
-                # Once more on a connection that was kept, where any is: a group of several servers keeps one for each.
-                for _ in range(3):
+                # Once more on a connection that was kept, where any is: a group of several servers keeps one for each, and others take some.
+                for _ in range(8):
                     if fails.times > 1 or (exchange.arrivals and exchange.arrivals[0].nth > 1):
                         break
                     await _warmed(bench, target)
@@ -613,7 +613,7 @@ async def affinity(bench: Bench, target: Target) -> Values:
     """Which of several servers the same client comes back to, and what has to change about it to come to another one."""
 
     async def several(*changing: str) -> bool | None:
-        """Whether requests that differ in so much come to different servers; None if none comes to any."""
+        """Whether requests that differ in so much come to different servers; None if one comes to none, as a store answers it."""
         seen: set[str] = set()
         for number in range(_SEQUENCE):
             word = uuid.uuid4().hex
@@ -636,10 +636,12 @@ async def affinity(bench: Bench, target: Target) -> Values:
 
     if not target.one_group or not await several(*_KEYS):
         return {}
-    if await several():
+    spread = await several()
+    if spread:
         return {"session_affinity": "none"}
-    kinds = [key for key in _KEYS if await several(key)]
-    if not kinds:
+    told = {key: await several(key) for key in _KEYS}
+    kinds = [key for key, one in told.items() if one]
+    if not kinds or spread is None or None in told.values():
         return {}
     return {"session_affinity": kinds[0] if len(kinds) == 1 else "hash"}
 

@@ -219,7 +219,7 @@ def target_of(prediction: Prediction, route: str, ask: Ask) -> Target:
         place=route,
         ask=main,
         asks=tuple(dict.fromkeys([main, *asks])),
-        protocol=found.protocol or "",
+        protocol=found.protocol or prediction.protocol_of(main),
         straight=prediction.follow(main).straight,
         posts=prediction.route(replace(main, method="POST")) == route,
         shakes=prediction.route(replace(main, headers=(("Upgrade", "websocket"),))) == route,

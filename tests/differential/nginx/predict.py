@@ -68,6 +68,12 @@ class Prediction:
         journey = self._journey(ask)
         return _place(journey.location.directive) if journey.proxied and journey.location is not None else ""
 
+    def protocol_of(self, ask: Ask) -> str:
+        """What ``grpc_pass`` carries by itself; empty for what may be anything."""
+        level = self._journey(ask).level
+        found = level.handler() if level is not None else None
+        return "grpc" if found is not None and found.directive.name == "grpc_pass" else ""
+
     def server_of(self, ask: Ask) -> str:
         """The place of the server that answers."""
         journey = self._journey(ask)
