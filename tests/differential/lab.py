@@ -95,6 +95,7 @@ class Kit:
 
     :param quick: those whose time is that of the machine; one after another.
     :param slow: those that wait for timers; side by side.
+    :param alone: those that nothing else may disturb, such as by taking a kept connection; after all others, one after another.
     :param single: those that are tried on one route of a config alone.
     :param unreachable: the one for a config whose origins take no connection, and ``streams`` that for one with its limits.
     :param measured_by: property → the probes that measure it, by name.
@@ -106,6 +107,7 @@ class Kit:
     unreachable: Probe
     streams: Probe
     measured_by: Mapping[str, tuple[str, ...]]
+    alone: tuple[Probe, ...] = ()
 
 
 ConfigT = TypeVar("ConfigT")
@@ -316,3 +318,7 @@ class Lab(ABC, Generic[ConfigT, PredictionT]):
         if self.limited(config):
             jobs.append(variant(self.kit.streams, targets[:1], limits=True))
         await asyncio.gather(*jobs)
+        for target in targets:
+            for probe in self.kit.alone:
+                if wanted(probe):
+                    await note(target, probe, bench)

@@ -231,8 +231,8 @@ async def failures(bench: Bench, target: Target, kinds: tuple[str, ...] = _FAILU
             fails = _Failing(kind)
             exchange = await _failing(bench, target, method, fails)
             if kind == "drop":
-                # Once more on a connection that was kept, where any is: a group of several servers keeps one for each, and others take some.
-                for _ in range(8):
+                # Once more on a connection that was kept, where any is: a group of several servers keeps one for each.
+                for _ in range(3):
                     if fails.times > 1 or (exchange.arrivals and exchange.arrivals[0].nth > 1):
                         break
                     await _warmed(bench, target)
@@ -648,7 +648,7 @@ async def affinity(bench: Bench, target: Target) -> Values:
 
 Probe = Callable[[Bench, Target], Awaitable[Values]]
 
-QUICK: tuple[Probe, ...] = (plain, buffering, stalls, upload, failures, caching, grpc, abort, body_limit, versions)
+QUICK: tuple[Probe, ...] = (plain, buffering, stalls, upload, caching, grpc, abort, body_limit, versions)
 """In lock-step: their time is that of the machine."""
 SLOW: tuple[Probe, ...] = (upgrade, origin_silence, client_silence, stopped_reading)
 """They wait for timers."""

@@ -36,6 +36,8 @@ KIT = Kit(
     unreachable=probes.unreachable,
     streams=probes.streams,
     measured_by=probes.MEASURED_BY,
+    # Another's request may take the kept connection that is to break.
+    alone=(probes.failures,),
 )
 
 
