@@ -958,9 +958,9 @@ def retries_non_idempotent(place: Place) -> Found:
     wanted, why = _tried_on(place)
     if "non_idempotent" not in wanted:
         return NO, why
-    if not request_buffering(place)[0].high and place.clients.versions.high.isdisjoint({"1.0", "1.1"}):
-        # Over HTTP/2 a body that is passed on as it comes cannot be sent again, and only a request without one is: before 1.25.1 a cleartext port
-        # may speak nothing else.
+    collects = place.module in BUFFERED_MODULES and place.flag(f"{place.module}_request_buffering")[0].low
+    if not collects and place.clients.versions.high & {"2", "3"}:
+        # Over HTTP/2 and 3 a body that is passed on as it comes cannot be sent again, and over HTTP/1.1 a large one: the others go out again.
         return Between(False, again.high), why
     return again, why
 
