@@ -32,12 +32,12 @@ SLACK = Slack(
 KIT = Kit(
     quick=probes.QUICK,
     slow=probes.SLOW,
-    single=(probes.affinity, probes.talking),
+    single=(probes.talking,),
     unreachable=probes.unreachable,
     streams=probes.streams,
     measured_by=probes.MEASURED_BY,
-    # Another's request may take the kept connection that is to break.
-    alone=(probes.failures,),
+    # Another's request may take the kept connection that is to break, be stored in the way, or count as a server's load.
+    alone=(probes.failures, probes.caching, probes.affinity),
 )
 
 

@@ -68,7 +68,7 @@ _REMARKS = {
     "send_timeout": "values above 75 s are only seen to be longer than that",
     "total_timeout": "nothing cuts a stream that talks, for 75 s",
     "request_body_limit": "by announced length, where a request comes straight to its location",
-    "session_affinity": "groups of several servers; one route of each config",
+    "session_affinity": "groups of several servers",
     "max_streams": "up to 40 streams (scaled down by worker_connections, limit_conn and max_conns), each of another client; one route of a config with one worker, where a request comes straight to its location",
 }
 
