@@ -7,7 +7,7 @@ there, the module that carries its requests, and who its clients are. What all t
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -18,11 +18,11 @@ from proxycfg.source import Span
 from proxycfg.targets.nginx import defaults, facts
 from proxycfg.targets.nginx.access_log import AccessLogs
 from proxycfg.targets.nginx.clients import Clients, Sockets
-from proxycfg.targets.nginx.scope import Level
+from proxycfg.targets.nginx.scope import HANDLERS, Level
 from proxycfg.targets.nginx.servers import Http, Location, choose_location
 from proxycfg.targets.nginx.syntax import Directive, number
 from proxycfg.targets.nginx.understood import not_understood
-from proxycfg.targets.nginx.upstreams import Group, Upstreams
+from proxycfg.targets.nginx.upstreams import Group, Upstreams, keeps_connections
 from proxycfg.targets.nginx.variables import PLAIN, Values, Variables, World
 
 Found = tuple[Between[Any], Evidence]
@@ -102,7 +102,6 @@ class Reader:
         self.variables = Variables(http)
         self.upstreams = Upstreams(http, self.variables)
         self.logs = AccessLogs(http, self.variables)
-        self._meanings: dict[str, Hashable] = {}
         self._own_evidence: dict[int, Evidence] = {}
         self._inherited_evidence: dict[int, Evidence] = {}
         self._not_understood: dict[int, tuple[Span, ...]] = {}
@@ -115,6 +114,9 @@ class Reader:
         self.version = version
         self.sockets = Sockets(self.http, version)
         self._alike_by_id: dict[int, int] = {}
+        self._meanings: dict[str, Hashable] = {}
+        self._spoken: dict[int, str] = {}
+        self._fed: frozenset[int] | None = None
         self._defaults: dict[str, Evidence] = {}
         self._silences: dict[str, tuple[str, Evidence]] = {}
         self._workers: Workers | None = None
@@ -215,7 +217,8 @@ class Reader:
             group = self.upstreams.named(text)
             scheme = text.partition("://")[0] if "://" in text else ""
             alike = group._replace(servers=_one_or_more(group.servers), pooled=group.pooled and 1)
-            found = self._meanings[text] = self.http.shapes.number((*alike, scheme, self._understands_group(group)))
+            parts = (*alike, scheme, self._understands_group(group), self.is_fed(group))
+            found = self._meanings[text] = self.http.shapes.number(parts)
         return found
 
     def understands(self, place: Place) -> bool:
@@ -240,6 +243,50 @@ class Reader:
         if groups is None:
             groups = self._groups[text] = self.upstreams.meant(text, location)
         return groups
+
+    # ---- kept connections, which locations share ----
+
+    def is_fed(self, group: Group) -> bool:
+        """Whether requests of any location may leave a connection in the pool of a group that keeps some for all of them."""
+        if not keeps_connections(group, self.version) or group.local:
+            return False
+        if self._fed is None:
+            self._fed = frozenset(id(directive) for directive in self._feeding())
+        return id(None) in self._fed or id(group.directive) in self._fed
+
+    def _feeding(self) -> Iterator[Directive | None]:
+        """The groups to which connections are made that may stay; None for one that hangs on a variable."""
+        for server in self.http.servers:
+            for location in server.locations.all():
+                handlers = [
+                    child
+                    for child in location.level.children
+                    if child.name in HANDLERS and self._stays(location, child)
+                ]
+                for child in location.level.children:
+                    if child.name in {"if", "limit_except"} and child.block:
+                        # They may speak otherwise than the location, and few hand requests on.
+                        handlers += [inner for inner in self.http.config.block(child) if inner.name in HANDLERS]
+                for handler in handlers:
+                    groups = self.groups(location, handler)
+                    yield from (
+                        [group.directive for group in groups if group.directive is not None] if groups else [None]
+                    )
+
+    def _stays(self, location: Location, handler: Directive) -> bool:
+        """Whether a connection may stay open: HTTP/1.0 closes it behind each answer."""
+        return handler.name != "proxy_pass" or self._speaks(location.level) != "1.0"
+
+    def _speaks(self, level: Level) -> str:
+        found = self._spoken.get(id(level))
+        if found is None:
+            own = level.lines("proxy_http_version")
+            if own and own[0].args:
+                found = own[0].args[0]
+            else:
+                found = self._speaks(level.above) if level.above is not None else self.silence("proxy_http_version")[0]
+            self._spoken[id(level)] = found
+        return found
 
     # ---- what the main context says ----
 

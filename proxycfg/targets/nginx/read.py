@@ -919,7 +919,7 @@ def _breaks(place: Place, group: Group) -> Between[bool]:
     if not keeps_connections(group, place.version):
         return NO
     again = takes_again(group)
-    return Between(again.low and _surely_reuses(place), again.high and (not group.local or _reuses(place)))
+    return Between(again.low and _surely_reuses(place), again.high and (_reuses(place) or place.reader.is_fed(group)))
 
 
 def _tried_on(place: Place) -> tuple[frozenset[str], Evidence]:
