@@ -34,7 +34,7 @@ INDEX = {
     "grpc-through-proxy-pass": ("check", "grpc-transport", "error", ("nginx",), ("grpc",), ("grpc",), ()),
     "grpc-to-http-1-origin": ("check", "grpc-transport", "error", ("envoy",), ("grpc",), ("grpc",), ()),
     "grpc-to-plain-origin": ("inspect", "grpc-transport", "error", ("cloudflare",), (), None, ()),
-    "grpc-web-not-translated": ("inspect", "protocol-mismatch", "warning", ("envoy",), (), None, ()),
+    "grpc-web-filter-missing": ("inspect", "protocol-mismatch", "warning", ("envoy",), (), None, ()),
     "grpc-without-http-2": ("check", "grpc-transport", "error", ("nginx", "envoy"), ("grpc",), ("grpc",), ()),
     "grpc-without-tls": ("inspect", "protocol-mismatch", "warning", ("nginx",), (), None, ("grpc_pass", "proxy_pass")),
     "half-open-connections": ("inspect", "half-close", "info", ("nginx",), (), None, ("grpc_read_timeout", "proxy_read_timeout")),

@@ -421,7 +421,7 @@ async def _until_ended(stand: Stand, client: Client) -> None:
     await stand.first(client.until(b" 504 "), await stand.witness())
 
 
-@shows("grpc-web-not-translated/match")
+@shows("grpc-web-filter-missing/match")
 async def a_call_from_a_browser(stand: Stand) -> bool:
     """Whether there is a route for it."""
     client = await stand.ask(

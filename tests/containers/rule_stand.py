@@ -155,7 +155,7 @@ async def measured(around: Surroundings, text: str, rule: Rule) -> Proof:
     prediction = Prediction(config, version)
     proof = Proof(None)
     wanted = {probe for name in rule.properties for probe in probes.MEASURED_BY[name]}
-    chosen = [probe for probe in (*probes.QUICK, *probes.SLOW) if probe.__name__ in wanted]
+    chosen = [probe for probe in (*probes.QUICK, *probes.SLOW, *probes.ALONE) if probe.__name__ in wanted]
     assert chosen
     answers: list[bool | None] = []
     async with around.lab.started(config) as bench:

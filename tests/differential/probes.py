@@ -655,6 +655,8 @@ QUICK: tuple[Probe, ...] = (plain, buffering, stalls, upload, grpc, abort, body_
 """In lock-step: their time is that of the machine."""
 SLOW: tuple[Probe, ...] = (upgrade, origin_silence, client_silence, stopped_reading)
 """They wait for timers."""
+ALONE: tuple[Probe, ...] = (failures, caching, affinity)
+"""Another's request may take the kept connection that is to break, be stored in the way, or count as a server's load."""
 
 
 async def unreachable(bench: Bench, target: Target) -> Values:

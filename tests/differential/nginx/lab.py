@@ -36,8 +36,7 @@ KIT = Kit(
     unreachable=probes.unreachable,
     streams=probes.streams,
     measured_by=probes.MEASURED_BY,
-    # Another's request may take the kept connection that is to break, be stored in the way, or count as a server's load.
-    alone=(probes.failures, probes.caching, probes.affinity),
+    alone=probes.ALONE,
 )
 
 

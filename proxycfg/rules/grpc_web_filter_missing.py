@@ -14,7 +14,7 @@ http_filters:
     "@type": type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb
 ```
 
-**When it is fine.** If the server speaks gRPC-Web itself, as tonic and ASP.NET can; say so by `# proxycfg: ignore[grpc-web-not-translated]`.
+**When it is fine.** If the server speaks gRPC-Web itself, as tonic and ASP.NET can; say so by `# proxycfg: ignore[grpc-web-filter-missing]`.
 
 **Measured.** A call of gRPC-Web met 404 at a route that matches native gRPC on Envoy 1.40. Its configs show it in
 `tests/containers/test_envoy_rules.py`.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @idiom(category=Category.PROTOCOL_MISMATCH, severity=Severity.WARNING, targets=("envoy",))
-def grpc_web_not_translated(tree: EnvoyTree) -> Iterator[Complaint]:
+def grpc_web_filter_missing(tree: EnvoyTree) -> Iterator[Complaint]:
     """gRPC-Web for a server that does not know it."""
     for case in tree.cases:
         if case.protocol != "grpc-web":
