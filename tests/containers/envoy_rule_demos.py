@@ -161,12 +161,16 @@ async def running(text: str, edits: Mapping[str, str]) -> AsyncIterator[Stand]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stand.writers.append(writer)
         gone = asyncio.Event()
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 queue = stand.witnesses if b" /witness " in head else stand.arrivals
                 queue.put_nowait(Arrival(head, writer, gone))
-        gone.set()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            gone.set()
+        finally:
+            # One that comes at the very end is in nobody's list any more.
+            writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     origin = server.sockets[0].getsockname()[1]
