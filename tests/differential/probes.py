@@ -637,7 +637,8 @@ async def affinity(bench: Bench, target: Target) -> Values:
                 return True
         return False
 
-    if not target.one_group or not await several(*_KEYS):
+    # On a detour an argument may get lost that the choice hangs on.
+    if not (target.one_group and target.straight) or not await several(*_KEYS):
         return {}
     spread = await several()
     if spread:
