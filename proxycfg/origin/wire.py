@@ -104,8 +104,8 @@ class Wire(asyncio.Protocol):
     # What sessions call.
 
     def write(self, data: bytes) -> None:
-        """Send, in one system call if the kernel has room."""
-        if not self._gone and not self._transport.is_closing():
+        """Send, in one system call if the kernel has room; nothing follows our FIN, though HTTP/2 would still acknowledge what it reads."""
+        if not self._gone and self._linger is None and not self._transport.is_closing():
             self._transport.write(data)
 
     async def drained(self) -> None:

@@ -183,6 +183,9 @@ async def running(text: str, edits: Mapping[str, str]) -> AsyncIterator[Stand]:
         finally:
             proxy.pop_all().close()
             server.close()
+            # What was accepted just before has no writer yet: that takes asyncio three rounds.
+            for _ in range(5):
+                await asyncio.sleep(0)
             for writer in stand.writers:
                 writer.close()
             await asyncio.gather(*(writer.wait_closed() for writer in stand.writers), return_exceptions=True)
