@@ -21,6 +21,22 @@ _BACKLOG = 8192
 _LAST_TURNS = 10
 
 
+async def stop_listening(*servers: asyncio.Server) -> None:
+    """Accept no more; who came last has a connection of its protocol when this returns.
+
+    To close a server while it accepts is what asyncio (before Python 3.12) trips over: an assertion fails, and the socket leaks.
+    So first nobody is accepted, then those that were have their turns, and then comes the closing.
+    """
+    loop = asyncio.get_running_loop()
+    for server in servers:
+        for sock in server.sockets:
+            loop.remove_reader(sock)
+    for _ in range(_LAST_TURNS):
+        await asyncio.sleep(0)
+    for server in servers:
+        server.close()
+
+
 class OriginOptions(TypedDict, total=False):
     """What ``Origin`` can be told."""
 
@@ -115,19 +131,15 @@ class Origin:
 
     async def _close(self, servers: list[asyncio.Server]) -> None:
         """Accept no more, and cut whoever is there."""
-        # Closing a server while a connection is being accepted trips over an assertion in asyncio (before Python 3.12)
-        # and leaks the socket: so first stop listening, and close once those that came last have become wires.
-        loop = asyncio.get_running_loop()
-        for server in servers:
-            for sock in server.sockets:
-                loop.remove_reader(sock)
         self._service.cancel()
-        for _ in range(_LAST_TURNS):
-            await asyncio.sleep(0)
-            for wire in list(self._wires):
-                wire.close()
-        for server in servers:
-            server.close()
+        self._cut()
+        await stop_listening(*servers)
+        self._cut()
+        await asyncio.sleep(0)
+
+    def _cut(self) -> None:
+        for wire in list(self._wires):
+            wire.close()
 
     def _accept(self) -> Wire:
         return Wire(next(self._numbers), self._speak, self._wires)

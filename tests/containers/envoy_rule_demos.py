@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxycfg.origin.server import stop_listening
 from tests.engines.ports import free_ports
 from tests.targets import envoy_lab
 
@@ -182,10 +183,7 @@ async def running(text: str, edits: Mapping[str, str]) -> AsyncIterator[Stand]:
             yield stand
         finally:
             proxy.pop_all().close()
-            server.close()
-            # What was accepted just before has no writer yet: that takes asyncio three rounds.
-            for _ in range(5):
-                await asyncio.sleep(0)
+            await stop_listening(server)
             for writer in stand.writers:
                 writer.close()
             await asyncio.gather(*(writer.wait_closed() for writer in stand.writers), return_exceptions=True)

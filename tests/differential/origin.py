@@ -19,6 +19,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
+from proxycfg.origin.server import stop_listening
 from tests.differential.client import Headers, decoded
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -322,10 +323,10 @@ class Origin:
 
     async def close(self) -> None:
         """Hang up on everybody."""
+        if self._server:
+            await stop_listening(self._server)
         for wire in list(self.wires):
             wire.transport.abort()
-        if self._server:
-            self._server.close()
 
     def arrived(self, arrival: Arrival) -> None:
         """Hand it over; what nobody waits for, a side request, or Envoy's copy for a mirror, is answered with 204, which nothing stores."""
