@@ -14,8 +14,13 @@ import pytest
 from proxycfg.behavior import EITHER, NO, YES, Between, exactly
 from proxycfg.generate import generate
 from proxycfg.need import need_of, shortfalls
+from proxycfg.source import Source, Span
 from proxycfg.targets.cloudflare import quote
-from proxycfg.targets.cloudflare.effect import WHOLE, rule_of, settled
+from proxycfg.targets.cloudflare.config import load
+from proxycfg.targets.cloudflare.effect import met, possible
+from proxycfg.targets.cloudflare.places import Request
+from proxycfg.targets.cloudflare.value import Value
+from proxycfg.targets.cloudflare.zone import Zone
 from tests.targets.cloudflare_files import CASES_AND_PLANS, PLANS, as_api, made, resources, rulesets, spec_of, winner
 from tests.targets.cloudflare_schema import FILE
 from tests.targets.terraform_lab import TERRAFORM, provider, validate
@@ -201,8 +206,8 @@ def test_an_aim_is_what_the_files_say(case: str, plan: str) -> None:
     """Read out of the rules again: buffering, compression, cache, timers and sockets of every route."""
     spec = spec_of(case, plan)
     made_ = generate(spec, ["cloudflare"])
-    phases = rulesets(made_.files)
-    zone = {
+    zone = _zone(made_.files)
+    switches = {
         body["setting_id"]: body["value"]
         for body in resources(made_.files["cloudflare/main.tf"], "cloudflare_zone_setting").values()
     }
@@ -211,31 +216,43 @@ def test_an_aim_is_what_the_files_say(case: str, plan: str) -> None:
         if route.kind == "regex":
             continue
         host = route.hosts[0].replace("*.", "x.").replace("*", "any.example")
-        # The path alone, for what is below may be another route's.
-        request = {"http.host": host, "http.request.uri.path": quote.paths(route.path.rstrip("/") or "/")[0]}
+        # The path alone, for what is below may be another route's; and no credentials.
+        request = Request(
+            {
+                "http.host": host,
+                "http.request.uri.path": quote.paths(route.path.rstrip("/") or "/")[0],
+                "http.request.headers.names": ("Accept",),
+                "http.request.uri.args": {},
+            }
+        )
         if winner(spec, host, route.path.rstrip("/") or "/") is not route:
             continue
-        config, cache = (
-            _effect(phases, "http_config_settings", request),
-            _effect(phases, "http_request_cache_settings", request),
-        )
-        plain = _effect(phases, "http_response_compression", request).get("algorithms") == [{"name": "none"}]
+        body = _set(zone, request, "http_config_settings", "set_config", "response_body_buffering")
+        cache = _set(zone, request, "http_request_cache_settings", "set_cache_settings", "cache")
+        algorithms = _set(zone, request, "http_response_compression", "compress_response", "algorithms")
+        plain = algorithms is not None and [each.text("name") for each in algorithms.items] == ["none"]
         sockets = route.protocol.name == "websocket"
 
-        assert (aim.response_buffering == NO) is (sockets or config.get("response_body_buffering") == "none")
+        assert (aim.response_buffering == NO) is (sockets or (body is not None and body.data == "none"))
         assert (aim.compression == NO) is (sockets or plain)
-        assert aim.caching == {True: YES, False: NO, None: EITHER}[cache.get("cache")]
-        assert aim.upgrade == (YES if zone.get("websockets") == "on" else EITHER)
+        assert aim.caching == {True: YES, False: NO, None: EITHER}[cache and cache.data]
+        assert aim.upgrade == (YES if switches.get("websockets") == "on" else EITHER)
         assert aim.upstream_idle_timeout == (
-            exactly(float(zone["proxy_read_timeout"])) if "proxy_read_timeout" in zone else Between(100.0, 125.0)
+            exactly(float(switches["proxy_read_timeout"]))
+            if "proxy_read_timeout" in switches
+            else Between(100.0, 125.0)
         )
-        assert aim.error_interception == (NO if zone.get("origin_error_page_pass_thru") == "on" else YES)
+        assert aim.error_interception == (NO if switches.get("origin_error_page_pass_thru") == "on" else YES)
 
 
-def _effect(phases: Mapping[str, Any], phase: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """What the rules of a phase set for a request without credentials."""
-    known = {"http.request.headers.names": ("Accept",), "http.request.uri.args": {}, **request}
-    rules = [rule for fields in phases.get(phase, {}).get("rules", []) if (rule := rule_of(fields))]
-    found = settled(rules, known.__getitem__, whole=phase in WHOLE)
-    assert all(len(values) == 1 for values in found.values())
-    return {name: value for name, ((value, _),) in found.items()}
+def _zone(files: Mapping[str, str]) -> Zone:
+    """What the files for the API set up."""
+    sources = [Source(path, text) for path, text in files.items() if path.startswith("cloudflare/rulesets/")]
+    zones = load(sources).zones if sources else []
+    return zones[0] if zones else Zone("", Span.whole("routes.yaml"))
+
+
+def _set(zone: Zone, request: Request, phase: str, action: str, name: str) -> Value | None:
+    """What the rules of a phase surely set for a request; None for nothing."""
+    (only,) = possible(met(zone.rules.get(phase, ()), request), action, name)
+    return only and only.value

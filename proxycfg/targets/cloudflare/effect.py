@@ -7,83 +7,52 @@ counts (rules/compression-rules).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from proxycfg.targets.cloudflare.rules_language import Expression, Known, Unreadable, holds, parse
+if TYPE_CHECKING:
+    from proxycfg.targets.cloudflare.places import Request
+    from proxycfg.targets.cloudflare.value import Value
+    from proxycfg.targets.cloudflare.zone import Rule
 
-WHOLE = frozenset({"http_response_compression"})
-"""Phases in which a rule that matches replaces all of an earlier one."""
-
-
-class Rule(NamedTuple):
-    """A rule that sets something; ``expression`` is None for one that cannot be read, so that nobody knows when it matches."""
-
-    expression: Expression | None
-    parameters: Mapping[str, Any]
-    source: Any = None
+_WHOLE = frozenset({"http_response_compression"})
+"""Phases in which a rule that matches replaces all of an earlier one, and not only what it sets itself."""
 
 
-class Possible(NamedTuple):
-    """A value that a setting may have, and the rule that sets it: its place in the list, or -1 where none does."""
+class Met(NamedTuple):
+    """A rule that a request meets, and whether it surely does."""
 
-    value: Any
-    rule: int
-
-
-NOTHING = Possible(None, -1)
-"""That no rule sets it."""
+    rule: Rule
+    surely: bool
 
 
-def rule_of(fields: Mapping[str, Any]) -> Rule | None:
-    """A rule as the API has it; None for one that is switched off or sets nothing."""
-    parameters = fields.get("action_parameters")
-    if fields.get("enabled") is False or not isinstance(parameters, Mapping):
-        return None
-    try:
-        expression = parse(str(fields.get("expression", "")))
-    except Unreadable:
-        expression = None
-    return Rule(expression, parameters, fields.get("ref"))
+class Given(NamedTuple):
+    """A value that a setting may have, and the rule that gives it."""
+
+    rule: Rule
+    value: Value
 
 
-def settled(rules: Sequence[Rule], known: Known, *, whole: bool = False) -> dict[str, tuple[Possible, ...]]:
-    """What each setting may be for a request: one value where that is certain, the last rule's first.
+def met(rules: Iterable[Rule], request: Request) -> list[Met]:
+    """The rules that match or may, in their order."""
+    answers = ((rule, request.holds(rule.expression)) for rule in rules)
+    return [Met(rule, answer is True and rule.certain) for rule, answer in answers if answer is not False]
 
-    A setting that no rule can touch is not named; where perhaps none does, the last possibility has no rule.
 
-    :param whole: a rule that matches replaces all that earlier ones have set, and not only what it sets itself.
+def possible(rules: Sequence[Met], action: str, *path: str) -> Iterator[Given | None]:
+    """What the rules of a phase may set at a path of their parameters: the last rule's first, down to the first that surely does.
+
+    One value alone is certain. None stands for Cloudflare's default: that perhaps none of them sets it.
+
+    :param rules: that the request meets.
+    :param action: of the rules that count; those that name none do, too.
     """
-    later_first = list(_matching(rules, known))[::-1]
-    return _replaced(later_first) if whole else _stacked(later_first)
-
-
-def _matching(rules: Sequence[Rule], known: Known) -> Iterator[tuple[int, Rule, bool]]:
-    """The rules that match or may, each with its place and whether it surely does."""
-    for at, rule in enumerate(rules):
-        answer = None if rule.expression is None else holds(rule.expression, known)
-        if answer is not False:
-            yield at, rule, answer is True
-
-
-def _stacked(rules: Sequence[tuple[int, Rule, bool]]) -> dict[str, tuple[Possible, ...]]:
-    found: dict[str, list[Possible]] = {}
-    done: set[str] = set()
-    for at, rule, certain in rules:
-        for name, value in rule.parameters.items():
-            if name not in done:
-                found.setdefault(name, []).append(Possible(value, at))
-        done |= set(rule.parameters) if certain else set()
-    return {name: (*values, *([] if name in done else [NOTHING])) for name, values in found.items()}
-
-
-def _replaced(rules: Sequence[tuple[int, Rule, bool]]) -> dict[str, tuple[Possible, ...]]:
-    last = next((place for place, (_, _, certain) in enumerate(rules) if certain), None)
-    counting = rules if last is None else rules[: last + 1]
-    names = dict.fromkeys(name for _, rule, _ in counting for name in rule.parameters)
-    found: dict[str, tuple[Possible, ...]] = {}
-    for name in names:
-        values = [Possible(rule.parameters[name], at) for at, rule, _ in counting if name in rule.parameters]
-        unset = last is None or len(values) < len(counting)
-        found[name] = (*values, *([NOTHING] if unset else []))
-    return found
+    for rule, surely in reversed(rules):
+        parameters = rule.parameters if rule.action in {action, ""} else None
+        value = parameters.get(*path) if parameters is not None else None
+        if value is None and rule.phase not in _WHOLE:
+            continue
+        yield None if value is None else Given(rule, value)
+        if surely:
+            return
+    yield None

@@ -10,6 +10,7 @@ from proxycfg.finding import Confidence
 from proxycfg.record import replace
 from proxycfg.request import Asked, Request
 from proxycfg.targets.cloudflare.config import Config
+from proxycfg.targets.cloudflare.effect import met
 from proxycfg.targets.cloudflare.places import Place, request_of
 from proxycfg.targets.cloudflare.places import Request as At
 from proxycfg.targets.cloudflare.read import Reader, place_of
@@ -95,15 +96,11 @@ class _Explainer:
         if request is None:
             return ()
         at = _sent(request, self.protocol)
-        found: list[Passed] = []
-        for phase, rules in self.zone.rules.items():
-            for rule in rules:
-                answer = at.holds(rule.expression)
-                if answer is not False:
-                    found.append(
-                        Passed(f"{'matches' if answer else 'may match'} a rule of {phase}: {rule.action}", rule.span)
-                    )
-        return tuple(found)
+        return tuple(
+            Passed(f"{'matches' if surely else 'may match'} a rule of {phase}: {rule.action}", rule.span)
+            for phase, rules in self.zone.rules.items()
+            for rule, surely in met(rules, at)
+        )
 
     def asked_for(self, url: str, request: Request) -> Explained:
         """Where a request ends."""

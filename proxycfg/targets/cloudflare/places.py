@@ -211,7 +211,7 @@ class Request(NamedTuple):
     """
 
     fields: Mapping[str, Any]
-    told: frozenset[Any]
+    told: frozenset[Any] = frozenset()
     whole: bool = True
 
     def holds(self, expression: Any) -> bool | None:

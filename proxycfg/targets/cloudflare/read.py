@@ -24,12 +24,14 @@ from proxycfg.behavior import (
 )
 from proxycfg.reading import Evidence, Reading, ReadRoute
 from proxycfg.targets.cloudflare import facts
+from proxycfg.targets.cloudflare.effect import met, possible
 from proxycfg.targets.cloudflare.places import Place, Request, matching, places_of, request_at
-from proxycfg.targets.cloudflare.value import Value
 
 if TYPE_CHECKING:
     from proxycfg.source import Span
+    from proxycfg.targets.cloudflare.effect import Met
     from proxycfg.targets.cloudflare.facts import Plan
+    from proxycfg.targets.cloudflare.value import Value
     from proxycfg.targets.cloudflare.zone import Rule, Zone
 
 Told = tuple[Between[Any], Evidence]
@@ -107,7 +109,7 @@ class View:
         self.request = request
         self.protocol = protocol
         self.place = place
-        self._found: dict[str, list[tuple[Rule, bool]]] = {}
+        self._met: dict[str, list[Met]] = {}
         self._page: tuple[Any, list[Any]] | None = None
 
     @property
@@ -115,28 +117,20 @@ class View:
         """The zone's."""
         return self.zone.plan
 
-    def rules(self, phase: str) -> list[tuple[Rule, bool]]:
-        """The rules of a phase that match, in order, and whether surely."""
-        known = self._found.get(phase)
+    def rules(self, phase: str) -> list[Met]:
+        """The rules of a phase that match or may, in order, and whether surely."""
+        known = self._met.get(phase)
         if known is None:
-            answers = ((rule, self.request.holds(rule.expression)) for rule in self.zone.rules.get(phase, ()))
-            known = self._found[phase] = [
-                (rule, answer is True and rule.certain) for rule, answer in answers if answer is not False
-            ]
+            known = self._met[phase] = met(self.zone.rules.get(phase, ()), self.request)
         return known
 
     def parameter(self, phase: str, action: str, *path: str) -> Iterator[Choice]:
         """What the rules of a phase may set, the last first, up to the first that surely does."""
-        for rule, sure in reversed(self.rules(phase)):
-            if rule.action not in {action, ""} or rule.parameters is None:
-                continue
-            value = rule.parameters.get(*path)
-            if value is None:
-                continue
-            yield Choice(value, self._said(rule, path, value))
-            if sure:
-                return
-        yield Choice(None, Evidence("default", ""))
+        for each in possible(self.rules(phase), action, *path):
+            if each is None:
+                yield Choice(None, Evidence("default", ""))
+            else:
+                yield Choice(each.value, self._said(each.rule, path, each.value))
 
     def _said(self, rule: Rule, path: tuple[str, ...], value: Value) -> Evidence:
         holder = rule.parameters.get(*path[:-1]) if rule.parameters is not None else None
@@ -167,22 +161,15 @@ class View:
 
     def config(self, name: str) -> list[Choice]:
         """What a setting may be that configuration rules, Page Rules and the zone can set, in that order."""
-        found: list[Choice] = []
-        for choices in (self.parameter("http_config_settings", "set_config", name), self.page(name)):
-            found += (choice for choice in choices if choice.value is not None)
-            if found and self._closed(name):
-                return found
+        by_rules = list(self.parameter("http_config_settings", "set_config", name))
+        if by_rules[-1].value is not None:
+            # A rule surely sets it, so that what lies behind does not count.
+            return by_rules
+        found = [choice for choice in (*by_rules, *self.page(name)) if choice.value is not None]
         zone = self.setting(_ZONE_NAMES.get(name, name))
         if zone is not None:
             found.append(zone)
         return found or [Choice(None, Evidence("default", ""))]
-
-    def _closed(self, name: str) -> bool:
-        """Whether a rule surely sets it, so that what lies behind does not count."""
-        for rule, sure in self.rules("http_config_settings"):
-            if sure and rule.parameters is not None and rule.parameters.get(name) is not None:
-                return True
-        return False
 
 
 _ZONE_NAMES = {"bic": "browser_check"}
@@ -271,13 +258,12 @@ def _compression(view: View) -> Told:
     if view.protocol == "websocket":
         return NO, _default(_FRAMES)
     told: list[Told] = []
-    for rule, sure in reversed(view.rules("http_response_compression")):
-        algorithms = rule.parameters.get("algorithms") if rule.parameters is not None else None
-        if algorithms is None:
+    for choice in view.parameter("http_response_compression", "compress_response", "algorithms"):
+        if choice.value is None:
+            told.append(_by_type(view))
             continue
-        names = [each.text("name") for each in algorithms.items]
-        evidence = view._said(rule, ("algorithms",), algorithms)  # noqa: SLF001 - of this file
-        evidence = evidence._replace(text=f"algorithms = {', '.join(name or '…' for name in names)}")
+        names = [each.text("name") for each in choice.value.items]
+        evidence = choice.evidence._replace(text=f"algorithms = {', '.join(name or '…' for name in names)}")
         if names == ["none"]:
             told.append((NO, evidence))
         elif not names or None in names or names[0] == "none":
@@ -286,9 +272,7 @@ def _compression(view: View) -> Told:
             told.append((_by_type(view)[0], evidence))
         else:
             told.append((YES, evidence))
-        if sure:
-            return _joined(told)
-    return _joined([*told, _by_type(view)])
+    return _joined(told)
 
 
 def _by_type(view: View) -> Told:
@@ -327,9 +311,7 @@ def _eligible(view: View, evidence: Evidence) -> Told:
             return EITHER, mode.evidence
         break
     return (
-        (NO, _default("only answers to GET are stored"))
-        if view.protocol in _POSTED | {"websocket"}
-        else (YES, evidence)
+        (NO, _default("only answers to GET are stored")) if view.protocol in _POSTED | {"websocket"} else (YES, evidence)
     )
 
 
