@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxycfg.streams import paths_of_regex
 from proxycfg.targets.cloudflare.rules_language import (
+    HOST,
     MISSING,
+    PATH,
     UNKNOWN,
     Among,
     Call,
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 MAX_CLAUSES = 512
 """Pairs of host and path that one expression is spread into; more name no more places."""
-PATH, HOST = "http.request.uri.path", "http.host"
 
 
 class Name(NamedTuple):
@@ -237,6 +238,8 @@ _TYPES = {
     "connect": "application/connect+json",
 }  # fmt: skip
 """Media types of answers that streams have."""
+POSTED = frozenset(("grpc", "grpc-web", "connect"))
+"""Protocols whose requests are all POST."""
 
 
 def request_at(place: Place, names: Iterable[str], protocol: str | None, headers: Mapping[str, str]) -> Request:
@@ -274,7 +277,7 @@ def request_of(
         }  # fmt: skip
     if protocol in _TYPES:
         fields["http.response.content_type.media_type"] = _TYPES[protocol]
-    if protocol in {"grpc", "grpc-web", "connect"}:
+    if protocol in POSTED:
         fields["http.request.method"] = "POST"
     if protocol == "websocket":
         fields |= {"http.request.method": "GET"}

@@ -25,7 +25,8 @@ from proxycfg.behavior import (
 from proxycfg.reading import Evidence, Reading, ReadRoute
 from proxycfg.targets.cloudflare import facts
 from proxycfg.targets.cloudflare.effect import met, possible
-from proxycfg.targets.cloudflare.places import Place, Request, matching, places_of, request_at
+from proxycfg.targets.cloudflare.places import POSTED, Place, Request, matching, places_of, request_at
+from proxycfg.targets.cloudflare.rules_language import HOST
 
 if TYPE_CHECKING:
     from proxycfg.source import Span
@@ -311,11 +312,8 @@ def _eligible(view: View, evidence: Evidence) -> Told:
             return EITHER, mode.evidence
         break
     return (
-        (NO, _default("only answers to GET are stored")) if view.protocol in _POSTED | {"websocket"} else (YES, evidence)
+        (NO, _default("only answers to GET are stored")) if view.protocol in POSTED | {"websocket"} else (YES, evidence)
     )
-
-
-_POSTED = frozenset(("grpc", "grpc-web", "connect"))
 
 
 def _by_page_rule(view: View) -> Told:
@@ -332,7 +330,7 @@ def _by_page_rule(view: View) -> Told:
 
 
 def _by_extension(view: View) -> Told:
-    if view.protocol in _POSTED | {"websocket"}:
+    if view.protocol in POSTED | {"websocket"}:
         return NO, _default("only answers to GET are stored")
     extension = view.request.fields.get("http.request.uri.path.extension")
     if extension in facts.CACHED_EXTENSIONS:
@@ -454,7 +452,7 @@ def _client_http_versions(view: View) -> Told:
 def _session_affinity(view: View) -> Told:
     for each in view.zone.of_type("cloudflare_load_balancer"):
         said = each.body.get("session_affinity")
-        host = view.request.fields.get("http.host")
+        host = view.request.fields.get(HOST)
         name = each.body.text("name")
         if said is not None and (host is None or name in {None, host}):
             word = said.text() or ""

@@ -36,13 +36,13 @@ def kind_of(name: str, text: str) -> str:  # noqa: PLR0911 - one answer for each
     bare = text.lstrip("\ufeff \t\r\n")
     if bare.startswith(("{", "[")) and not lower.endswith((".yaml", ".yml", ".toml")):
         if '"root_module"' in text:
-            return "plan" if f'"{_PREFIX}' in text else ""
+            return "plan" if f'"{PREFIX}' in text else ""
         if '"cloudflare_' in text and '"resource"' in text:
             return "tf.json"
         if _RULES.search(text) and ('"rules"' in text or '"phase"' in text):
             return "rules"
         return "settings" if _SETTINGS.search(text) and '"id"' in text else ""
-    if lower == "<stdin>" and (_HCL.search(text) or (_MODULE.search(text) and _PREFIX in text)):
+    if lower == "<stdin>" and (_HCL.search(text) or (_MODULE.search(text) and PREFIX in text)):
         return "hcl"
     if lower == "<stdin>" and _WRANGLER.search(text):
         return "wrangler"
@@ -51,7 +51,8 @@ def kind_of(name: str, text: str) -> str:  # noqa: PLR0911 - one answer for each
     return ""
 
 
-_PREFIX = "cloudflare_"
+PREFIX = "cloudflare_"
+"""Of the types of resources that Cloudflare's provider has."""
 
 
 def recognises(name: str, text: str) -> bool:
@@ -61,5 +62,5 @@ def recognises(name: str, text: str) -> bool:
         bool(kind)
         and (kind != "hcl" or _HCL.search(text) is not None)
         and kind != "tfvars"
-        and (kind != "tf.json" or _PREFIX in text)
+        and (kind != "tf.json" or PREFIX in text)
     )

@@ -17,6 +17,9 @@ from proxycfg import pcre
 MAX_NESTING = 100
 """Parentheses, calls and `not` within each other; people write three or four."""
 
+PATH, HOST = "http.request.uri.path", "http.host"
+"""The fields that say where a request goes."""
+
 # ---- the tree ----
 
 

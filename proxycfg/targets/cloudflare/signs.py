@@ -9,8 +9,8 @@ from proxycfg.errors import Problem
 from proxycfg.finding import Confidence
 from proxycfg.streams import Declared, Stream, is_asset, paths_of_regex, read_comment, told_by_path
 from proxycfg.targets.cloudflare.config import notes_of
-from proxycfg.targets.cloudflare.places import HOST, PATH, Name, Place, places_of_rule
-from proxycfg.targets.cloudflare.rules_language import Compare, Field, Literal
+from proxycfg.targets.cloudflare.places import Name, Place, places_of_rule
+from proxycfg.targets.cloudflare.rules_language import HOST, PATH, Compare, Field, Literal
 
 if TYPE_CHECKING:
     from proxycfg.source import Span

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from proxycfg.source import Source
 from proxycfg.targets.cloudflare import hcl
 from proxycfg.targets.cloudflare.fold import MAX_ITEMS, Folder, Names, pairs
+from proxycfg.targets.cloudflare.recognise import PREFIX
 from proxycfg.targets.cloudflare.value import Entry, Value, words
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ def of_module(
     return found
 
 
-PREFIX = "cloudflare_"
 _LABELS = 2
 """Type and name."""
 
@@ -210,7 +210,7 @@ def of_plan(tree: Value) -> list[Resource] | None:
         resources = module.get("resources")
         for each in resources.items if resources is not None else ():
             kind, values = each.text("type") or "", each.get("values")
-            if kind.startswith("cloudflare_") and each.text("mode") != "data" and values is not None:
+            if kind.startswith(PREFIX) and each.text("mode") != "data" and values is not None:
                 found.append(Resource(kind, each.text("name") or "", values, each.key("type") or each.span))
         children = module.get("child_modules")
         todo += reversed(children.items if children is not None else ())

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from proxycfg.spec import coverers, precedence
 from proxycfg.targets.cloudflare import facts, quote
+from proxycfg.targets.cloudflare.rules_language import HOST, PATH
 
 if TYPE_CHECKING:
     from proxycfg.spec import Route, Spec
 
 _META = re.compile(r"[\\^$.|?*+()\[\]{}]")
-PATH, HOST = "http.request.uri.path", "http.host"
 
 
 class Places:
