@@ -11,6 +11,7 @@ searched for main files first; what none of them includes is read by itself.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -150,7 +151,8 @@ class Search:
         given = [self._given(name) for name in names if name not in folders]
         clouds = [source for source in given if self._is_cloudflare(source)]
         given = [source for source in given if source not in clouds]
-        found.clouds += self._clouds(clouds, found)
+        found.clouds += self._clouds(clouds, self.root)
+        found.sources += clouds
         envoys = [source for source in given if self._is_envoy(source)]
         given = [source for source in given if source not in envoys]
         found.envoys += self._envoys(envoys, found)
@@ -193,8 +195,8 @@ class Search:
         # All that is said in an Envoy's words is an Envoy's.
         return looks and bool(cloudflare.kind_of(source.name, source.text)) and not recognise.recognises(source.text)
 
-    def _clouds(self, sources: Sequence[Source], found: Found) -> list[Cloudflare]:
-        """What files that were given say, those of a folder together."""
+    def _clouds(self, sources: Sequence[Source], root: str | Path | None) -> list[Cloudflare]:
+        """What files say, those of a folder together, with the modules below ``root`` (default that folder) that they call."""
         if not sources:
             return []
         from proxycfg.targets.cloudflare.config import load  # noqa: PLC0415 - nginx is read more often
@@ -202,10 +204,25 @@ class Search:
         by_folder: dict[str, list[Source]] = {}
         for source in sources:
             by_folder.setdefault(os.path.dirname(source.name), []).append(source)
-        found.sources += sources
         return [
-            load(group, list(self._names_beside(group)), dict(self._scripts_of(group))) for group in by_folder.values()
+            load(
+                group,
+                list(self._names_beside(group)),
+                dict(self._scripts_of(group)),
+                self._modules(root or home or "."),
+            )
+            for home, group in by_folder.items()
         ]
+
+    def _modules(self, root: str | Path) -> Callable[[str], list[Source]]:
+        """The files of Terraform in the folders of modules, which may lie anywhere below ``root``."""
+        lookup = _Overlaid(OnDisk(Path(root), self.allow_outside), {}, self.texts, self.watch)
+
+        def look(folder: str) -> list[Source]:
+            masks = (os.path.join(glob.escape(folder), ending) for ending in ("*.tf", "*.tf.json"))
+            return [Source(name, lookup.read(name)) for mask in masks for name in lookup.glob(mask)]
+
+        return look
 
     def _scripts_of(self, given: Sequence[Source]) -> Iterator[tuple[str, Source]]:
         """The sources of Workers, where they lie in the folder of their settings."""
@@ -255,10 +272,36 @@ class Search:
                 continue
             if cloudflare.kind_of(path, source.text) and not recognise.recognises(source.text):
                 by_folder.setdefault(os.path.dirname(path), []).append(source)
-        for group in by_folder.values():
-            # A module that says nothing of Cloudflare is somebody else's.
-            if any(cloudflare.recognises(source.name, source.text) for source in group):
-                found.clouds += self._clouds(group, found)
+        # A module that says nothing of Cloudflare, nor calls one that does, is somebody else's.
+        calls = {os.path.normpath(home): _called_by(home, group) for home, group in by_folder.items()}
+        theirs = {
+            os.path.normpath(home)
+            for home, group in by_folder.items()
+            if any(cloudflare.recognises(source.name, source.text) for source in group)
+        }
+        todo = list(theirs)
+        callers: dict[str, list[str]] = {}
+        for home, modules in calls.items():
+            for module in modules:
+                callers.setdefault(module, []).append(home)
+        while todo:
+            more = [home for home in callers.get(todo.pop(), ()) if home not in theirs]
+            theirs.update(more)
+            todo += more
+        # Those that call others come first, for these are read with what they are given. An example does not count: it calls the module
+        # that it lies in.
+        called = {module for home, modules in calls.items() for module in modules if not _lies_in(home, module)}
+        read: set[str] = set()
+        for home in sorted(by_folder, key=lambda home: os.path.normpath(home) in called):
+            place = os.path.normpath(home)
+            # What a module sets up that lies outside of the folder, only a look at it tells.
+            speaks = place in theirs
+            if place not in read and (speaks or not calls[place] <= calls.keys()):
+                configs = self._clouds(by_folder[home], self.root or folder)
+                if speaks or any(config.resources for config in configs):
+                    read |= {module for config in configs for module in config.modules if not _lies_in(place, module)}
+                    found.clouds += configs
+                    found.sources += by_folder[home]
 
     # ---- Envoy ----
 
@@ -401,6 +444,17 @@ class Search:
     def _text(self, path: str) -> str:
         text = self.texts.get(os.path.normpath(path))
         return read_text(Path(path)) if text is None else text
+
+
+def _called_by(home: str, sources: Iterable[Source]) -> set[str]:
+    """The folders of the modules that files of a folder call."""
+    return {
+        os.path.normpath(os.path.join(home, path)) for source in sources for path in cloudflare.calls_of(source.text)
+    }
+
+
+def _lies_in(folder: str, other: str) -> bool:
+    return other == "." or folder.startswith(os.path.join(other, ""))
 
 
 # ---- what belongs together ----

@@ -123,3 +123,52 @@ def test_nothing_outside_of_the_folder_says_what_variables_stand_for(cli: Cli, t
     assert [route["path"] for route in json.loads(cli("explain", "zone/main.tf", "--format", "json")[1])["routes"]] == [
         "*"
     ]
+
+
+CALL = 'module "chat" {\n  source = "../modules/cache"\n  zone_id = "z"\n  prefix = "/chat/"\n}\n'
+
+
+@pytest.fixture
+def tree(cli: Cli) -> None:
+    """A module that another folder calls."""
+    assert cli
+    for folder in ("live", "modules/cache"):
+        Path(folder).mkdir(parents=True)
+    Path("live/main.tf").write_text(CALL)
+    Path("modules/cache/main.tf").write_text(MAIN)
+    Path("modules/cache/variables.tf").write_text(VARIABLES)
+
+
+@pytest.mark.usefixtures("tree")
+@pytest.mark.parametrize("named", [("live", "--root", "."), (".",), ("live/main.tf", "--allow-outside")])
+def test_a_module_is_read_with_what_its_caller_gives_it(cli: Cli, named: tuple[str, ...]) -> None:
+    """And not once more by itself; what is found there stands in its own file."""
+    code, out, _ = cli("lint", *named, "--format", "json")
+    (finding,) = json.loads(out)["findings"]
+
+    assert code == Exit.FOUND
+    assert (finding["rule"], finding["route"]["path"]) == ("stream-cached", "/chat/")
+    assert Path(finding["location"]["file"]) == Path("modules/cache/main.tf")
+    assert [route["path"] for route in json.loads(cli("explain", *named, "--format", "json")[1])["routes"]] == [
+        "/chat/",
+        "*",
+    ]
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_module_outside_of_the_folder_is_named_and_not_opened(cli: Cli) -> None:
+    """Unless somebody says so."""
+    told = json.loads(cli("explain", "live/main.tf", "--format", "json")[1])
+
+    assert told["routes"] == []
+    assert "live/main.tf:2:12: module.chat (../modules/cache) is not at hand, so what it sets up is not known: it is outside of live" in told["assumed"]  # fmt: skip
+
+
+@pytest.mark.usefixtures("tree")
+def test_an_example_does_not_hide_the_module_that_it_lies_in(cli: Cli) -> None:
+    """The module is read by itself, too."""
+    Path("modules/cache/examples/one").mkdir(parents=True)
+    Path("modules/cache/examples/one/main.tf").write_text(CALL.replace("../modules/cache", "../../"))
+    told = json.loads(cli("explain", "modules", "--format", "json")[1])
+
+    assert sorted(route["path"] for route in told["routes"]) == ["*", "*", "/chat/", "/events/"]

@@ -14,7 +14,7 @@ from proxycfg.errors import InvalidInput
 from proxycfg.source import Source
 from proxycfg.targets.cloudflare import hcl
 from proxycfg.targets.cloudflare.fold import Folder, Names
-from proxycfg.targets.cloudflare.terraform import of_module
+from proxycfg.targets.cloudflare.terraform import Module, names_of, of_module
 from proxycfg.targets.cloudflare.value import UNKNOWN, Value
 from tests.targets.cloudflare_files import read_hcl, resources
 
@@ -33,13 +33,7 @@ def plain(value: Value) -> Any:
 def folded(text: str, name: str = "a") -> Value:
     """What an attribute of a file comes to, its locals and variables known."""
     file = hcl.parse(Source("main.tf", text))
-    names = Names({})
-    for block in file.body.blocks:
-        for each in block.attributes:
-            if block.type == "locals":
-                names.tell(each.name, file, each.value)
-            elif block.type == "variable" and each.name == "default":
-                names.variables[block.labels[0]] = Folder(file, names).fold(each.value)  # type: ignore[index]
+    names = names_of(Module("", [file]), {})
     value = next(each.value for each in file.body.attributes if each.name == name)
     return Folder(file, names).fold(value)
 
@@ -48,7 +42,7 @@ def folded(text: str, name: str = "a") -> Value:
 def test_another_parser_reads_the_same(path: Path) -> None:
     """Every resource of Cloudflare's and each of its settings, as python-hcl2 has them."""
     text = path.read_text()
-    read = {(each.type, each.name): each for each in of_module([hcl.parse(Source(path.name, text))])}
+    read = {(each.type, each.name): each for each in of_module(Module("", [hcl.parse(Source(path.name, text))]))}
     named = {
         (kind, name if section == "resource" else f"data.{name}")
         for section in ("resource", "data")
@@ -156,7 +150,7 @@ resource "cloudflare_zone_setting" "s" {
   value      = each.value
 }
 """
-    made = of_module([hcl.parse(Source("main.tf", text))])
+    made = of_module(Module("", [hcl.parse(Source("main.tf", text))]))
     rules = made[0].body.get("rules")
 
     assert rules is not None

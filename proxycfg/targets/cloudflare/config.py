@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from proxycfg.errors import InvalidInput, Problem, suggest
+from proxycfg.errors import InvalidInput, Problem, Unreadable, suggest
 from proxycfg.record import field, record
 from proxycfg.source import Source, Span
 from proxycfg.streams import MARK
@@ -29,6 +30,7 @@ class Config:
     """What files say together.
 
     :param files: those under review, by name; those that only say what names stand for are not among them.
+    :param modules: the folders of the modules that were called, by the caller's words.
     """
 
     files: dict[str, Source] = field(default_factory=dict)
@@ -39,6 +41,7 @@ class Config:
     comments: list[Comment] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
 
     def excerpt(self, span: Span) -> str:
         """The line on which a place begins."""
@@ -46,13 +49,25 @@ class Config:
         return lines[span.line - 1] if 0 < span.line <= len(lines) else ""
 
 
+Look = Callable[[str], Sequence[Source]]
+"""The files of Terraform in a folder. Raises :class:`Unreadable` where it is not to be looked into."""
+
+
+def _nothing_at_hand(_folder: str) -> Sequence[Source]:
+    raise Unreadable("only the files that were given are read")
+
+
 def load(
-    sources: Sequence[Source], beside: Sequence[Source] = (), scripts: Mapping[str, Source] | None = None
+    sources: Sequence[Source],
+    beside: Sequence[Source] = (),
+    scripts: Mapping[str, Source] | None = None,
+    look: Look = _nothing_at_hand,
 ) -> Config:
     """Read files that belong together.
 
     :param scripts: the sources of Workers, by the files of their settings.
     :param beside: further files of the same module of Terraform, asked only for what its names stand for.
+    :param look: finds the modules that these call.
     """
     config = Config()
     modules: list[hcl.File] = []
@@ -85,7 +100,9 @@ def load(
             variables |= terraform.variables_of(file)
         else:
             names.append(file)
-    config.resources += terraform.of_module(modules, trees, variables, names)
+    home = posixpath.dirname(sources[0].name)
+    enter = _Modules(config, look).enter
+    config.resources += terraform.of_module(terraform.Module(home, modules, trees), variables, names, enter)
     config.zones += zones_of(config.resources)
     config.tunnels += (made for each in config.resources if (made := of_resource(each)) is not None)
     if exported.rules or exported.settings:
@@ -96,12 +113,62 @@ def load(
         )
     _take_plan(config)
     for zone in config.zones:
-        config.problems += zone.problems
+        # Of a rule that a module makes for several zones it is one mistake.
+        config.problems += (each for each in zone.problems if each not in config.problems)
         if zone.plan is None:
             config.assumed.append(
                 f"{zone.span}: nothing says the zone's plan, so what hangs on it is a range; `# proxycfg: plan=pro` says it"
             )
     return config
+
+
+class _Modules:
+    """The modules that a config calls; each folder is read once, however often it is called."""
+
+    def __init__(self, config: Config, look: Look) -> None:
+        self._config = config
+        self._look = look
+        self._known: dict[str, terraform.Module | None] = {}
+
+    def enter(self, source: str, span: Span, name: str) -> terraform.Module | None:
+        """The module of a source; one that is not at hand is told."""
+        folder = posixpath.normpath(posixpath.join(posixpath.dirname(span.file), source))
+        if not source.startswith(("./", "../")):
+            if _PROVIDER.fullmatch(source) is None:
+                self._absent(span, name, source, "it lies elsewhere")
+            return None
+        if folder not in self._known:
+            self._known[folder] = None
+            try:
+                self._known[folder] = self._read(folder)
+            except Unreadable as error:
+                self._absent(span, name, source, str(error))
+        return self._known[folder]
+
+    def _absent(self, span: Span, name: str, source: str, why: str) -> None:
+        self._config.assumed.append(f"{span}: {name} ({source}) is not at hand, so what it sets up is not known: {why}")
+
+    def _read(self, folder: str) -> terraform.Module:
+        config, files, trees = self._config, list[hcl.File](), list[Value]()
+        sources = self._look(folder)
+        if not sources:
+            raise Unreadable("no files of Terraform are there")
+        config.modules.append(folder)
+        for source in sources:
+            config.files[source.name] = source
+            try:
+                if source.name.endswith(".json"):
+                    _read(config, source, "tf.json", trees, Zone("", Span.whole(source.name)), None)
+                else:
+                    files.append(hcl.parse(source))
+                    config.comments += comments_of_hcl(files[-1])
+            except InvalidInput as error:
+                config.problems += error.problems
+        return terraform.Module(folder, files, trees)
+
+
+_PROVIDER = re.compile(r"[\w-]+/[\w-]+/(?!cloudflare\b)[\w-]+(?://.*)?")
+"""A module of the registry for another provider than Cloudflare's: what it sets up is nothing of a zone's."""
 
 
 def _read(config: Config, source: Source, kind: str, trees: list[Value], exported: Zone, script: Source | None) -> None:

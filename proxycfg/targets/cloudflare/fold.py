@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from proxycfg.record import record
 from proxycfg.targets.cloudflare import hcl
 from proxycfg.targets.cloudflare.value import UNKNOWN, Entry, Value, scalar, words
 
 if TYPE_CHECKING:
     from proxycfg.source import Span
 
-MAX_STEPS = 200_000
-"""Expressions that are folded in one module: the largest that people write need a tenth."""
+MAX_STEPS = 500_000
+"""Expressions that are folded in one module and those that it calls: the largest that people write need a tenth."""
 MAX_TEXT = 1_000_000
 """Characters of a folded text."""
 MAX_ITEMS = 50_000
@@ -26,38 +27,56 @@ _DEEP = 40
 """Names within names: locals that use locals."""
 
 
-class Names:
-    """What names stand for in a module: its variables, and its locals, which are folded when they are asked for."""
+@record(slots=True)
+class Budget:
+    """How many expressions may be folded yet."""
 
-    def __init__(self, variables: Mapping[str, Value]) -> None:
-        """Locals are added by :meth:`tell`."""
+    left: int = MAX_STEPS
+
+
+class Names:
+    """What names stand for in a module: variables, locals, the outputs of modules that it calls. They are folded when they are asked for.
+
+    :param module: the way to it from the first one, such as ``module.zone.``; empty for that one.
+    :param budget: the caller's.
+    """
+
+    def __init__(self, variables: Mapping[str, Value], module: str = "", budget: Budget | None = None) -> None:
+        """Locals, outputs and calls are told of one by one."""
         self.variables = variables
-        self._locals: dict[str, tuple[hcl.File, hcl.Expression]] = {}
+        self.module = module
+        self.budget = budget or Budget()
+        self._written: dict[str, tuple[hcl.File, hcl.Expression]] = {}
         self._known: dict[str, Value] = {}
-        self._values: dict[str, Value] = {}
         self._open: list[str] = []
-        self.left = MAX_STEPS
+        self._calls: dict[str, Callable[[str], Value | None]] = {}
 
     def tell(self, name: str, file: hcl.File, value: hcl.Expression) -> None:
-        """A local, as a file has it."""
-        self._locals[name] = file, value
+        """What a name stands for, as a file has it: ``local.NAME`` or ``output.NAME``."""
+        self._written[name] = file, value
 
     def tell_value(self, name: str, value: Value) -> None:
-        """A local whose value is known."""
-        self._values[name] = value
+        """The same of one whose value is known."""
+        self._known[name] = value
 
-    def local(self, name: str) -> Value | None:
-        """What a local stands for; None if there is none, or it stands for itself."""
-        if name in self._values:
-            return self._values[name]
-        if name not in self._locals or name in self._open or len(self._open) > _DEEP:
-            return None
+    def tell_call(self, name: str, outputs: Callable[[str], Value | None]) -> None:
+        """That a module is called, and how to get its outputs."""
+        self._calls[name] = outputs
+
+    def named(self, name: str) -> Value | None:
+        """What a name stands for; None if there is none such, or it stands for itself."""
         if name not in self._known:
+            if name not in self._written or name in self._open or len(self._open) > _DEEP:
+                return None
             self._open.append(name)
-            file, value = self._locals[name]
+            file, value = self._written[name]
             self._known[name] = Folder(file, self).fold(value)
             self._open.pop()
         return self._known[name]
+
+    def output(self, call: str, name: str) -> Value | None:
+        """An output of a module that is called; None if nobody can say."""
+        return self._calls[call](name) if call in self._calls else None
 
 
 class Folder:
@@ -81,14 +100,14 @@ class Folder:
         return self.file.span(node.start, node.end)
 
     def unknown(self, node: hcl.Expression, name: str = "") -> Value:
-        """What an expression comes to that nobody can fold; it goes by its text."""
-        text = name or self.file.source.text[node.start : node.end]
+        """What an expression comes to that nobody can fold; it goes by its text, and the module that this is of."""
+        text = name or f"{self.names.module}{self.file.source.text[node.start : node.end]}"
         return Value("unknown", text[:200], self.span(node))
 
     def fold(self, node: Any) -> Value:  # noqa: PLR0911 - one way for each kind of node
         """What an expression comes to."""
-        self.names.left -= 1
-        if self.names.left < 0:
+        self.names.budget.left -= 1
+        if self.names.budget.left < 0:
             return self.unknown(node)
         if isinstance(node, hcl.Literal):
             return scalar(node.value, self.span(node))
@@ -136,13 +155,14 @@ class Folder:
     def _reference(self, node: hcl.Reference) -> Value:
         if node.name in self.own:
             return self._into(self.own[node.name], node.steps, node)
-        if node.name in {"var", "local"} and node.steps and isinstance(node.steps[0], str):
-            name = node.steps[0]
-            found = self.names.variables.get(name) if node.name == "var" else self.names.local(name)
-            if found is None:
-                return self.unknown(node)
-            return self._into(found, node.steps[1:], node)
-        return self.unknown(node)
+        steps = node.steps
+        found = None
+        if node.name in {"var", "local"} and steps and isinstance(steps[0], str):
+            name, steps = steps[0], steps[1:]
+            found = self.names.variables.get(name) if node.name == "var" else self.names.named(f"local.{name}")
+        elif node.name == "module" and len(steps) > 1 and isinstance(steps[0], str) and isinstance(steps[1], str):
+            found, steps = self.names.output(steps[0], steps[1]), steps[2:]
+        return self.unknown(node) if found is None else self._into(found, steps, node)
 
     def _into(self, value: Value, steps: Sequence[Any], node: hcl.Expression) -> Value:
         for at, step in enumerate(steps):

@@ -10,11 +10,17 @@ _HCL = re.compile(r'(?m)^[ \t]*resource[ \t]+"cloudflare_\w+"[ \t]+"')
 _MODULE = re.compile(
     r'(?m)^[ \t]*(?:(?:variable|module|data|provider|output|resource)[ \t]+"|locals[ \t]*\{|terraform[ \t]*\{)'
 )
+_CALL = re.compile(r'(?m)^[ \t]*source[ \t]*=[ \t]*"(\.{1,2}/[^"\n]*)"')
 _RULES = re.compile(r'"expression"[ \t\r\n]*:')
 _SETTINGS = re.compile(r'"editable"[ \t\r\n]*:')
 _TUNNEL = re.compile(r"(?m)^ingress[ \t]*:")
 _OTHERS = re.compile(r"(?m)^[ \t]*(?:apiVersion|kind|services)[ \t]*:")
 _WRANGLER = re.compile(r"""(?m)^[ \t]*["']?compatibility_date["']?[ \t]*[=:]""")
+
+
+def calls_of(text: str) -> list[str]:
+    """The folders of the modules that a Terraform file may call, relative to its own."""
+    return _CALL.findall(text)
 
 
 def is_wrangler(name: str) -> bool:

@@ -100,12 +100,12 @@ class Zone:
 def zones_of(resources: Iterable[Resource]) -> list[Zone]:
     """The zones that resources are about, in the order in which they are met."""
     found: dict[str, Zone] = {}
-    names: dict[str, tuple[Resource, str]] = {}
+    named: list[tuple[Resource, str]] = []
     rest: list[Resource] = []
     for each in resources:
         if each.type == "cloudflare_zone":
             domain = each.body.text("zone") or each.body.text("name") or each.body.text("filter", "name") or ""
-            names[each.name] = each, domain
+            named.append((each, domain))
             continue
         if each.name.startswith("data."):
             continue
@@ -117,12 +117,12 @@ def zones_of(resources: Iterable[Resource]) -> list[Zone]:
         if zone is None:
             zone = found[key] = Zone(key, each.span)
         _add(zone, each)
-    for name, (resource, domain) in names.items():
-        prefix, own = ("data.", name.removeprefix("data.")) if name.startswith("data.") else ("", name)
+    for resource, domain in named:
+        data, own = "data." if resource.name.startswith("data.") else "", resource.name.removeprefix("data.")
         # A resource that `for_each` makes several of is spoken of without the key.
-        stem = f"{prefix}cloudflare_zone.{own.partition('[')[0]}"
+        stem = f"{resource.module}{data}cloudflare_zone.{own.partition('[')[0]}"
         keys = [key for key in found if key.startswith((f"{stem}.", f"{stem}["))]
-        if not keys and len(found) == 1 and len(names) == 1:
+        if not keys and len(found) == 1 and len(named) == 1:
             keys = list(found)
         for key in keys:
             zone = found[key]
