@@ -12,7 +12,7 @@ COMMANDS = {
     "lint": "Find what breaks streams in existing configs, and repair it.",
     "merge": "Join the JSON or SARIF of several lint runs.",
     "rules": "List what lint looks for, or explain one rule.",
-    "explain": "Show what an nginx config really does to each route, and which line decides it.",
+    "explain": "Show what a config really does to each route, and which line decides it.",
     "schema": "Print the JSON Schema of the spec, for editors.",
     "demo": "Stream tokens through a generated config, beside a stock one.",
 }

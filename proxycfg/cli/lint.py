@@ -174,7 +174,7 @@ def _nowhere(scenes: Sequence[Scene]) -> list[str]:
         return []
     first, *others = (scene.unmatched for scene in scenes)
     return [
-        f"{each.said_by}: no location that hands requests to an origin answers {each.path}"
+        f"{each.said_by}: nothing that hands requests to an origin answers {each.path}"
         for each in first
         if all(each in other for other in others)
     ]
