@@ -7,12 +7,12 @@ Here is what holds for every target: the words of a declaration, and what paths 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 
 from proxycfg.applications import APPLICATIONS, PATHS, WORDS, Application, TellingPath
 from proxycfg.finding import Confidence
-from proxycfg.record import record
+from proxycfg.record import record, replace
 from proxycfg.source import Span
 from proxycfg.units import parse_duration, short, show_duration
 
@@ -74,6 +74,18 @@ class Declared:
             return tuple(dict.fromkeys((self.path, stem or "/", f"{stem}/", f"{stem}/x")))
         return (self.path,)
 
+    @property
+    def stream(self) -> Stream:
+        """What flows through each route that it means."""
+        return Stream(
+            protocol=self.protocol,
+            confidence=Confidence.DECLARED,
+            why=f"{self.said_by or self.path} says so",
+            span=self.span,
+            heartbeat=self.heartbeat,
+            idle_timeout=self.idle_timeout,
+        )
+
 
 def declared_by_option(text: str) -> Declared:
     """``PATH=PROTOCOL``, as ``--stream`` takes it.
@@ -109,6 +121,17 @@ class Comment:
             if seconds is not None:
                 words.append(f"{name}={show_duration(seconds)}")
         return " ".join(words)
+
+    def stream(self, span: Span) -> Stream:
+        """What flows through the route that it speaks of; ``span`` is where it stands."""
+        return Stream(
+            protocol=self.protocol,
+            confidence=Confidence.DECLARED,
+            why="a comment says so",
+            span=span,
+            heartbeat=self.heartbeat,
+            idle_timeout=self.idle_timeout,
+        )
 
 
 def read_comment(text: str) -> Comment | None:
@@ -153,6 +176,11 @@ class Told:
     protocol: str
     why: str
     heartbeat: float | None = None
+
+    @property
+    def stream(self) -> Stream:
+        """What is likely to flow there."""
+        return Stream(protocol=self.protocol, confidence=Confidence.INFERRED, why=self.why, heartbeat=self.heartbeat)
 
 
 def told_by_path(path: str) -> Told | None:
@@ -260,6 +288,17 @@ def _by_port() -> dict[int, Application]:
     return {port: application for application in APPLICATIONS for port in application.ports}
 
 
+def stream_of(application: Application, path: str, protocol: str, *, mixed: bool) -> Stream:
+    """What an application sends through the route that one of its paths comes through."""
+    return Stream(
+        protocol=protocol,
+        confidence=Confidence.INFERRED,
+        why=f"{application.name} is behind it, whose {path} comes through here",
+        heartbeat=application.heartbeat,
+        mixed=mixed,
+    )
+
+
 _ASSETS = frozenset(
     ("static", "assets", "media", "images", "image", "img", "css", "js", "fonts", "uploads", "favicon.ico", "robots.txt", "_nuxt", "dist",
      "vendor", "packs", "build", "public", "manifest.json", "sw.js", "healthz", "health", "ping", "metrics", ".well-known", "dns-query")
@@ -275,6 +314,26 @@ def is_asset(path: str) -> bool:
 _FILE = re.compile(
     r"\.(?:js|mjs|css|png|jpe?g|gif|ico|svg|webp|avif|woff2?|ttf|eot|otf|map|html?|txt|xml|pdf|zip|gz|mp4|webm|php)$"
 )
+
+
+# ---- what several signs tell together ----
+
+
+def chief_first(found: Iterable[Stream]) -> tuple[Stream, ...]:
+    """The streams of one route, one for each protocol, the surest first."""
+    by_protocol: dict[str, Stream] = {}
+    for stream in found:
+        known = by_protocol.get(stream.protocol)
+        if known is None or (known.mixed and not stream.mixed and known.confidence == stream.confidence):
+            by_protocol[stream.protocol] = stream
+        elif stream.confidence is Confidence.INFERRED:
+            # The config says that it is one, the path or the upstream whose.
+            heartbeat = stream.heartbeat if known.heartbeat is None else known.heartbeat
+            by_protocol[stream.protocol] = replace(known, heartbeat=heartbeat, vouched=True)
+    ranked = sorted(by_protocol.values(), key=lambda stream: (stream.confidence is Confidence.INFERRED, stream.mixed))
+    # They ask for the same; one finding about it is enough.
+    downloads = [stream for stream in ranked if stream.protocol in {"sse", "ndjson"}]
+    return tuple(stream for stream in ranked if stream not in downloads[1:])
 
 
 # ---- paths out of regular expressions ----

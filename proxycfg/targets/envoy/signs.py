@@ -20,9 +20,11 @@ from proxycfg.streams import (
     Stream,
     Told,
     application_at,
+    chief_first,
     is_asset,
     paths_of_regex,
     read_comment,
+    stream_of,
     told_by_name,
     told_by_path,
 )
@@ -92,31 +94,16 @@ class Signs:
                         Problem(comment.span, what, "move it into the route that streams", trees.excerpt(comment.span))
                     )
                     continue
-                found[route.message.key] = Stream(
-                    protocol=said.protocol,
-                    confidence=Confidence.DECLARED,
-                    why="a comment says so",
-                    span=comment.span,
-                    heartbeat=said.heartbeat,
-                    idle_timeout=said.idle_timeout,
-                )
+                found[route.message.key] = said.stream(comment.span)
         return found
 
     def _place(self, declared: Sequence[Declared]) -> dict[int, Stream]:
         """The routes that declarations mean: those written so, and those that requests for them end in."""
         found: dict[int, Stream] = {}
         for each in declared:
-            stream = Stream(
-                protocol=each.protocol,
-                confidence=Confidence.DECLARED,
-                why=f"{each.said_by or each.path} says so",
-                span=each.span,
-                heartbeat=each.heartbeat,
-                idle_timeout=each.idle_timeout,
-            )
             meant = [route for table in self.world.tables for host in table.hosts for route in _meant(each, host)]
             for route in meant:
-                found.setdefault(route.message.key, stream)
+                found.setdefault(route.message.key, each.stream)
             if not meant:
                 self.unmatched.append(each)
         return found
@@ -135,18 +122,7 @@ class Signs:
         if "grpc-web" in told and self._speaks_two(route):
             # A path tells a service, the cluster that native calls can get there.
             told["grpc"] = Told("grpc", told.pop("grpc-web").why)
-        found: dict[str, Stream] = {}
-        for stream in (*self._explicit(route, told), *self._inferred(route, told)):
-            known = found.get(stream.protocol)
-            if known is None or (known.mixed and not stream.mixed and known.confidence == stream.confidence):
-                found[stream.protocol] = stream
-            elif stream.confidence is Confidence.INFERRED:
-                heartbeat = stream.heartbeat if known.heartbeat is None else known.heartbeat
-                found[stream.protocol] = replace(known, heartbeat=heartbeat, vouched=True)
-        ranked = sorted(found.values(), key=lambda stream: (stream.confidence is Confidence.INFERRED, stream.mixed))
-        # They ask for the same; one finding about it is enough.
-        downloads = [stream for stream in ranked if stream.protocol in {"sse", "ndjson"}]
-        return tuple(stream for stream in ranked if stream not in downloads[1:])
+        return chief_first((*self._explicit(route, told), *self._inferred(route, told)))
 
     def _explicit(self, route: Route, told: dict[str, Told]) -> Iterator[Stream]:
         matched = route.match.field("grpc")
@@ -199,12 +175,12 @@ class Signs:
 
     def _inferred(self, route: Route, told: dict[str, Told]) -> Iterator[Stream]:
         for each in told.values():
-            yield Stream(protocol=each.protocol, confidence=Confidence.INFERRED, why=each.why, heartbeat=each.heartbeat)
+            yield each.stream
         yield from self._of_applications(route.host).get(route.message.key, ())
         for name, _ in _clusters(route):
             named = told_by_name(name)
             if named is not None:
-                yield Stream(protocol=named.protocol, confidence=Confidence.INFERRED, why=named.why)
+                yield named.stream
 
     # ---- applications, known by their cluster ----
 
@@ -322,13 +298,7 @@ def _add(host: Host, application: Application, places: list[Route], known: dict[
         route = ended(host, stem + path)
         if route is None or not any(route is place for place in places):
             continue
-        stream = Stream(
-            protocol=protocol,
-            confidence=Confidence.INFERRED,
-            why=f"{application.name} is behind it, whose {path} comes through here",
-            heartbeat=application.heartbeat,
-            mixed=route.path in {"/", stem, f"{stem}/"},
-        )
+        stream = stream_of(application, path, protocol, mixed=route.path in {"/", stem, f"{stem}/"})
         if stream not in known.setdefault(route.message.key, []):
             known[route.message.key].append(stream)
 

@@ -15,19 +15,18 @@ from typing import NamedTuple
 from proxycfg.applications import Application
 from proxycfg.errors import Problem
 from proxycfg.finding import Confidence
-from proxycfg.record import replace
 from proxycfg.request import Request
-from proxycfg.source import Span
 from proxycfg.streams import (
     MARK,
-    Comment,
     Declared,
     Stream,
     Told,
     application_at,
+    chief_first,
     is_asset,
     paths_of_regex,
     read_comment,
+    stream_of,
     told_by_name,
     told_by_path,
 )
@@ -117,24 +116,16 @@ class Signs:
                         )
                     )
                     continue
-                found[id(place)] = _declared(said, text.span(comment.start, comment.end))
+                found[id(place)] = said.stream(text.span(comment.start, comment.end))
         return found
 
     def _place(self, declared: Sequence[Declared]) -> dict[int, Stream]:
         """The locations that declarations mean: those written so, and those that requests for them end in."""
         found: dict[int, Stream] = {}
         for each in declared:
-            stream = Stream(
-                protocol=each.protocol,
-                confidence=Confidence.DECLARED,
-                why=f"{each.said_by or each.path} says so",
-                span=each.span,
-                heartbeat=each.heartbeat,
-                idle_timeout=each.idle_timeout,
-            )
             places = {id(place): place for server in self.http.servers for place in self._meant(each, server)}
             for key in places:
-                found.setdefault(key, stream)
+                found.setdefault(key, each.stream)
             if not places:
                 self.unmatched.append(each)
         return found
@@ -171,21 +162,7 @@ class Signs:
         said = self._said_by(location)
         if not said.proxies:
             return ()
-        found: dict[str, Stream] = {}
-        for stream in (*self._explicit(location, said), *self._inferred(location, said)):
-            known = found.get(stream.protocol)
-            if known is None or (known.mixed and not stream.mixed and known.confidence == stream.confidence):
-                found[stream.protocol] = stream
-            elif stream.confidence is Confidence.INFERRED:
-                # The directives say that it is one, the path or the upstream whose.
-                heartbeat = stream.heartbeat if known.heartbeat is None else known.heartbeat
-                found[stream.protocol] = replace(known, heartbeat=heartbeat, vouched=True)
-        if not found:
-            return ()
-        ranked = sorted(found.values(), key=lambda stream: (stream.confidence is Confidence.INFERRED, stream.mixed))
-        # They ask for the same; one finding about it is enough.
-        downloads = [stream for stream in ranked if stream.protocol in {"sse", "ndjson"}]
-        return tuple(stream for stream in ranked if stream not in downloads[1:])
+        return chief_first((*self._explicit(location, said), *self._inferred(location, said)))
 
     def _said_by(self, location: Location) -> _Said:
         """What is in force for a location, as far as it makes a stream: the same for all of a shape."""
@@ -321,14 +298,12 @@ class Signs:
                 continue
             # PHP behind /events is a calendar as often as not; by other names it is a stream whoever makes it.
             if handler.name == "proxy_pass" or said.patient or not _is_ambiguous(path):
-                yield Stream(
-                    protocol=told.protocol, confidence=Confidence.INFERRED, why=told.why, heartbeat=told.heartbeat
-                )
+                yield told.stream
         yield from self._of_applications(location.server).get(id(location), ())
         if handler.name == "proxy_pass":
             for named in self._origins(location).told:
                 if named.protocol != "websocket" or not self._marks_sockets(location.server):
-                    yield Stream(protocol=named.protocol, confidence=Confidence.INFERRED, why=named.why)
+                    yield named.stream
 
     def _marks_sockets(self, server: Server) -> bool:
         """Whether somebody said which requests to an origin with such a name upgrade: its other ones do not, by the name alone."""
@@ -367,13 +342,8 @@ class Signs:
         for path, protocol in application.streams:
             ended = self._ends(server, stem + path)
             if ended is not None and any(ended is place for place in places) and _keeps_paths(ended):
-                stream = Stream(
-                    protocol=protocol,
-                    confidence=Confidence.INFERRED,
-                    why=f"{application.name} is behind it, whose {path} comes through here",
-                    heartbeat=application.heartbeat,
-                    mixed=ended.name in {"/", stem, f"{stem}/"} or ended.kind == "named",
-                )
+                mixed = ended.name in {"/", stem, f"{stem}/"} or ended.kind == "named"
+                stream = stream_of(application, path, protocol, mixed=mixed)
                 if stream not in known.setdefault(id(ended), []):
                     known[id(ended)].append(stream)
 
@@ -416,17 +386,6 @@ def _keeps_paths(location: Location) -> bool:
     handler = location.handler
     path = handler.args[0].partition("://")[2].partition("/")[2] if handler is not None and handler.args else ""
     return not path or "$" in path or path.strip("/") == location.name.strip("/")
-
-
-def _declared(said: Comment, span: Span) -> Stream:
-    return Stream(
-        protocol=said.protocol,
-        confidence=Confidence.DECLARED,
-        why="a comment says so",
-        span=span,
-        heartbeat=said.heartbeat,
-        idle_timeout=said.idle_timeout,
-    )
 
 
 class _Blocks:
