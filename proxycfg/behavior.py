@@ -61,6 +61,14 @@ class Between(Generic[T]):
             return Answer.YES
         return Answer.MAYBE if _le(_join(self.low, wanted.low), _meet(self.high, wanted.high)) else Answer.NO
 
+    def hull(self, other: Between[T]) -> Between[T]:
+        """Either of the two, nobody knows which."""
+        return Between(_meet(self.low, other.low), _join(self.high, other.high))
+
+    def both(self, other: Between[T]) -> Between[T]:
+        """The two together: what is so by either of them."""
+        return Between(_join(self.low, other.low), _join(self.high, other.high))
+
     def clamp(self, wish: T) -> T:
         """The value of this range nearest to ``wish``: how a target picks a point of a need."""
         nearest: T = _meet(_join(wish, self.low), self.high)

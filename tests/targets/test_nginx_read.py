@@ -19,7 +19,8 @@ from proxycfg.source import Source
 from proxycfg.targets.nginx import config as nginx_config
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.place import seconds, size
-from proxycfg.targets.nginx.read import PROPERTIES, host_of, read, read_location
+from proxycfg.targets.nginx.properties import PROPERTIES
+from proxycfg.targets.nginx.read import host_of, read, read_location
 from proxycfg.targets.nginx.servers import read_http
 from tests.targets.nginx_tree import SITE_IN
 

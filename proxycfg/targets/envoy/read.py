@@ -87,8 +87,8 @@ def _joined(name: str, function: PropertyReader, places: Sequence[Place]) -> Fou
     doors: dict[int, list[Found]] = {}
     for place in places:
         doors.setdefault(id(place.door), []).append(function(place))
-    by_chance = _BY_CHANCE.get(name, _hull)
-    return _over([_over(found, by_chance) for found in doors.values()], _JOINS.get(name, _hull))
+    by_chance = _BY_CHANCE.get(name, Between.hull)
+    return _over([_over(found, by_chance) for found in doors.values()], _JOINS.get(name, Between.hull))
 
 
 def _over(found: Sequence[Found], join: Callable[[Between[Any], Between[Any]], Between[Any]]) -> Found:
@@ -97,18 +97,6 @@ def _over(found: Sequence[Found], join: Callable[[Between[Any], Between[Any]], B
         joined = join(value, other)
         value, why = joined, decided_by if joined != value else why
     return value, why
-
-
-def _hull(one: Between[Any], other: Between[Any]) -> Between[Any]:
-    """The range around both: either may be it."""
-    if isinstance(one.low, frozenset):
-        return Between(one.low & other.low, one.high | other.high)
-    return Between(min(one.low, other.low), max(one.high, other.high))
-
-
-def _both(one: Between[Any], other: Between[Any]) -> Between[Any]:
-    """Through one door or the other: clients can choose."""
-    return Between(one.low | other.low, one.high | other.high)
 
 
 def _word(one: Between[Any], other: Between[Any]) -> Between[Any]:
@@ -124,11 +112,12 @@ _BY_CHANCE: Mapping[str, Callable[[Between[Any], Between[Any]], Between[Any]]] =
     "max_streams": _spread,
     "session_affinity": _word,
 }
+# Through one door or the other: clients can choose.
 _JOINS: Mapping[str, Callable[[Between[Any], Between[Any]], Between[Any]]] = {
-    "client_http_versions": _both,
-    "stalls_on": _both,
-    "upgrade": _both,
-    "grpc": _both,
+    "client_http_versions": Between.both,
+    "stalls_on": Between.both,
+    "upgrade": Between.both,
+    "grpc": Between.both,
     "session_affinity": _word,
 }
 

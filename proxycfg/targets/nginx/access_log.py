@@ -26,16 +26,6 @@ _NOT_OURS = ("set_by_lua", "js_set", "js_var", "perl_set")
 _META = re.compile(r"[\\^$.|?*+()\[\]{}]")
 
 
-def _join(one: Between[bool], other: Between[bool]) -> Between[bool]:
-    """Either of them."""
-    return Between(one.low or other.low, one.high or other.high)
-
-
-def _hull(one: Between[bool], other: Between[bool]) -> Between[bool]:
-    """One or the other."""
-    return Between(one.low and other.low, one.high or other.high)
-
-
 class AccessLogs:
     """The log formats of one http block."""
 
@@ -65,7 +55,7 @@ class AccessLogs:
             one = self._keeps(log, location)
             if (one.low, one.high) > (kept.low, kept.high):
                 decided_by = log
-            kept = _join(kept, one)
+            kept = kept.both(one)
         return kept, decided_by
 
     def _keeps(self, log: Directive, location: Location) -> Between[bool]:
@@ -106,7 +96,7 @@ class AccessLogs:
     def _text(self, text: str, world: Mapping[str, str], location: Location | None, depth: int) -> Between[bool]:
         kept = _in_text(text)
         for match in VARIABLE.finditer(text):
-            kept = _join(kept, self._variable(match[1] or match[2], world, location, depth + 1))
+            kept = kept.both(self._variable(match[1] or match[2], world, location, depth + 1))
         return kept
 
     def _variable(self, name: str, world: Mapping[str, str], location: Location | None, depth: int) -> Between[bool]:
@@ -136,7 +126,7 @@ class AccessLogs:
         results = [self._text(text, world, location, depth) for text, world in texts]
         kept = results[0] if results else NO
         for one in results[1:]:
-            kept = _hull(kept, one)
+            kept = kept.hull(one)
         return kept
 
     def _made_by_programs(self) -> frozenset[str]:

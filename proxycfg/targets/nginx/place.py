@@ -1,14 +1,14 @@
 """One location as a request finds it, and what reading many of them has in common.
 
 A :class:`Reader` holds what is worked out once for an http block and a version; a :class:`Place` is one location, with the settings in force
-there, the module that carries its requests, and who its clients are. What all that comes to is in :mod:`proxycfg.targets.nginx.read`.
+there, the module that carries its requests, and who its clients are. What all that comes to is in :mod:`proxycfg.targets.nginx.properties`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
-from functools import cache, cached_property, lru_cache
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cache, cached_property, lru_cache, wraps
 from typing import Any, NamedTuple
 
 from proxycfg.behavior import ANYTHING, EITHER, FOREVER, NO, YES, Between, exactly
@@ -619,6 +619,24 @@ _VERSIONS = {version: exactly(version) for version in ("1.0", "1.1", "2")}
 _SETS_HEADERS = frozenset({"proxy", "grpc"})
 BUFFERED_MODULES = frozenset({"proxy", "fastcgi", "uwsgi", "scgi"})
 """Those that can collect what they read from an origin; the others never do."""
+
+
+def remembered(function: Callable[[Place], Found]) -> Callable[[Place], Found]:
+    """For a property that others hang on: worked out once a place."""
+    name = function.__name__
+
+    @wraps(function)
+    def once(place: Place) -> Found:
+        known = place.found.get(name)
+        if known is None:
+            before, place.asked = place.asked, 0
+            known = place.found[name] = function(place), place.asked
+            place.asked |= before
+        else:
+            place.asked |= known[1]
+        return known[0]
+
+    return once
 
 
 @cache

@@ -1,8 +1,8 @@
 """Which directives the reader passes over in silence, and which it must own up to.
 
-Three fates of a line: it is modelled in :mod:`proxycfg.targets.nginx.read`; it is known and changes none of our properties; or it may change one
-and is not modelled, which a route says of itself. nginx's own directives are of the first two kinds but for a few; of other makers' modules
-only those count as harmless that are listed here, and a name that nobody knows never does.
+Three fates of a line: it is modelled in :mod:`proxycfg.targets.nginx.properties`; it is known and changes none of our properties; or it may
+change one and is not modelled, which a route says of itself. nginx's own directives are of the first two kinds but for a few; of other makers'
+modules only those count as harmless that are listed here, and a name that nobody knows never does.
 """
 
 from __future__ import annotations
