@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from proxycfg.behavior import Answer, value_to_json
 from proxycfg.errors import Problem
+from proxycfg.finding import Confidence
 from proxycfg.need import Need, need_of, shortfalls
 from proxycfg.protocols import protocols
 from proxycfg.reading import ReadRoute
 from proxycfg.record import field, record, replace
 from proxycfg.source import Span
+from proxycfg.streams import Stream
 
 
 @record(frozen=True, slots=True)
@@ -129,6 +131,40 @@ def judged(explained: Explained, need: Need | None) -> Explained:
     if need is None or explained.route is None:
         return explained
     return replace(explained, verdicts=shortfalls(need, explained.route.reading.behavior))
+
+
+# ---- what the targets' readers put it together from ----
+
+
+def read_as(stream: Stream | None, protocol: str | None) -> str | None:
+    """The protocol by which a route is read, ``protocol`` where somebody named one: a guess from a name decides no property."""
+    return protocol or (stream.protocol if stream and stream.confidence is not Confidence.INFERRED else None)
+
+
+def taken_for(route: ReadRoute, stream: Stream | None, protocol: str | None) -> tuple[ReadRoute, str]:
+    """A route with what it carries, ``protocol`` where somebody named one; and why it is taken to, where nobody did."""
+    if protocol:
+        return replace(route, confidence=Confidence.DECLARED), ""
+    if stream is None:
+        return route, ""
+    return replace(route, protocol=stream.protocol, confidence=stream.confidence), stream.why
+
+
+def some_of(words: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return f"{', '.join(words[:_SHOWN])}{more}"
+
+
+_SHOWN = 3
+
+
+def beside(best: Explained, others: Sequence[str], what: str) -> Explained:
+    """Where a path ends first, with the URLs by which other servers, or whatever ``what`` calls them, answer it as well."""
+    if best.route is None or not others:
+        return best
+    said = f"other {what} answer this path, too: {some_of(others)} (--host or --url asks them)"
+    return replace(best, assumed=(*best.assumed, said))
 
 
 def explain(

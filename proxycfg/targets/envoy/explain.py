@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxycfg.explain import Explained, Passed
-from proxycfg.finding import Confidence
+from proxycfg.explain import Explained, Passed, beside, read_as, some_of, taken_for
 from proxycfg.reading import ReadRoute
 from proxycfg.record import replace
 from proxycfg.request import Asked, Request
@@ -15,9 +14,6 @@ from proxycfg.targets.envoy.place import Reader
 from proxycfg.targets.envoy.read import read, read_route
 from proxycfg.targets.envoy.routes import Door, Route, Table, read_world
 from proxycfg.targets.envoy.signs import Signs
-
-_SHOWN = 3
-"""Other doors that are named; the rest is counted."""
 
 
 def explain_config(config: Config, version: str, asked: Asked, protocol: str | None) -> list[Explained]:
@@ -54,10 +50,7 @@ class _Explainer:
 
     def known(self, route: Route) -> str | None:
         """The protocol by which a route is read: a guess from a name decides no property."""
-        if self.protocol:
-            return self.protocol
-        stream = self.signs.of(route)
-        return stream.protocol if stream and stream.confidence is not Confidence.INFERRED else None
+        return read_as(self.signs.of(route), self.protocol)
 
     def every(self) -> list[Explained]:
         """Every route, or those of the virtual hosts that answer for the host."""
@@ -73,13 +66,7 @@ class _Explainer:
 
     def explained(self, route: Route, told: ReadRoute) -> Explained:
         """A route, with what it is taken for."""
-        stream = self.signs.of(route)
-        because = ""
-        if self.protocol:
-            told = replace(told, confidence=Confidence.DECLARED)
-        elif stream is not None:
-            because = stream.why
-            told = replace(told, protocol=stream.protocol, confidence=stream.confidence)
+        told, because = taken_for(told, self.signs.of(route), self.protocol)
         unknown = tuple(Passed(self.config.text(span).strip(), span) for span in told.not_understood)
         return Explained(
             None,
@@ -93,8 +80,7 @@ class _Explainer:
     def server(self, route: Route) -> Passed:
         """The virtual host, and the doors that lead to it."""
         doors = list(dict.fromkeys(door.name for door in route.host.table.doors))
-        more = f" and {len(doors) - _SHOWN} more" if len(doors) > _SHOWN else ""
-        reached = f"{', '.join(doors[:_SHOWN])}{more}" or "no listener at hand"
+        reached = some_of(doors) or "no listener at hand"
         name = route.host.message.text("name") or ""
         return Passed(f"virtual host {name} ({reached})", route.host.message.span)
 
@@ -125,11 +111,7 @@ class _Explainer:
             if each.route and each.request and each.route.span not in spans:
                 spans.add(each.route.span)
                 others[each.request] = None
-        if best.route and others:
-            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-            said = f"other virtual hosts answer this path, too: {', '.join(list(others)[:_SHOWN])}{more} (--host or --url asks them)"
-            best = replace(best, assumed=(*best.assumed, said))
-        return best
+        return beside(best, list(others), "virtual hosts")
 
     def _hosts(self) -> Iterator[tuple[Door | None, str]]:
         """Each door with a host to ask there."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from proxycfg.explain import Explained, Passed
-from proxycfg.finding import Confidence
+from proxycfg.explain import Explained, Passed, beside, read_as, taken_for
 from proxycfg.reading import ReadRoute
 from proxycfg.record import replace
 from proxycfg.request import Asked, Request
@@ -71,22 +70,13 @@ class _Explainer:
 
     def known(self, location: Location) -> str | None:
         """The protocol by which a location is read: a guess from a name decides no property."""
-        if self.protocol:
-            return self.protocol
-        stream = self.signs.of(location)
-        return stream.protocol if stream and stream.confidence is not Confidence.INFERRED else None
+        return read_as(self.signs.of(location), self.protocol)
 
     def explained(self, route: ReadRoute, location: Location) -> Explained:
         """A route, with what it is taken for."""
         made_from = _made_from(location)
         unknown = tuple(Passed(self.text(span), span) for span in route.not_understood)
-        stream = self.signs.of(location)
-        because = ""
-        if self.protocol:
-            route = replace(route, confidence=Confidence.DECLARED)
-        elif stream is not None:
-            because = stream.why
-            route = replace(route, protocol=stream.protocol, confidence=stream.confidence)
+        route, because = taken_for(route, self.signs.of(location), self.protocol)
         server = _told(location.server, None) if location.server.level.directive is not None else None
         return Explained(None, route, server=server, because=because, made_from=made_from, not_understood=unknown)
 
@@ -123,11 +113,7 @@ class _Explainer:
         others = dict.fromkeys(
             each.request for each, other in ended if each.route and other is not best_server and each.request
         )
-        if best.route and others:
-            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-            said = f"other servers answer this path, too: {', '.join(list(others)[:_SHOWN])}{more} (--host or --url asks them)"
-            best = replace(best, assumed=(*best.assumed, said))
-        return best
+        return beside(best, list(others), "servers")
 
     def _explained(self, url: str, request: Request, arrival: Arrival | None) -> tuple[Explained, Server | None]:
         journey = follow(self.config, self.http, request, self.sockets, arrival=arrival)
@@ -146,8 +132,8 @@ class _Explainer:
         return replace(explained, request=url, steps=tuple(steps), near=near, assumed=assumed), journey.server
 
 
-_SHOWN = 3
-"""Other servers that are named; the rest is counted."""
+_NAMES = 3
+"""Names of a server that are shown; the rest is counted."""
 
 
 def _name_for(server: Server) -> str:
@@ -162,8 +148,8 @@ def _name_for(server: Server) -> str:
 
 def _told(server: Server, through: Listen | None) -> Passed:
     """A server by its names, and how it is reached: through one of its listeners, or all of them."""
-    names = " ".join(name or '""' for name in server.names[:_SHOWN])
-    more = f" and {len(server.names) - _SHOWN} more" if len(server.names) > _SHOWN else ""
+    names = " ".join(name or '""' for name in server.names[:_NAMES])
+    more = f" and {len(server.names) - _NAMES} more" if len(server.names) > _NAMES else ""
     listens = [each.directive.source for each in ((through,) if through else server.listens) if each.directive]
     return Passed(f"server {names}{more} ({', '.join(listens) or 'no listen: port 80'})", server.directive.span)
 
