@@ -30,6 +30,11 @@ class Confidence(StrEnum):
     EXPLICIT = "explicit"
     INFERRED = "inferred"
 
+    @property
+    def rank(self) -> int:
+        """0 for inferred, 1 for explicit, 2 for declared: for thresholds, and for the surest of several."""
+        return (Confidence.INFERRED, Confidence.EXPLICIT, Confidence.DECLARED).index(self)
+
 
 class Category(StrEnum):
     """The closed list of contract section 3."""

@@ -15,8 +15,6 @@ from proxycfg.rule import Case, Check, Complaint, Rule, Scene, cap
 from proxycfg.source import Span
 from proxycfg.watch import Watch, unwatched
 
-_SUREST = (Confidence.DECLARED, Confidence.EXPLICIT, Confidence.INFERRED)
-
 
 @record(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -70,7 +68,8 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
     texts: dict[str, str] = {}
     routes = 0
     hidden: list[Finding] = []
-    at = _SUREST.index(options.least) + 1
+    likely = [each for each in Confidence if each.rank >= options.least.rank]
+    unlikely = [each for each in Confidence if each not in likely]
     scenes = list(scenes)
     streams = sum(len(scene.cases) for scene in scenes)
     for scene in scenes:
@@ -80,8 +79,8 @@ def lint(scenes: Iterable[Scene], options: Options) -> Report:
         errors |= dict.fromkeys(scene.problems)
         notes |= {note.span: note for note in scene.notes}
         if scene.notes and options.notes:
-            hidden += _found(scene, options, _SUREST[at:])
-        for finding in _merged(_found(scene, options, _SUREST[:at], lambda: options.watch("applying rules", streams))):
+            hidden += _found(scene, options, unlikely)
+        for finding in _merged(_found(scene, options, likely, lambda: options.watch("applying rules", streams))):
             key = (finding.rule, finding.span, finding.target)
             # A file that two configs include is one place to edit.
             findings.setdefault(key, finding)
@@ -167,7 +166,7 @@ def _merged(found: Iterable[Finding]) -> list[Finding]:
 
 
 def _one_of(group: list[Finding]) -> Finding:
-    first = max(group, key=lambda finding: (finding.severity.rank, -_SUREST.index(finding.confidence)))
+    first = max(group, key=lambda finding: (finding.severity.rank, finding.confidence.rank))
     related = dict.fromkeys(related for finding in (first, *group) for related in finding.related)
     fixes = [finding.fix for finding in group]
     whole = [fix for fix in fixes if fix is not None]

@@ -98,6 +98,11 @@ class Case:
         return self.judge.shortfalls(self.need, route.reading.behavior)
 
 
+def surest(cases: Sequence[Case]) -> Case | None:
+    """The stream that is most surely one, for what concerns all of them."""
+    return max(cases, key=lambda case: case.stream.confidence.rank, default=None)
+
+
 @record(frozen=True, slots=True)
 class Shortfall:
     """A property outside of what its route can live with.

@@ -8,12 +8,11 @@ from functools import cached_property
 
 from proxycfg.collector import held_off
 from proxycfg.errors import Problem
-from proxycfg.finding import Confidence
 from proxycfg.knowledge import NOTHING, Knowledge
 from proxycfg.need import Judge
 from proxycfg.note import Note, read_note
 from proxycfg.record import field, record
-from proxycfg.rule import Case, Scene
+from proxycfg.rule import Case, Scene, surest
 from proxycfg.streams import MARK, Stream
 from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.config import Config
@@ -62,7 +61,7 @@ class NginxTree:
     @cached_property
     def surest(self) -> Case | None:
         """The stream that is most surely one, for what concerns all of them."""
-        return min(self.cases, key=lambda case: list(Confidence).index(case.stream.confidence), default=None)
+        return surest(self.cases)
 
     def seconds(self, line: Directive) -> float | None:
         """A directive's argument as a duration; None if it is none."""
