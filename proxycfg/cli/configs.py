@@ -15,10 +15,9 @@ from proxycfg.units import counted
 
 if TYPE_CHECKING:
     from proxycfg.cli.shared import Shared
-    from proxycfg.targets.envoy import defaults
     from proxycfg.targets.envoy.bootstrap import Config as Envoy
     from proxycfg.targets.nginx.config import Config
-    from proxycfg.targets.nginx.versions import Version
+    from proxycfg.version import Version
 
 NginxVersion = Annotated[
     str,
@@ -91,10 +90,7 @@ def tell_read(shared: Shared, sources: Sequence[Source], configs: Sequence[Confi
         for name, tree in config.files.items():
             included = "" if name in given else ", included"
             shared.detail(f"read {name}: {counted(tree.text.text.count(chr(10)), 'line')}{included}")
-    shared.detail(f"nginx {version.number}, said by {version.said_by}")
-    for sentence in (version.assumed, *(line for config in configs for line in config.assumed)):
-        if sentence:
-            shared.detail(f"assumed: {sentence}")
+    _tell_version(shared, "nginx", version, configs)
 
 
 def nginx_version(stated: str, binary: str, sources: Sequence[Source]) -> Version:
@@ -108,7 +104,7 @@ def nginx_version(stated: str, binary: str, sources: Sequence[Source]) -> Versio
         raise BadUsage("--nginx-version and --nginx-binary both say the version: leave one out")
     if stated:
         try:
-            return versions.Version(versions.check(stated), "--nginx-version")
+            return versions.KNOWN.stated(stated, "--nginx-version")
         except ValueError as error:
             raise BadUsage(f"--nginx-version: {error}") from None
     if not binary:
@@ -122,35 +118,39 @@ def nginx_version(stated: str, binary: str, sources: Sequence[Source]) -> Versio
         said = "it does not end" if isinstance(error, subprocess.TimeoutExpired) else getattr(error, "strerror", error)
         raise BadUsage(f"--nginx-binary {binary}: cannot run it: {said}") from None
     try:
-        return versions.Version(versions.check(versions.printed_by_nginx(done.stdout + done.stderr)), f"`{binary} -v`")
+        return versions.KNOWN.stated(versions.printed_by_nginx(done.stdout + done.stderr), f"`{binary} -v`")
     except ValueError as error:
         raise BadUsage(f"--nginx-binary {binary}: {error}") from None
 
 
-def tell_envoys(shared: Shared, configs: Sequence[Envoy], version: defaults.Version) -> None:
+def tell_envoys(shared: Shared, configs: Sequence[Envoy], version: Version) -> None:
     """The same for configs of Envoy."""
     for config in configs:
         for name, trees in config.files.items():
             shared.detail(f"read {name}: {counted(len(trees.lines), 'line')}")
-    shared.detail(f"Envoy {version.number}, said by {version.said_by}")
+    _tell_version(shared, "Envoy", version, configs)
+
+
+def _tell_version(shared: Shared, of: str, version: Version, configs: Sequence[Config | Envoy]) -> None:
+    shared.detail(f"{of} {version.number}, said by {version.said_by}")
     for sentence in (version.assumed, *(line for config in configs for line in config.assumed)):
         if sentence:
             shared.detail(f"assumed: {sentence}")
 
 
-def envoy_version(stated: str, configs: Sequence[Envoy]) -> defaults.Version:
+def envoy_version(stated: str, configs: Sequence[Envoy]) -> Version:
     """The version: as stated, else as the first of the configs says that does, else the newest one.
 
     :raises BadUsage: if it is none, or none that is known.
     """
-    from proxycfg.targets.envoy import defaults  # noqa: PLC0415
+    from proxycfg.targets.envoy import versions  # noqa: PLC0415
 
     if stated:
         try:
-            return defaults.Version(defaults.check(stated), "--envoy-version")
+            return versions.KNOWN.stated(stated, "--envoy-version")
         except ValueError as error:
             raise BadUsage(f"--envoy-version: {error}") from None
-    found = [defaults.find(config) for config in configs]
+    found = [versions.find(config) for config in configs]
     return next((each for each in found if each.known), found[0])
 
 

@@ -21,7 +21,7 @@ from proxycfg.request import Asked
 from proxycfg.roots import Found, Search
 from proxycfg.source import Source
 from proxycfg.specfile import load as load_spec
-from proxycfg.targets.envoy import TARGET, defaults
+from proxycfg.targets.envoy import TARGET, versions
 from proxycfg.targets.envoy.bootstrap import Config, load
 from proxycfg.targets.envoy.explain import explain_config
 from proxycfg.targets.envoy.place import Reader
@@ -100,7 +100,7 @@ def test_a_dump_says_the_same_as_the_bootstrap(path: Path, tmp_path: Path) -> No
     read_back, meant = config_of(dump), config_of(json.dumps(yaml.safe_load(text)))
     assert behaviors(read_back) == behaviors(meant)
     assert not read_back.problems
-    assert defaults.find(read_back).number.startswith("1.40")
+    assert versions.find(read_back).number.startswith("1.40")
 
 
 # ---- dumps, resources ----

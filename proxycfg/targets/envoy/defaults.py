@@ -5,17 +5,11 @@ Absent is not zero: ``0s`` switches a timer off, silence means the value here.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-from proxycfg.record import record
 from proxycfg.targets.envoy import facts
-from proxycfg.targets.envoy.bootstrap import Config
 
-OLDEST = (1, 24)
-"""The oldest version whose differences are known here."""
 _PROTO = "https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3"
-_NOTES = "https://www.envoyproxy.io/docs/envoy/v1.40.0/version_history"
 
 
 class Default(NamedTuple):
@@ -43,7 +37,6 @@ MAX_REQUESTS = Default(
     "circuit_breakers: max_requests: 1024", 1024, f"{_PROTO}/config/cluster/v3/circuit_breaker.proto", measured=True
 )
 MAX_CONNECTIONS = Default("circuit_breakers: max_connections: 1024", 1024, MAX_REQUESTS.source, measured=True)
-NUM_RETRIES = Default("num_retries: 1", 1, ROUTE_TIMEOUT.source)
 CONNECTION_BUFFER = Default(
     "per_connection_buffer_limit_bytes: 1048576",
     1_048_576,
@@ -78,8 +71,7 @@ SINCE = {
     "fewer_streams": (1, 36),
     "cluster_retry_policy": (1, 37),
 }
-"""Behavior → the first version that has it: release notes of each."""
-SINCE_SOURCE = _NOTES
+"""Behavior → the first version that has it: release notes of each, at <https://www.envoyproxy.io/docs/envoy/v1.40.0/version_history>."""
 
 
 def has(version: str, behavior: str) -> bool:
@@ -95,64 +87,3 @@ def stream_window(version: str) -> int:
 def upstream_streams(version: str) -> int:
     """Streams on one HTTP/2 connection to an origin, where nothing is said."""
     return STREAMS_SINCE_1_36 if has(version, "fewer_streams") else STREAMS_BEFORE
-
-
-# ---- which version ----
-
-
-@record(frozen=True, slots=True)
-class Version:
-    """A version, and who says so, for people."""
-
-    number: str
-    said_by: str
-    assumed: str = ""
-    """What had to be assumed; empty where nothing had to."""
-    known: bool = True
-    """Whether somebody says so at all."""
-
-
-_NUMBER = r"(\d+\.\d+(?:\.\d+)?)"
-_SAID = re.compile(
-    rf"^(?:[ \t]*#[ \t]*[Ee]nvoy(?:[ \t]+version)?[ \t:/]+v?{_NUMBER}\b[ \t.]*\r?$|# Made by proxycfg .* for Envoy {_NUMBER}\. )",
-    re.MULTILINE,
-)
-_HEAD = 4000
-"""Characters of a file in which a version is looked for."""
-
-
-def check(text: str) -> str:
-    """A version that the tables know.
-
-    :raises ValueError: with what is known.
-    """
-    known = f"write one from {_show(OLDEST)} to {_show(facts.NEWEST)}, such as 1.40 or 1.36.2"
-    if not re.fullmatch(_NUMBER, text):
-        raise ValueError(f"{text or 'an empty text'} is not a version: {known}")
-    if not OLDEST <= facts.parse(text)[:2] <= facts.NEWEST:
-        raise ValueError(f"{text} is not known: {known}")
-    return text
-
-
-def find(config: Config) -> Version:
-    """The version that a dump or a comment says, the nearest that is known; or the newest."""
-    for name, trees in config.files.items():
-        found = _SAID.search(trees.source.text[:_HEAD])
-        number = config.version or (found and next(each for each in found.groups() if each))
-        if not number:
-            continue
-        place = (
-            name
-            if config.version
-            else f"{name}:{trees.source.text.count(chr(10), 0, found.start()) + 1 if found else 1}"
-        )
-        line = facts.parse(number)[:2]
-        if OLDEST <= line <= facts.NEWEST:
-            return Version(number, place)
-        near = _show(OLDEST if line < OLDEST else facts.NEWEST)
-        return Version(near, place, f"{place} says Envoy {number}, which is not known here: read as {near}")
-    return Version(_show(facts.NEWEST), "the newest known; --envoy-version states another", known=False)
-
-
-def _show(line: tuple[int, ...]) -> str:
-    return ".".join(map(str, line))

@@ -7,14 +7,14 @@ from functools import cached_property
 
 from proxycfg.collector import held_off
 from proxycfg.errors import Problem
-from proxycfg.finding import Confidence, Severity
+from proxycfg.finding import Severity
 from proxycfg.knowledge import NOTHING, Knowledge
 from proxycfg.need import Judge
 from proxycfg.note import Note
 from proxycfg.record import record, replace
-from proxycfg.rule import Case, Scene
+from proxycfg.rule import Case, Scene, surest
 from proxycfg.streams import Stream
-from proxycfg.targets.envoy import defaults
+from proxycfg.targets.envoy import versions
 from proxycfg.targets.envoy.bootstrap import Config
 from proxycfg.targets.envoy.comments import notes
 from proxycfg.targets.envoy.fixes import Fixer
@@ -48,7 +48,7 @@ class EnvoyTree:
     @cached_property
     def surest(self) -> Case | None:
         """The stream that is most surely one, for what concerns all of them."""
-        return min(self.cases, key=lambda case: list(Confidence).index(case.stream.confidence), default=None)
+        return surest(self.cases)
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -69,7 +69,7 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = NOTHING
     :param version: such as ``1.40``; None for what the config says, or the newest.
     """
     world = read_world(config)
-    reader = Reader(world, version or defaults.find(config).number)
+    reader = Reader(world, version or versions.find(config).number)
     signs = Signs(world, knowledge.declared)
     judge = Judge()
     fixer = Fixer(reader)
