@@ -45,11 +45,6 @@ _POSIX = {
     "cntrl": frozenset(map(chr, [*range(32), 127])), "print": _GRAPHIC | {" "}, "graph": _GRAPHIC, "ascii": frozenset(map(chr, range(128))),
 }  # fmt: skip
 _CONTROLS = {"a": "\a", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_UTF = re.compile(r"\(\*UTF8?\)")
-_COUNTED = re.compile(r"\{(\d{1,5})(?:(,)(\d{1,5})?)?\}")
-_FLAGS = re.compile(r"\?([imsxJn]*)(?:-([imsxn]*))?([:)])")
-_NAMED = re.compile(r"\?(?:P?<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')")
-_REFERENCE = re.compile(r"k(?:<(\w+)>|\{(\w+)\}|'(\w+)')|g(?:\{(-?\w+)\}|(-?\d+))|([1-9]\d?)")
 
 
 class Undecided(Exception):
@@ -202,7 +197,7 @@ class _Reader:
             return _One(frozenset() if "s" in self.flags else frozenset("\n"), inverted=True)
         if char in "^$":
             return _At(f"M{char}" if "m" in self.flags else char)
-        if char in "*+?" or (char == "{" and _COUNTED.match(self.text, self.at - 1)):
+        if char in "*+?" or (char == "{" and self.counted(self.at - 1)):
             raise Undecided(f"it repeats nothing with {char}")
         return self.one(char)
 
@@ -214,10 +209,14 @@ class _Reader:
             return chars
         return chars | {each.swapcase() for each in chars if each.isascii()}
 
+    def counted(self, at: int) -> re.Match[str] | None:
+        """A repetition such as ``{2,3}``; compiled here, as what else looks at a pattern, since most runs meet none."""
+        return re.compile(r"\{(\d{1,5})(?:(,)(\d{1,5})?)?\}").match(self.text, at)
+
     def repeated(self, node: _Node) -> _Node:
         while True:
             char = self.text[self.at : self.at + 1]
-            counted = _COUNTED.match(self.text, self.at) if char == "{" else None
+            counted = self.counted(self.at) if char == "{" else None
             if counted:
                 least = int(counted[1])
                 most = int(counted[3]) if counted[3] else None if counted[2] else least
@@ -249,7 +248,7 @@ class _Reader:
             raise Undecided("it has verbs, which are not followed here")
         if not text.startswith("?", self.at):
             return self.closed() if "n" in self.flags else self.captured("")
-        if named := _NAMED.match(text, self.at):
+        if named := re.compile(r"\?(?:P?<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')").match(text, self.at):
             self.at = named.end()
             return self.captured(named[1] or named[2])
         for opening, make in _OPENINGS.items():
@@ -265,7 +264,7 @@ class _Reader:
         if again := re.compile(r"\?P=(\w+)\)").match(text, self.at):
             self.at = again.end()
             return _Again(again[1], "i" in self.flags)
-        if flags := _FLAGS.match(text, self.at):
+        if flags := re.compile(r"\?([imsxJn]*)(?:-([imsxn]*))?([:)])").match(text, self.at):
             self.at = flags.end()
             before = self.flags
             self.flags = before.union(flags[1]) - frozenset(flags[2] or "")
@@ -311,7 +310,8 @@ class _Reader:
         if char == "R":
             self.at += 1
             return _Atomic(_Either((_Sequence((_One(frozenset("\r")), _One(frozenset("\n")))), _One(_DOWN))))
-        if again := _REFERENCE.match(self.text, self.at):
+        reference = re.compile(r"k(?:<(\w+)>|\{(\w+)\}|'(\w+)')|g(?:\{(-?\w+)\}|(-?\d+))|([1-9]\d?)")
+        if again := reference.match(self.text, self.at):
             name = next(part for part in again.groups() if part)
             self.at = again.end()
             number = int(name) if name.lstrip("-").isdigit() else name
@@ -452,7 +452,7 @@ class _Program:
         self.text = ""
         self.size = 0
         self.left = 0
-        marked = _UTF.match(pattern)
+        marked = re.match(r"\(\*UTF8?\)", pattern)
         self.characters = bool(marked)
         body = pattern[marked.end() :] if marked else _bytes(pattern)
         reader = _Reader(body, ignore_case=ignore_case)
