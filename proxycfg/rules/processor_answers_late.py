@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from proxycfg.finding import Category, Severity
 from proxycfg.rule import Complaint, idiom
+from proxycfg.targets.envoy.defaults import MESSAGE_TIMEOUT
 
 if TYPE_CHECKING:
     from proxycfg.targets.envoy.scene import EnvoyTree
@@ -49,9 +50,10 @@ def processor_answers_late(tree: EnvoyTree) -> Iterator[Complaint]:
                 waits = each.config.seconds("message_timeout")
                 if not streamed or (waits is not None and waits >= 1):
                     continue
+                lasts = MESSAGE_TIMEOUT.text if waits is None else f"message_timeout: {waits:g}s"
                 said = each.config.field("message_timeout") or each.place.field("name")
                 yield Complaint(
-                    message=f"{case.title} is cut when {each.name} answers late: message_timeout: {0.2 if waits is None else waits:g}s",
+                    message=f"{case.title} is cut when {each.name} answers late: {lasts}",
                     why="Every piece waits for the processor. Write `message_timeout: 5s`, or `FULL_DUPLEX_STREAMED` bodies, which have none.",
                     span=said.span if said is not None else each.place.span,
                     case=case,

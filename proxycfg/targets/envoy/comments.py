@@ -30,11 +30,6 @@ class Comment(NamedTuple):
     line: int
     removal: Span
 
-    @property
-    def alone(self) -> bool:
-        """Whether nothing else stands on its line."""
-        return self.line != self.span.line
-
 
 def comments(trees: Trees) -> Iterator[Comment]:
     """Those of a file that speak to us, in order."""

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from proxycfg.behavior import FOREVER, Between
 from proxycfg.finding import Fix
 from proxycfg.rule import Case
+from proxycfg.source import Edit
+from proxycfg.targets.envoy.defaults import STREAM_IDLE_TIMEOUT
 from proxycfg.targets.envoy.edits import set_field, spelled
 from proxycfg.targets.envoy.filters import Filter
 from proxycfg.targets.envoy.place import UO, Place, Reader
@@ -48,18 +50,18 @@ class Fixer:
 
     def fix(self, case: Case, wishes: tuple[str, ...]) -> Fix | None:
         """A change after which the properties of ``wishes`` are as the stream's need has them; None if there is none for one of them."""
-        changes = dict.fromkeys(_told(change) for wish in wishes for change in self._changes(case, wish))
-        edits = []
-        safe = not case.stream.mixed
-        titles = []
-        for words, make, is_safe in changes:
-            edit = make()
+        changes: dict[str, Change] = {}
+        for change in (each for wish in wishes for each in self._changes(case, wish)):
+            # Two places of a route ask for the same one.
+            changes.setdefault(change.words, change)
+        edits: list[Edit] = []
+        for change in changes.values():
+            edit = set_field(change.where, change.path, change.value) if change.where is not None else None
             if edit is None:
                 return None
             edits.append(edit)
-            titles.append(words)
-            safe = safe and is_safe
-        return Fix(f"write {', '.join(titles)}", safe, tuple(edits)) if edits else None
+        safe = not case.stream.mixed and all(change.safe for change in changes.values())
+        return Fix(f"write {', '.join(changes)}", safe, tuple(edits)) if edits else None
 
     def words(self, case: Case, name: str) -> str:
         """What to write, as a sentence."""
@@ -77,27 +79,6 @@ class Fixer:
         if make is not None:
             for place in self._reader.places(route, case.protocol):
                 yield from make(case, place)
-
-
-class _Told(NamedTuple):
-    """A change by what it does: two places of a route ask for the same one."""
-
-    words: str
-    make: Callable[[], Any]
-    safe: bool
-
-    def __hash__(self) -> int:
-        return hash(self.words)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Told) and self.words == other.words
-
-
-def _told(change: Change) -> _Told:
-    where = change.where
-    return _Told(
-        change.words, lambda: None if where is None else set_field(where, change.path, change.value), change.safe
-    )
 
 
 def duration(seconds: float) -> str:
@@ -126,7 +107,7 @@ def _idle(case: Case, place: Place) -> Iterator[Change]:
     value = place.action.seconds("idle_timeout")
     outer = place.hcm.seconds("stream_idle_timeout")
     if value is None:
-        value = 300.0 if outer is None else outer
+        value = STREAM_IDLE_TIMEOUT.value if outer is None else outer
     if 0 < value < wanted:
         yield _of_action(place, ("idle_timeout",), duration(wanted))
 
