@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _ANY_NUMBER = at_least(0)
 
-_INDIFFERENT: Mapping[str, Between[Any]] = MappingProxyType(
+INDIFFERENT: Mapping[str, Between[Any]] = MappingProxyType(
     {
         "response_buffering": EITHER,
         "stalls_on": Between(frozenset(), TRANSPORTS),
@@ -64,6 +64,7 @@ _INDIFFERENT: Mapping[str, Between[Any]] = MappingProxyType(
         "max_streams": _ANY_NUMBER,
     }
 )
+"""Any value at all, by property: what a route does not care about, or what nobody knows."""
 
 
 @record(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Need:
 def need_of(route: Terms) -> Need:
     """What ``route`` asks of every hop: its protocol's wants, then those of its own settings."""
     wants = {**route.protocol.wants(route), **_wants_of_settings(route)}
-    return Need(Behavior(**{**_INDIFFERENT, **{name: want.accepted for name, want in wants.items()}}), wants)
+    return Need(Behavior(**{**INDIFFERENT, **{name: want.accepted for name, want in wants.items()}}), wants)
 
 
 def _wants_of_settings(route: Terms) -> dict[str, Want]:

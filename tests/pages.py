@@ -17,6 +17,7 @@ from proxycfg.behavior import properties
 from proxycfg.cli.rules import catalogue
 from proxycfg.cli.typer_door import BY_HAND, Command, load, settable
 from proxycfg.commands import COMMANDS
+from proxycfg.faults import faults
 from proxycfg.finding import Kind
 from proxycfg.need import need_of
 from proxycfg.protocols import protocols
@@ -62,6 +63,7 @@ def _rules_page() -> str:
         "never yields an error.", "",
         "## What `proxycfg lint` finds in a config", "", *_table_of(rules()), "",
         "## What `proxycfg generate` says about a spec", "", *_table_of(remarks()), "",
+        "## What `proxycfg probe` measures", "", *_table_of(faults()), "",
     ])  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from proxycfg.cli.options import Argument
 from proxycfg.cli.shared import Shared
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage, suggest
+from proxycfg.faults import faults
 from proxycfg.finding import Kind
 from proxycfg.remarks import remarks
 from proxycfg.rules import rules
@@ -18,8 +19,8 @@ FORMATS = ("text", "json")
 
 
 def catalogue() -> dict[str, Kind]:
-    """Every kind of finding, of configs and of specs, by its name: those of lint, then those of generate."""
-    return {**rules(), **remarks()}
+    """Every kind of finding, by its name: those of lint, then those of generate, then those of measurements."""
+    return {**rules(), **remarks(), **faults()}
 
 
 def command(
@@ -31,7 +32,7 @@ def command(
     """Rules.
 
     A page is Markdown: what is wrong, why that hurts a stream, what to write instead. It begins with the command that tells it:
-    `lint` of configs, `generate` of specs.
+    `lint` of configs, `generate` of specs, `probe` of endpoints.
     """
     known = catalogue()
     if rule and rule not in known:

@@ -6,16 +6,15 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any
 
-from proxycfg.behavior import ANYTHING, Answer, Between, properties
+from proxycfg.behavior import Answer, properties
 from proxycfg.explain import Explained, Explanation, Passed, ordinary_need
 from proxycfg.finding import Confidence
 from proxycfg.need import Need, shortfalls
 from proxycfg.reading import Evidence, ReadRoute
 from proxycfg.reports.style import Style, harmless
+from proxycfg.reports.values import needed, shown, value_of
 from proxycfg.source import Span
-from proxycfg.units import show_duration, show_size
 
 WIDE = 10_000
 """Columns where lines are not to be broken."""
@@ -146,8 +145,8 @@ class _Printer:
         return (
             name,
             _flow(route),
-            _shown(behavior.upstream_idle_timeout, "s"),
-            f"HTTP/{_shown(behavior.upstream_http_version, '')}",
+            shown(behavior.upstream_idle_timeout, "s"),
+            f"HTTP/{shown(behavior.upstream_http_version, '')}",
             ", ".join(extras),
             _place(route.span),
         )
@@ -195,7 +194,7 @@ class _Printer:
 
     def verdict(self, explained: Explained) -> Iterable[str]:
         """All verdicts in one line."""
-        answers = [explained.verdicts.get(name, Answer.YES) for name in properties() if _need(name, self.need) != "-"]
+        answers = [explained.verdicts.get(name, Answer.YES) for name in properties() if needed(name, self.need) != "-"]
         short, perhaps = answers.count(Answer.NO), answers.count(Answer.MAYBE)
         how = "red" if short else "yellow" if perhaps else "green"
         said = [f"{count} {word}" for count, word in ((short, "fall short"), (perhaps, "may")) if count]
@@ -227,8 +226,8 @@ class _Printer:
     def properties(self, explained: Explained, route: ReadRoute) -> Iterable[str]:
         verdicts, need = self.verdicts(explained, route)
         names = list(properties())
-        values = {name: _value(route, name) for name in names}
-        needs = {name: _need(name, self.need) for name in names} if self.need else {}
+        values = {name: value_of(route, name) for name in names}
+        needs = {name: needed(name, self.need) for name in names} if self.need else {}
         columns = [("", 1), ("property", max(map(len, names))), ("value", _fit(values.values(), 24))]
         if needs:
             columns.append(
@@ -243,7 +242,7 @@ class _Printer:
         yield self.style.paint(f"  {heads}{'' if below else '  decided by'}".rstrip(), "dim")
         for name in names:
             answer = verdicts.get(name, Answer.YES)
-            judged = _need(name, need) != "-"
+            judged = needed(name, need) != "-"
             mark = (_MARKS[answer] if self.need else "!" if answer is not Answer.YES else "") if judged else ""
             line = f"  {_cells([mark, name, values[name], *([needs[name]] if needs else [])], widths)}"
             how = _VERDICTS[answer] if mark else ""
@@ -319,56 +318,6 @@ _TRANSPORTS = {"http/1.1": "1.1", "http/1.1+tls": "TLS", "2": "2", "3": "3"}
 def _flow_color(route: ReadRoute) -> str:
     stalls = route.reading.behavior.stalls_on
     return "green" if not stalls.high else "red" if stalls.low else "yellow"
-
-
-def _value(route: ReadRoute, name: str) -> str:
-    return _shown(getattr(route.reading.behavior, name), properties()[name].unit)
-
-
-def _shown(value: Between[Any], unit: str) -> str:
-    if value.exact:
-        return _plain(value.low, unit)
-    if isinstance(value.low, frozenset):
-        sure = f"{_plain(value.low, unit)}, " if value.low else ""
-        return f"{sure}perhaps {_plain(value.high - value.low, unit)}"
-    if (value.low, value.high) == (0, float("inf")):
-        return "not known"
-    if (value.low, value.high) == (False, True):
-        return "either"
-    if value.high == ANYTHING:
-        return "anything"
-    return f"{_plain(value.low, unit)} to {_plain(value.high, unit)}"
-
-
-def _plain(one: object, unit: str) -> str:
-    if isinstance(one, bool):
-        return "yes" if one else "no"
-    if isinstance(one, frozenset):
-        return ", ".join(sorted(one)) or "none"
-    if isinstance(one, (int, float)):
-        if unit == "s":
-            return show_duration(one)
-        if unit == "bytes":
-            return show_size(one)
-        return "no limit" if one == float("inf") else f"{one:g}"
-    return str(one) or "none"
-
-
-def _need(name: str, need: Need | None) -> str:
-    want = need.wants.get(name) if need else None
-    if want is None:
-        return "-"
-    accepted, unit = want.accepted, properties()[name].unit
-    if (accepted.low, accepted.high) == (False, True):
-        return "-"
-    if isinstance(accepted.low, frozenset) and not accepted.exact:
-        return f"{_plain(accepted.low, unit)} at least"
-    if isinstance(accepted.low, (int, float)) and not isinstance(accepted.low, bool) and not accepted.exact:
-        if accepted.high == float("inf"):
-            return f"{_plain(accepted.low, unit)} or more"
-        if accepted.low == 0:
-            return f"{_plain(accepted.high, unit)} or less"
-    return _shown(accepted, unit)
 
 
 _DEFAULT = re.compile(r"(.*) \((default of [^()]*)\)")

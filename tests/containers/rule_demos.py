@@ -14,10 +14,10 @@ from typing import Any
 
 import h2.exceptions
 
+from proxycfg.lab.client import Call2
 from tests.differential import probes
 from tests.differential.asks import Ask
 from tests.differential.bench import Bench, Exchange
-from tests.differential.client import Call2
 from tests.differential.nginx.lab import Lab
 from tests.differential.origin import Arrival
 from tests.differential.probes import AtLeast, Target

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from proxycfg.lab.client import Call, Call1, Headers, dial
 from tests.differential.asks import Ask
-from tests.differential.client import Call, Call1, Headers, dial
 from tests.differential.origin import Arrival, Origin
 
 LONGEST = 75.0

@@ -19,8 +19,8 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
+from proxycfg.lab.client import Headers, decoded
 from proxycfg.origin.server import stop_listening
-from tests.differential.client import Headers, decoded
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from proxycfg.lab.client import Call1, dial
 from tests.differential.asks import Ask
 from tests.differential.bench import PATIENCE, Bench, fresh
-from tests.differential.client import Call1, dial
 from tests.differential.origin import Origin
 
 

@@ -1,4 +1,4 @@
-"""Clients in the lab's event loop: HTTP/1.1 and HTTP/2, cleartext or TLS, that send what they are told and keep what has come so far."""
+"""Clients: HTTP/1.1 and HTTP/2, cleartext or TLS, that send what they are told and keep what has come so far."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from http import HTTPStatus
 from typing import cast
 
 import h2.config
@@ -101,7 +102,7 @@ class Call(asyncio.Protocol):
     def freeze(self) -> None:
         """Stop reading."""
         self.transport.pause_reading()
-        if isinstance(self.transport, sslproto._SSLProtocolTransport):
+        if isinstance(self.transport, sslproto._SSLProtocolTransport):  # noqa: SLF001 - it has no other name
             # What stands still by itself is what has been decrypted: a quarter of a megabyte is read before that.
             self.transport.set_read_buffer_limits(high=0)
 
@@ -179,7 +180,7 @@ class Call1(Call):
                 return Answer()
             lines = head.decode("latin-1").split("\r\n")
             status = int(lines[0].split()[1])
-            if status != 100:
+            if not _is_interim(status):
                 break
             data = rest
         answer = Answer(status, [(k.strip(), v.strip()) for k, _, v in (line.partition(":") for line in lines[1:])])
@@ -195,6 +196,11 @@ class Call1(Call):
         return answer
 
 
+def _is_interim(status: int) -> bool:
+    """Whether another answer follows."""
+    return status // 100 == 1 and status != HTTPStatus.SWITCHING_PROTOCOLS
+
+
 def _unchunk(data: bytes) -> tuple[bytes, bool]:
     out = bytearray()
     while True:
@@ -206,6 +212,10 @@ def _unchunk(data: bytes) -> tuple[bytes, bool]:
             return bytes(out), rest.endswith(b"\r\n")
         out += rest[:number]
         data = rest[number + 2 :]
+
+
+_HEADING, _GOAWAY = 9, 7
+"""Bytes before a frame's payload, and the type that ends a connection."""
 
 
 class Call2(Call):
@@ -232,8 +242,8 @@ class Call2(Call):
     def _frames(self) -> bytes:
         """The whole frames that have come, without a friendly GOAWAY: h2 would not listen to what still comes of an open stream."""
         out = bytearray()
-        while len(self.buffer) >= 9 and len(self.buffer) >= (end := 9 + int.from_bytes(self.buffer[:3], "big")):
-            if self.buffer[3] != 7 or self.buffer[13:17] != b"\0\0\0\0":
+        while len(self.buffer) >= _HEADING and len(self.buffer) >= (end := _HEADING + int.from_bytes(self.buffer[:3])):
+            if self.buffer[3] != _GOAWAY or self.buffer[13:17] != b"\0\0\0\0":
                 out += self.buffer[:end]
             del self.buffer[:end]
         return bytes(out)
@@ -301,8 +311,8 @@ class Call2(Call):
         """Send of an announced body what the window has room for."""
         # The proxy may have answered and closed the stream before.
         with contextlib.suppress(h2.exceptions.ProtocolError):
-            while ends or (self._unsent and (room := self.h2.local_flow_control_window(1)) > 0):
-                size = 0 if ends else min(room, self.h2.max_outbound_frame_size)
+            while ends or (self._unsent and self.h2.local_flow_control_window(1) > 0):
+                size = 0 if ends else min(self.h2.local_flow_control_window(1), self.h2.max_outbound_frame_size)
                 piece, self._unsent = self._unsent[:size], self._unsent[size:]
                 self.h2.send_data(1, piece, end_stream=not self._unsent)
                 ends = False
@@ -328,27 +338,43 @@ class Call2(Call):
 
 
 async def dial(
-    address: str, port: int, transport: str, *, host: str, source: str = "127.0.0.1", narrow: bool = False
+    address: str,
+    port: int,
+    transport: str,
+    *,
+    host: str,
+    source: str = "127.0.0.1",
+    narrow: bool = False,
+    trust: ssl.SSLContext | None = None,
 ) -> Call:
     """Connect over ``http/1.1``, ``http/1.1+tls``, ``2`` (TLS) or ``2+clear``.
 
+    :param address: of IPv4 or IPv6; names are looked up by whoever asks.
     :param host: goes into SNI.
     :param source: the client's own address.
     :param narrow: take a small receive buffer, so that a client that stops reading is soon felt.
+    :param trust: whose certificates to believe; its ALPN is set here. None believes anybody.
     :raises OSError: if there is no connection to be had.
     """
     loop = asyncio.get_running_loop()
     # Told its protocol, asyncio sends each piece at once.
-    sock = socket.socket(proto=socket.IPPROTO_TCP)
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, proto=socket.IPPROTO_TCP)
     sock.setblocking(False)
     if narrow:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     if source != "127.0.0.1":
         sock.bind((source, 0))
-    await loop.sock_connect(sock, (address, port))
+    try:
+        await loop.sock_connect(sock, (address, port))
+    except BaseException:
+        sock.close()
+        raise
     secure = transport in {"http/1.1+tls", "2"}
     factory = Call2 if transport.startswith("2") else Call1
-    context = _context("h2" if transport == "2" else "http/1.1") if secure else None
+    offered = "h2" if transport == "2" else "http/1.1"
+    if trust is not None:
+        trust.set_alpn_protocols([offered])
+    context = (trust or _context(offered)) if secure else None
     name = host if secure and host and "_" not in host else None
     _, call = await loop.create_connection(
         factory, sock=sock, ssl=context, server_hostname=name or ("lab.invalid" if secure else None)
