@@ -36,7 +36,13 @@ HEADINGS = ("What it sees", "Why it hurts", "Instead", "When it is fine", "Measu
 ENDINGS = {".conf", ".yaml", ".tf", ".yml", ".jsonc"}
 BAD = sorted(path for path in FIXTURES.glob("*/*/bad*") if path.suffix in ENDINGS)
 GOOD = sorted(path for path in FIXTURES.glob("*/*/good*") if path.suffix in ENDINGS)
-NAMES = {"nginx": "nginx.conf", "envoy": "envoy.yaml", "cloudflare": "main.tf"}
+NAMES = {
+    "nginx": "nginx.conf",
+    "envoy": "envoy.yaml",
+    "cloudflare": "main.tf",
+    ".yml": "config.yml",
+    ".jsonc": "wrangler.jsonc",
+}
 
 
 def name_of(path: Path) -> str:
@@ -45,18 +51,22 @@ def name_of(path: Path) -> str:
     return f"{path.parent.parent.name}{target}/{path.stem}"
 
 
+def called(path: Path) -> str:
+    """What a config is called where it is used."""
+    return NAMES.get(path.suffix) or NAMES[path.parent.name]
+
+
 def seen(path: Path, text: str) -> Scene:
     """A config as the rules see it; the source of a Worker stands beside its settings."""
-    target = path.parent.name
+    target, name = path.parent.name, called(path)
     if target == "envoy":
-        return envoy.scene_of(bootstrap.load([Source(NAMES[target], text)]), None)
+        return envoy.scene_of(bootstrap.load([Source(name, text)]), None)
     if target == "cloudflare":
-        name = {".yml": "config.yml", ".jsonc": "wrangler.jsonc"}.get(path.suffix, NAMES[target])
         script = path.with_suffix(".js")
         scripts = {name: Source("index.js", script.read_text())} if script.exists() else {}
         return cloudflare.scene_of(load_cloudflare([Source(name, text)], (), scripts))
     version = re.search(r"^# nginx (\S+)$", text, re.MULTILINE)
-    return scene_of(load_texts({NAMES[target]: text}, is_directive=opens_line), version[1] if version else None)
+    return scene_of(load_texts({name: text}, is_directive=opens_line), version[1] if version else None)
 
 
 def linted(path: Path, text: str) -> Report:
@@ -76,7 +86,7 @@ def expectation(report: Report) -> list[dict[str, object]]:
 
 def fixed(path: Path, text: str) -> str | None:
     """The text after all fixes, safe or not; None if one finding has none."""
-    report, name = linted(path, text), NAMES[path.parent.name]
+    report, name = linted(path, text), called(path)
     fixes = [finding.fix for finding in report.findings]
     if not fixes or any(fix is None for fix in fixes):
         return None

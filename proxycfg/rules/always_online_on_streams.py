@@ -40,5 +40,6 @@ def always_online_on_streams(tree: CloudflareTree) -> Iterator[Complaint]:
                 message=f"clients of {case.title} may get an archived page: {said.text}",
                 why="It is HTML with status 200. Switch it off where something streams.",
                 span=said.span,
+                fix=tree.fixer.write(said.value, "off", safe=False),
                 case=case,
             )

@@ -30,6 +30,7 @@ _LAST = frozenset(("none", "auto", "default"))
 if TYPE_CHECKING:
     from proxycfg.source import Span
     from proxycfg.targets.cloudflare.scene import CloudflareTree
+    from proxycfg.targets.cloudflare.value import Entry
     from proxycfg.targets.cloudflare.zone import Rule
 
 
@@ -48,6 +49,13 @@ def rule_of_wrong_shape(tree: CloudflareTree) -> Iterator[Complaint]:
             for rule in rules:
                 for message, instead, span in _wrong(rule):
                     yield Complaint(message=message, why=instead, span=span)
+                for name, other, entry in _misspelled(rule):
+                    yield Complaint(
+                        message=f"`{name}` is no directive here",
+                        why=f"Write `{other}`: Terraform has underscores, the API hyphens.",
+                        span=entry.span,
+                        fix=tree.fixer.rename(entry.span, name, other),
+                    )
 
 
 def _wrong(rule: Rule) -> Iterator[tuple[str, str, Span]]:
@@ -78,13 +86,14 @@ def _wrong(rule: Rule) -> Iterator[tuple[str, str, Span]]:
                 "Names that begin with cf- or x-cf- are Cloudflare's own: take another.",
                 entry.span,
             )
-    if rule.action == "set_cache_control":
-        json = rule.body.span.file.endswith(".json") and not rule.body.span.file.endswith(".tf.json")
-        for name, entry in parameters.entries.items():
-            other = name.replace("_", "-") if json else name.replace("-", "_")
-            if other != name:
-                yield (
-                    f"`{name}` is no directive here",
-                    f"Write `{other}`: Terraform has underscores, the API hyphens.",
-                    entry.span,
-                )
+
+
+def _misspelled(rule: Rule) -> Iterator[tuple[str, str, Entry]]:
+    """Directives of caches in the other language's words: what they are, what they should be, and where."""
+    if rule.action != "set_cache_control" or rule.parameters is None:
+        return
+    json = rule.body.span.file.endswith(".json") and not rule.body.span.file.endswith(".tf.json")
+    for name, entry in rule.parameters.entries.items():
+        other = name.replace("_", "-") if json else name.replace("-", "_")
+        if other != name:
+            yield name, other, entry

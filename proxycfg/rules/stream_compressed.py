@@ -37,7 +37,7 @@ def stream_compressed(case: Case) -> Iterator[Complaint]:
         message=f"{case.title} {short.will} be compressed: {short.evidence.text}",
         why=short.because(short.why[0].upper() + short.why[1:] + "."),
         span=short.span,
-        wishes=("compression",) if "gzip" in short.evidence.text else (),
+        wishes=("compression",),
     )
 
 

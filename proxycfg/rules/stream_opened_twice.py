@@ -40,5 +40,6 @@ def stream_opened_twice(tree: CloudflareTree) -> Iterator[Complaint]:
                 message=f"{case.title} may be opened twice: {said.text}",
                 why="Early data can be replayed. Switch it off, or answer 425 to requests with `Early-Data: 1`.",
                 span=said.span,
+                fix=tree.fixer.write(said.value, "off", safe=False),
                 case=case,
             )

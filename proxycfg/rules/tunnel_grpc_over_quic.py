@@ -20,10 +20,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from proxycfg.finding import Category, Severity
+from proxycfg.finding import Category, Fix, Severity
 from proxycfg.rule import Complaint, idiom
 
 if TYPE_CHECKING:
+    from proxycfg.targets.cloudflare.ingress import Tunnel
     from proxycfg.targets.cloudflare.scene import CloudflareTree
 
 
@@ -43,4 +44,11 @@ def tunnel_grpc_over_quic(tree: CloudflareTree) -> Iterator[Complaint]:
                     message=f"calls of gRPC to {rule.title} lose their trailers: protocol {protocol.text() if protocol else 'auto'}",
                     why="QUIC drops trailers, in which the status of a call is. Write `protocol: http2`.",
                     span=protocol.span if protocol is not None else said.span,
+                    fix=_fix(tree, tunnel),
                 )
+
+
+def _fix(tree: CloudflareTree, tunnel: Tunnel) -> Fix | None:
+    if tunnel.protocol is not None:
+        return tree.fixer.write(tunnel.protocol, "http2", safe=False)
+    return tree.fixer.line_above(tunnel.start, "protocol: http2", safe=False)

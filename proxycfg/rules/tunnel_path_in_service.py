@@ -33,6 +33,7 @@ def tunnel_path_in_service(tree: CloudflareTree) -> Iterator[Complaint]:
     """The path of each service."""
     for tunnel in tree.config.tunnels:
         for rule in tunnel.rules:
+            said = rule.body.get("service")
             scheme, colon, rest = (rule.service or "").partition("://")
             path = rest.partition("/")[2]
             if colon and scheme in _WEB and path:
@@ -40,4 +41,5 @@ def tunnel_path_in_service(tree: CloudflareTree) -> Iterator[Complaint]:
                     message=f"the service of {rule.title} has a path: /{path}",
                     why="cloudflared refuses such a config, and serves no host of the tunnel. Write the URL without it.",
                     span=rule.place,
+                    fix=tree.fixer.write(said, f"{scheme}://{rest.partition('/')[0]}", safe=False) if said else None,
                 )

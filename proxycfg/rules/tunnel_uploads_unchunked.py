@@ -40,4 +40,5 @@ def tunnel_uploads_unchunked(tree: CloudflareTree) -> Iterator[Complaint]:
                     message=f"bodies of no stated length do not reach the origin of {rule.title}",
                     why="Client streams and chunked uploads arrive empty or cut. Leave the option out.",
                     span=said.span,
+                    fix=tree.fixer.write(said, False, safe=rule.owns(said)),
                 )

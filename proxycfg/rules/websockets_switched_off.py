@@ -36,5 +36,6 @@ def websockets_switched_off(tree: CloudflareTree) -> Iterator[Complaint]:
                 message=f"handshakes of {case.route.path} are refused: {said.text}",
                 why='It is a setting of the whole zone. Write `value = "on"`.',
                 span=said.span,
+                fix=tree.fixer.write(said.value, "on", safe=False),
                 case=case,
             )

@@ -43,4 +43,5 @@ def worker_date_too_old(tree: CloudflareTree) -> Iterator[Complaint]:
                 message=f"a slow client fills the Worker's memory: compatibility_date {date}",
                 why=f"Before {_SINCE} a TransformStream does not push back. Raise the date, or set the flag `{_FLAG}`.",
                 span=said.span,
+                fix=tree.fixer.write(said, _SINCE, safe=False),
             )

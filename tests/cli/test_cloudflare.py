@@ -172,3 +172,70 @@ def test_an_example_does_not_hide_the_module_that_it_lies_in(cli: Cli) -> None:
     told = json.loads(cli("explain", "modules", "--format", "json")[1])
 
     assert sorted(route["path"] for route in told["routes"]) == ["*", "*", "/chat/", "/events/"]
+
+
+TUNNEL = "ingress:\n  - hostname: a.example.com\n    service: http://app:80/api  # NOTE\n  - service: http_status:404\n"
+RULES = """{
+  "phase": "http_request_cache_settings",
+  "rules": [
+    // proxycfg: protocol=sse
+    {
+      "expression": "http.request.uri.path eq \\"/events\\"",
+      "action": "set_cache_settings",
+      "action_parameters": {"cache": true} // NOTE
+    }
+  ]
+}
+"""
+WORKER = "new Response(upstream.body.pipeThrough(new TransformStream()), upstream)"
+FILES = {
+    "config.yml": (TUNNEL, "# NOTE", "tunnel-path-in-service", "80/api", "80"),
+    "rules.json": (RULES, "// NOTE", "stream-cached", ": true", ": false"),
+    "main.tf": (MAIN.replace("cache = true }", "cache = true } # NOTE"), "# NOTE", "stream-cached", "= true", "= false"),
+    "wrangler.toml": ('name = "w"\nmain = "w.js"\ncompatibility_date = "2023-05-01" # NOTE\n', "# NOTE", "worker-date-too-old", "2023-05-01", "2024-12-16"),
+    "wrangler.jsonc": ('{\n  "name": "w",\n  "main": "w.js",\n  "compatibility_date": "2023-05-01" // NOTE\n}\n', "// NOTE", "worker-date-too-old", "2023-05-01", "2024-12-16"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_language_has_notes_fixes_and_exit_codes(cli: Cli, name: str) -> None:
+    """A note silences its rule and is told where it is of no use; `--diff` shows what `--fix` writes, among the comments that stand there."""
+    text, note, rule, old, new = FILES[name]
+    Path("w.js").write_text(f"export default {{ fetch: async (request) => {WORKER} }};\n")
+    Path("variables.tf").write_text(VARIABLES)
+    Path(name).write_text(text)
+    code, out, _ = cli("lint", name, "--format", "json")
+    (finding,) = json.loads(out)["findings"]
+    assert (code, finding["rule"]) == (Exit.FOUND, rule)
+
+    Path(name).write_text(text.replace(note, f"{note[:2].strip()} proxycfg: ignore[{rule}] known"))
+    assert cli("lint", name)[0] == Exit.OK
+    assert json.loads(cli("lint", name, "--no-ignores", "--format", "json")[1])["findings"] == [finding]
+
+    Path(name).write_text(text)
+    code, out, _ = cli("lint", name, "--diff", "--unsafe-fixes")
+    assert code == Exit.FOUND
+    assert [line[0] for line in out.splitlines() if line[0] in "+-"] == ["-", "+", "-", "+"]
+    assert Path(name).read_text() == text
+    assert cli("lint", name, "--unsafe-fixes")[0] == Exit.OK
+    assert Path(name).read_text() == text.replace(old, new)
+    assert cli("lint", name, "--diff", "--unsafe-fixes")[:2] == (Exit.OK, "")
+
+    silenced = text.replace(old, new).replace(note, f"{note[:2].strip()} proxycfg: ignore[{rule}] known")
+    Path(name).write_text(silenced)
+    code, out, _ = cli("lint", name, "--format", "json")
+    assert (code, [each["rule"] for each in json.loads(out)["findings"]]) == (Exit.FOUND, ["unused-ignore"])
+    assert cli("lint", name, "--fix")[0] == Exit.OK
+    assert "ignore[" not in Path(name).read_text()
+
+
+@pytest.mark.parametrize("text", ["ingress: [", "ingress: {a: b", "\0"])
+def test_what_is_no_yaml_is_told_with_its_place(cli: Cli, text: str) -> None:
+    """Exit 2, and no traceback."""
+    Path("config.yml").write_text(text)
+
+    for command in ("explain", "lint"):
+        code, _, err = cli(command, "config.yml", "--target", "cloudflare")
+        assert code == Exit.USAGE
+        assert "config.yml:1:" in err
+        assert "Traceback" not in err

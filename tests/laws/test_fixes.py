@@ -19,9 +19,7 @@ from proxycfg.need import shortfalls
 from proxycfg.reading import ReadRoute
 from proxycfg.rule import Case, Scene
 from proxycfg.rules import rules
-from proxycfg.source import Source
-from proxycfg.targets.envoy import bootstrap
-from proxycfg.targets.envoy import scene as envoy
+from proxycfg.targets.cloudflare.read import Reader
 from proxycfg.targets.envoy.read import read as read_envoy
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.directives import opens_line
@@ -29,9 +27,16 @@ from proxycfg.targets.nginx.read import read
 from proxycfg.targets.nginx.scene import scene_of
 from tests.targets import envoy_lab
 from tests.targets.nginx_engine import check
+from tests.test_rules import called, seen
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "rules"
-CONFIGS = sorted([*FIXTURES.glob("*/nginx/*.conf"), *FIXTURES.glob("*/envoy/*.yaml")])
+CONFIGS = sorted(
+    [
+        *FIXTURES.glob("*/nginx/*.conf"),
+        *FIXTURES.glob("*/envoy/*.yaml"),
+        *(path for ending in ("tf", "yml", "jsonc") for path in FIXTURES.glob(f"*/cloudflare/*.{ending}")),
+    ]
+)
 EVERYTHING = Options(rules=list(rules().values()), known=tuple(rules()))
 NEWEST = "1.30"
 
@@ -44,10 +49,10 @@ def name_of(path: Path) -> str:
 
 def looked_at(path: Path, text: str) -> Scene:
     """A config, for the version that it names, or the newest."""
-    if path.parent.name == "envoy":
-        return envoy.scene_of(bootstrap.load([Source("config", text)]), None)
+    if path.parent.name != "nginx":
+        return seen(path, text)
     version = re.search(r"^# nginx (\S+)$", text, re.MULTILINE)
-    config = load_texts({"config": text}, is_directive=opens_line)
+    config = load_texts({called(path): text}, is_directive=opens_line)
     return scene_of(config, version[1] if version else NEWEST)
 
 
@@ -55,6 +60,9 @@ def routes_of(scene: Scene) -> list[ReadRoute]:
     """All routes of a config, whether they stream or not."""
     if scene.target == "envoy":
         return [told for _, told in read_envoy(scene.tree.reader)]
+    if scene.target == "cloudflare":
+        readers = [Reader(zone, {}) for zone in scene.tree.zones]
+        return [reader.route(place, None) for reader in readers for place in reader.places]
     return read(scene.tree.config, NEWEST)
 
 
@@ -62,10 +70,10 @@ def repaired(path: Path, text: str, *, unsafe: bool) -> tuple[str, int]:
     """The text after all fixes, and how many these were."""
 
     def look(texts: Mapping[str, str]) -> Sequence[Scene]:
-        return [looked_at(path, texts.get("config", text))]
+        return [looked_at(path, texts.get(called(path), text))]
 
     _, texts, count = repair(look, EVERYTHING, unsafe=unsafe)
-    return texts.get("config", text), count
+    return texts.get(called(path), text), count
 
 
 def worse(before: Case, after: Case) -> dict[str, tuple[object, object]]:

@@ -158,3 +158,20 @@ def test_knowing_more_never_changes_an_answer(text: str, request: dict[str, Any]
 
     assert wholly is not None
     assert partly in (None, wholly)
+
+
+@pytest.mark.parametrize("text", [expression for expression, _ in HOLDS])
+def test_an_expression_that_is_written_anew_says_the_same(text: str) -> None:
+    """It is the same tree."""
+    tree = parse(text)
+
+    assert parse(quote.expression(tree)) == tree
+
+
+@given(st.text(), st.sampled_from(["eq", "contains", "wildcard", "strict wildcard", "matches"]))
+@settings(max_examples=200, deadline=None)
+def test_no_text_in_a_tree_becomes_a_condition(value: str, operator: str) -> None:
+    """Whatever signs it holds."""
+    tree = Joined("and", (Compare(Field("http.host", ()), operator, Literal(value)), Not(Literal(True))))
+
+    assert parse(quote.expression(tree)) == tree

@@ -30,6 +30,7 @@ class Config:
     """What files say together.
 
     :param files: those under review, by name; those that only say what names stand for are not among them.
+    :param printed: the names of those that Terraform has printed, which nobody edits.
     :param modules: the folders of the modules that were called, by the caller's words.
     """
 
@@ -41,6 +42,7 @@ class Config:
     comments: list[Comment] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
+    printed: set[str] = field(default_factory=set)
     modules: list[str] = field(default_factory=list)
 
     def excerpt(self, span: Span) -> str:
@@ -181,6 +183,7 @@ def _read(config: Config, source: Source, kind: str, trees: list[Value], exporte
         trees.append(tree)
     elif kind == "plan":
         config.resources += terraform.of_plan(tree) or []
+        config.printed.add(source.name)
     elif kind == "tunnel":
         config.tunnels.append(of_file(tree))
     elif kind == "wrangler":

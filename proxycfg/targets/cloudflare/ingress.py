@@ -43,16 +43,22 @@ class Ingress(NamedTuple):
         """What it sets for its origin, by the name in YAML or in Terraform."""
         return next((found for name in names if self.options and (found := self.options.get(name)) is not None), None)
 
+    def owns(self, value: Value) -> bool:
+        """Whether an option stands in the rule, and not above all of them."""
+        return self.body.span.line <= value.span.line <= self.body.span.end_line
+
 
 class Tunnel(NamedTuple):
     """One cloudflared.
 
     :param protocol: as it is set, None where it is not: then it is QUIC if that gets through.
+    :param start: the name above its rules.
     """
 
     rules: tuple[Ingress, ...]
     protocol: Value | None
     span: Span
+    start: Span
 
 
 def of_file(tree: Value) -> Tunnel:
@@ -84,7 +90,7 @@ def _tunnel(tree: Value, rules: Value | None, shared: Value | None) -> Tunnel:
         found.append(
             Ingress(body.text("hostname") or "", body.text("path") or "", body.text("service"), body, options or shared)
         )
-    return Tunnel(tuple(found), tree.get("protocol"), tree.span)
+    return Tunnel(tuple(found), tree.get("protocol"), tree.span, tree.key("ingress") or tree.span)
 
 
 def shadowed(tunnel: Tunnel) -> Iterator[tuple[Ingress, Ingress]]:

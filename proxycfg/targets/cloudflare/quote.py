@@ -7,8 +7,10 @@ An expression is quoted once for the Rules language, and as a whole once more fo
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import quote
 
+from proxycfg.targets.cloudflare.rules_language import EACH, Address, Among, Call, Compare, Field, Joined, Named, Not
 from proxycfg.template import Quoted
 
 _BARE = "/!$&'()*+,;=:@-._~"
@@ -54,6 +56,48 @@ def paths(value: str) -> tuple[str, ...]:
             [strict, re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), strict), quote(value, safe=_BROWSERS)]
         )
     )
+
+
+def expression(node: Any) -> str:
+    """The expression whose tree this is."""
+    if isinstance(node, Not):
+        return f"not {_within(node.inner)}"
+    if isinstance(node, Joined):
+        return f" {node.operator} ".join(map(_within, node.parts))
+    if isinstance(node, Compare):
+        return f"{expression(node.value)} {node.operator} {_operand(node)}"
+    if isinstance(node, Call):
+        return f"{node.name}({', '.join(map(expression, node.arguments))}){_spell_way(node.way)}"
+    return f"{node.name}{_spell_way(node.way)}" if isinstance(node, Field) else _scalar(node.value)
+
+
+def _within(node: Any) -> str:
+    return f"({expression(node)})" if isinstance(node, (Joined, Not)) else expression(node)
+
+
+def _operand(node: Compare) -> str:
+    operand = node.operand
+    if isinstance(operand, Named):
+        return f"${operand.name}"
+    if isinstance(operand, Among):
+        return f"{{{' '.join(map(_item, operand.items))}}}"
+    # In a regular expression the backslashes are its own.
+    return raw(operand.value) if node.operator == "matches" else _scalar(operand.value)
+
+
+def _item(item: Any) -> str:
+    between = isinstance(item, tuple) and not isinstance(item, Address)
+    return "..".join(map(_scalar, item)) if between else _scalar(item)
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, Address):
+        return value.text
+    return str(value).lower() if isinstance(value, (bool, int)) else text(value)
+
+
+def _spell_way(way: tuple[str | int, ...]) -> str:
+    return "".join(EACH if step == EACH else f"[{_scalar(step)}]" for step in way)
 
 
 # ---- files ----

@@ -13,7 +13,7 @@ from proxycfg.note import Note, read_note
 from proxycfg.record import record, replace
 from proxycfg.rule import Case, Scene
 from proxycfg.targets.cloudflare.config import Config, notes_of
-from proxycfg.targets.cloudflare.hints import words
+from proxycfg.targets.cloudflare.fixes import Fixer, words
 from proxycfg.targets.cloudflare.places import Place
 from proxycfg.targets.cloudflare.read import Reader, View
 from proxycfg.targets.cloudflare.signs import Signs, wrong
@@ -35,6 +35,7 @@ class CloudflareTree:
 
     config: Config
     cases: tuple[Case, ...]
+    fixer: Fixer
 
     @property
     def zones(self) -> list[Zone]:
@@ -52,6 +53,7 @@ class CloudflareTree:
 def scene_of(config: Config, knowledge: Knowledge = NOTHING) -> Scene:
     """A config for the linter."""
     judge = Judge()
+    fixer = Fixer(config)
     count = 0
     cases: list[Case] = []
     for zone in config.zones:
@@ -77,6 +79,7 @@ def scene_of(config: Config, knowledge: Knowledge = NOTHING) -> Scene:
                     hint=words,
                 )
             )
+    fixer.tell(cases)
     told_notes = list(_notes(config))
     names = {each.type for each in config.resources} | {phase for zone in config.zones for phase in zone.rules}
     names |= {"tunnel"} if config.tunnels else set()
@@ -88,10 +91,11 @@ def scene_of(config: Config, knowledge: Knowledge = NOTHING) -> Scene:
         routes=count,
         cases=tuple(cases),
         names=frozenset(names),
-        tree=CloudflareTree(config, tuple(cases)),
+        tree=CloudflareTree(config, tuple(cases), fixer),
         notes=tuple(each for each in told_notes if isinstance(each, Note)),
         problems=(*config.problems, *wrong(config), *(each for each in told_notes if isinstance(each, Problem))),
         texts={name: source.text for name, source in config.files.items()},
+        fix=fixer.fix,
     )
 
 

@@ -10,7 +10,7 @@ from proxycfg.finding import Confidence
 from proxycfg.streams import Declared, Stream, is_asset, paths_of_regex, read_comment, told_by_path
 from proxycfg.targets.cloudflare.config import notes_of
 from proxycfg.targets.cloudflare.places import Name, Place, places_of_rule
-from proxycfg.targets.cloudflare.rules_language import HOST, PATH, Compare, Field, Literal
+from proxycfg.targets.cloudflare.rules_language import HOST, PATH, Call, Compare, Field, Literal
 
 if TYPE_CHECKING:
     from proxycfg.source import Span
@@ -79,8 +79,9 @@ class Signs:
         if not declared.path.startswith("/") and declared.kind != "regex":
             return None
         kind = {"prefix": "prefix", "regex": "regex"}.get(declared.kind, "exact")
-        operator = {"prefix": "strict wildcard", "regex": "matches"}.get(kind, "eq")
-        path = Name(kind, declared.path, Compare(Field(PATH, ()), operator, Literal(declared.path)))
+        of_path, said = Field(PATH, ()), Literal(declared.path)
+        says = Compare(of_path, "matches" if kind == "regex" else "eq", said)
+        path = Name(kind, declared.path, Call("starts_with", (of_path, said), ()) if kind == "prefix" else says)
         of_host = None
         if host and host != "*":
             wild = host.startswith("*.")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from proxycfg.target import Output
 from proxycfg.targets.cloudflare import facts, quote, rules, worker
 from proxycfg.targets.cloudflare.aim import aims_of, plan_of
 from proxycfg.targets.cloudflare.lacks import lacks
+from proxycfg.targets.cloudflare.layout import attributes
 from proxycfg.targets.cloudflare.tunnel import tunnel
 from proxycfg.template import Quoted, environment
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from proxycfg.targets.cloudflare.rules import Rule, Ruleset
 
 _ZONE_ID = re.compile("[0-9a-f]{32}")
-_NAME = re.compile("[A-Za-z_][A-Za-z0-9_-]*")
-_INLINE = 80
-"""Characters up to which an object stands on one line."""
 _COMMENT = 140
 """Characters of a line of comment, its margin included."""
 
@@ -102,7 +99,7 @@ def _rule(rule: Rule, indent: int) -> Quoted:
     if rule.action == "set_cache_control":
         # Terraform has no hyphens in the names of attributes.
         fields["action_parameters"] = {name.replace("-", "_"): each for name, each in rule.parameters.items()}
-    return Quoted("\n".join(_attributes(fields, indent)))
+    return Quoted("\n".join(attributes(fields, indent)))
 
 
 def _why(text: str, indent: int = 0) -> Quoted:
@@ -114,51 +111,3 @@ def _why(text: str, indent: int = 0) -> Quoted:
 def _value(value: str | int) -> Quoted:
     """A setting's value."""
     return quote.hcl(value) if isinstance(value, str) else Quoted(str(value))
-
-
-def _attributes(fields: Mapping[str, Any], indent: int) -> Iterator[str]:
-    rows = [(_key(name), list(_expression(value, indent))) for name, value in fields.items()]
-    margin = " " * indent
-    for at, (name, lines) in enumerate(rows):
-        # Those that stand on one line, one below the other, have their signs below each other.
-        width = max(len(other) for other, _ in _run(rows, at)) if len(lines) == 1 else len(name)
-        yield f"{margin}{name:<{width}} = {lines[0]}"
-        yield from lines[1:]
-
-
-def _run(rows: list[tuple[str, list[str]]], at: int) -> list[tuple[str, list[str]]]:
-    first = last = at
-    while first > 0 and len(rows[first - 1][1]) == 1:
-        first -= 1
-    while last + 1 < len(rows) and len(rows[last + 1][1]) == 1:
-        last += 1
-    return rows[first : last + 1]
-
-
-def _key(name: str) -> str:
-    return name if _NAME.fullmatch(name) else quote.hcl(name)
-
-
-def _expression(value: Any, indent: int) -> Iterator[str]:
-    """The lines of a value; the first one has no margin, for it stands behind its name."""
-    margin = " " * indent
-    if isinstance(value, Mapping):
-        flat = _flat(value)
-        if len(flat) <= _INLINE:
-            yield flat
-            return
-        yield "{"
-        yield from _attributes(value, indent + 2)
-        yield f"{margin}}}"
-    else:
-        yield _flat(value)
-
-
-def _flat(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{_key(name)} = {_flat(each)}' for name, each in value.items())} }}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_flat, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return quote.hcl(value) if isinstance(value, str) else str(value)

@@ -133,10 +133,6 @@ def _of_module(ending: str, value: str) -> Callable[[Case, str], Setting | None]
     return setting
 
 
-def _plain(name: str, value: str) -> Callable[[Case, str], Setting | None]:
-    return lambda _stream, _module: Setting(name, value)
-
-
 def _read_timeout(case: Case, module: str) -> Setting:
     return Setting(f"{module}_read_timeout", _seconds(case.need.accepted.upstream_idle_timeout.low))
 
@@ -152,6 +148,11 @@ def _body_limit(case: Case, _module: str) -> Setting:
     return Setting("client_max_body_size", "0" if low == FOREVER else f"{-(-int(low) // 2**20)}m")
 
 
+def _compression(case: Case, _module: str) -> Setting | None:
+    short = case.shortfalls["compression"]
+    return Setting("gzip", "off") if "gzip" in short.evidence.text else None
+
+
 def _http_version(_case: Case, module: str) -> Setting | None:
     return Setting("proxy_http_version", "1.1") if module == "proxy" else None
 
@@ -160,7 +161,7 @@ _SETTINGS: dict[str, Callable[[Case, str], Setting | None]] = {
     "response_buffering": _of_module("buffering", "off"),
     "stalls_on": _of_module("buffering", "off"),
     "request_buffering": _of_module("request_buffering", "off"),
-    "compression": _plain("gzip", "off"),
+    "compression": _compression,
     "caching": _of_module("cache", "off"),
     "upstream_http_version": _http_version,
     "upstream_idle_timeout": _read_timeout,
