@@ -124,15 +124,16 @@ class Property:
 
     :param doc: one sentence, as contract section 4 words it.
     :param unit: ``""`` for switches and words, else ``s``, ``bytes`` or ``streams``.
-    :param along: how two hops join; None where the answer hangs on the headers that pass between them, so that the chain
-        must be walked from the origin outwards instead.
+    :param along: how two hops join; None where the answer hangs on more than their values, so that the chain must be walked.
     :param transparent: what a hop shows that changes nothing.
+    :param walked: what the answer hangs on as well, or then (:mod:`proxycfg.chain`).
     """
 
     doc: str
     transparent: Any
     along: Along | None = None
     unit: str = ""
+    walked: str = ""
 
 
 _SWITCH = Between[bool]
@@ -146,35 +147,95 @@ class Behavior:
     response_buffering: Annotated[
         _SWITCH,
         Property(
-            "the hop's response buffering is on for this route, before any header from the origin", False, any_hop
+            "the hop's response buffering is on for this route, before any header from the origin",
+            transparent=False,
+            along=any_hop,
+            walked="unless a hop behind it says X-Accel-Buffering: no, and it obeys",
         ),
     ]
     stalls_on: Annotated[
         Between[Transports],
-        Property("client transports that this listener serves and over which small events are held back", frozenset()),
+        Property(
+            "client transports that this listener serves and over which small events are held back",
+            transparent=frozenset(),
+            walked="what the outermost hop holds back; all, if a hop behind holds them back over what the one before it speaks",
+        ),
     ]
     request_buffering: Annotated[
         _SWITCH, Property("the request body is collected before the origin sees it", False, any_hop)
     ]
-    compression: Annotated[_SWITCH, Property("this hop may compress the stream's content type", False, any_hop)]
-    caching: Annotated[_SWITCH, Property("the response can be stored or answered from store", False, any_hop)]
-    upstream_http_version: Annotated[Between[str], Property("what the hop speaks to the next", "1.1")]
-    upgrade: Annotated[_SWITCH, Property("a WebSocket handshake reaches the origin and is tunnelled", True, every_hop)]
-    upstream_connection_header: Annotated[
-        Between[str], Property("what the origin sees as Connection on a plain request; the empty string is none", "")
+    compression: Annotated[
+        _SWITCH,
+        Property(
+            "this hop may compress the stream's content type",
+            transparent=False,
+            along=any_hop,
+            walked="if those before it pass Accept-Encoding on",
+        ),
     ]
-    connect_timeout: Annotated[_NUMBER, Property("to reach the origin", FOREVER, smallest, "s")]
+    caching: Annotated[
+        _SWITCH,
+        Property(
+            "the response can be stored or answered from store",
+            transparent=False,
+            along=any_hop,
+            walked="unless a hop behind it says X-Accel-Buffering: no, which keeps the answer out of nginx's",
+        ),
+    ]
+    upstream_http_version: Annotated[
+        Between[str],
+        Property(
+            "what the hop speaks to the next",
+            transparent="1.1",
+            walked="the innermost hop's",
+        ),
+    ]
+    upgrade: Annotated[
+        _SWITCH,
+        Property(
+            "a WebSocket handshake reaches the origin and is tunnelled",
+            transparent=True,
+            along=every_hop,
+            walked="and the next one speaks HTTP/1.1",
+        ),
+    ]
+    upstream_connection_header: Annotated[
+        Between[str],
+        Property(
+            "what the origin sees as Connection on a plain request; the empty string is none",
+            transparent="",
+            walked="the innermost hop's",
+        ),
+    ]
+    connect_timeout: Annotated[
+        _NUMBER,
+        Property(
+            "to reach the origin",
+            transparent=FOREVER,
+            unit="s",
+            walked="the innermost hop's, for the others reach the next hop; or the silence that one before it bears meanwhile",
+        ),
+    ]
     upstream_idle_timeout: Annotated[
         _NUMBER, Property("silence from the origin that gets the stream cut", FOREVER, smallest, "s")
     ]
     client_idle_timeout: Annotated[
         _NUMBER,
         Property(
-            "silence from the client that gets the stream cut (uploads, WebSocket, gRPC bidi)", FOREVER, smallest, "s"
+            "silence from the client that gets the stream cut (uploads, WebSocket, gRPC bidi)",
+            transparent=FOREVER,
+            unit="s",
+            walked="the first to run out decides, of the hops up to the first that collects requests",
         ),
     ]
     send_timeout: Annotated[
-        _NUMBER, Property("a client that stops reading is dropped after this", FOREVER, smallest, "s")
+        _NUMBER,
+        Property(
+            "a client that stops reading is dropped after this",
+            transparent=FOREVER,
+            unit="s",
+            walked="the first to run out decides, of the hops up to the first that collects answers",
+        ),
     ]
     total_timeout: Annotated[_NUMBER, Property("hard limit on the whole exchange", FOREVER, smallest, "s")]
     request_body_limit: Annotated[
@@ -187,18 +248,50 @@ class Behavior:
     error_interception: Annotated[
         _SWITCH, Property("an origin error body is replaced by this hop's page", False, any_hop)
     ]
-    honors_x_accel_buffering: Annotated[_SWITCH, Property("the origin can switch buffering off by header", False)]
+    honors_x_accel_buffering: Annotated[
+        _SWITCH,
+        Property(
+            "the origin can switch buffering off by header",
+            transparent=False,
+            walked="only if every hop that buffers obeys the header, and sees it",
+        ),
+    ]
     forwards_x_accel_buffering: Annotated[
-        _SWITCH, Property("the next hop outwards still sees X-Accel-Buffering", True, every_hop)
+        _SWITCH,
+        Property(
+            "the next hop outwards still sees X-Accel-Buffering",
+            transparent=True,
+            walked="only if every hop does it, from the one on that says it by itself",
+        ),
     ]
     accept_encoding_forwarded: Annotated[
         _SWITCH, Property("the origin may compress because the client's Accept-Encoding passes", True, every_hop)
     ]
     client_http_versions: Annotated[
-        Between[frozenset[str]], Property("the HTTP versions that clients can speak to this hop", HTTP_VERSIONS)
+        Between[frozenset[str]],
+        Property(
+            "the HTTP versions that clients can speak to this hop",
+            transparent=HTTP_VERSIONS,
+            walked="the outermost hop's",
+        ),
     ]
-    grpc: Annotated[_SWITCH, Property("native gRPC passes, trailers and all", True, every_hop)]
-    session_affinity: Annotated[Between[str], Property("which origin a reconnect lands on", "none")]
+    grpc: Annotated[
+        _SWITCH,
+        Property(
+            "native gRPC passes, trailers and all",
+            transparent=True,
+            along=every_hop,
+            walked="and the next one speaks HTTP/2",
+        ),
+    ]
+    session_affinity: Annotated[
+        Between[str],
+        Property(
+            "which origin a reconnect lands on",
+            transparent="none",
+            walked="that of the hop that chooses among origins, if it still sees what it goes by",
+        ),
+    ]
     query_logged: Annotated[_SWITCH, Property("the access log keeps the query string", False, any_hop)]
     abort_propagates: Annotated[_SWITCH, Property("the origin learns that the client left", True, every_hop)]
     max_streams: Annotated[
@@ -238,6 +331,15 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+_WORDS = frozenset({"upstream_connection_header", "session_affinity"})
+
+
+def either(name: str, one: Between[Any], other: Between[Any]) -> Between[Any]:
+    """A property that is one or the other. Words have no order: where two are possible, any is."""
+    value = one.hull(other)
+    return Between("", ANYTHING) if name in _WORDS and not value.exact else value
 
 
 def differences(one: Behavior, other: Behavior) -> dict[str, tuple[Between[Any], Between[Any]]]:

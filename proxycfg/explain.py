@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from proxycfg.behavior import Answer, value_to_json
+from proxycfg.behavior import Answer, properties, value_to_json
+from proxycfg.chain import Seam
 from proxycfg.errors import Problem
 from proxycfg.finding import Confidence
 from proxycfg.need import Need, need_of, shortfalls
@@ -39,6 +40,8 @@ class Explained:
     :param because: why the route is taken to carry its protocol, as the end of a sentence; empty where nobody guessed.
     :param made_from: the route of the spec, in a config that this program has generated.
     :param not_understood: directives that matter here and are not modelled.
+    :param seam: of a request's end, how the hop meets its neighbours there.
+    :param deciding: of a chain, the names of the hops that decide each property.
     :param verdicts: with a protocol, the properties that fall short of its need (``NO``) or may (``MAYBE``).
     """
 
@@ -53,6 +56,8 @@ class Explained:
     made_from: str = ""
     not_understood: tuple[Passed, ...] = ()
     verdicts: Mapping[str, Answer] = field(default_factory=dict)
+    seam: Seam | None = field(default=None, repr=False, compare=False)
+    deciding: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self, need: Need | None = None) -> dict[str, object]:
         """One element of ``routes`` (contract section 4)."""
@@ -68,7 +73,9 @@ class Explained:
         if self.route is None:
             nothing = dict.fromkeys(("host", "path", "match", "protocol", "confidence", "behavior"))
             return {**body, **nothing, "answer": self.answer}
-        body |= self.route.to_json(self._verdicts(need) if need else {})
+        verdicts = self._verdicts(need) if need else {}
+        hops = {name: {"hops": list(by)} for name, by in self.deciding.items()}
+        body |= self.route.to_json({name: {**hops.get(name, {}), **verdicts.get(name, {})} for name in properties()})
         body["server"] = self.server.to_json() if self.server else None
         body["not_understood"] = [each.to_json() for each in self.not_understood]
         if self.because:

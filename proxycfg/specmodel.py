@@ -290,7 +290,8 @@ def _engine_version(value: Any) -> Any:
     return value
 
 
-def _format_version(value: Any) -> Any:
+def format_version(value: Any) -> Any:
+    """The ``version`` of a file, which is a whole number."""
     if isinstance(value, (bool, float)):
         raise Wrong(f"cannot be {called(value)}", "write 1")
     return value
@@ -345,12 +346,14 @@ EngineVersion = Annotated[str, BeforeValidator(_engine_version), Field(json_sche
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """A mapping of a file that people write."""
+
     # Strict: "8080" is not a port and 1 is not true; coercions that people rely on are spelled out above.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
 
-class Tls(_Model):
+class Tls(Model):
     """The listener's own certificate."""
 
     certificate: FilePath = Field(description="PEM file with the certificate chain", examples=["/etc/tls/tls.crt"])
@@ -362,7 +365,7 @@ class Tls(_Model):
     )
 
 
-class Listen(_Model):
+class Listen(Model):
     """Where clients connect."""
 
     address: IpAddress = Field(
@@ -391,7 +394,7 @@ class Listen(_Model):
         return self
 
 
-class Scale(_Model):
+class Scale(Model):
     """How much to hold."""
 
     streams: int = Field(
@@ -402,7 +405,7 @@ class Scale(_Model):
     )
 
 
-class UpstreamTls(_Model):
+class UpstreamTls(Model):
     """How the origin's certificate is checked."""
 
     verify: bool = Field(True, description="check the origin's certificate; off only for a private network you trust")
@@ -418,7 +421,7 @@ class UpstreamTls(_Model):
     )
 
 
-class Affinity(_Model):
+class Affinity(Model):
     """Which origin a reconnecting client lands on."""
 
     by: AffinityBy = Field(
@@ -443,7 +446,7 @@ class Affinity(_Model):
         return self
 
 
-class Server(_Model):
+class Server(Model):
     """One origin server, out of a URL."""
 
     scheme: Scheme
@@ -503,7 +506,7 @@ def _server_url(text: str) -> str:
     return text
 
 
-class Upstream(_Model):
+class Upstream(Model):
     """A group of equal origin servers."""
 
     servers: list[Annotated[str, *_text(_server_url, SERVER_URL)]] = Field(
@@ -575,7 +578,7 @@ class Upstream(_Model):
         return self.http or ("2" if self.speaks_grpc else "1.1")
 
 
-class Upload(_Model):
+class Upload(Model):
     """What clients may send."""
 
     stream: bool | None = Field(
@@ -586,7 +589,7 @@ class Upload(_Model):
     )
 
 
-class Auth(_Model):
+class Auth(Model):
     """Where the credential travels: it decides what logs must not keep."""
 
     by: Literal["cookie", "header", "query"] = Field(description="query masks it in every access log")
@@ -595,7 +598,7 @@ class Auth(_Model):
     ] = Field(description="name of the cookie, header or query argument", examples=["access_token"])
 
 
-class Cors(_Model):
+class Cors(Model):
     """Which web origins may call the route from a browser."""
 
     origins: list[Origin] = Field(
@@ -612,7 +615,7 @@ class Cors(_Model):
         return self
 
 
-class Limits(_Model):
+class Limits(Model):
     """What one client may take."""
 
     per_client: int | None = Field(
@@ -636,7 +639,7 @@ class Limits(_Model):
         return self
 
 
-class Retry(_Model):
+class Retry(Model):
     """When a request may be tried on another server: only if the first one cannot have started on it."""
 
     attempts: int = Field(2, ge=1, le=10, description="tries in all, the first one included")
@@ -674,7 +677,7 @@ def _or_none(value: str | None) -> str | None:
 HeaderOrNone = Annotated[HeaderValue | None, AfterValidator(_or_none)]
 
 
-class Rewrites(_Model):
+class Rewrites(Model):
     """Headers to set, or to remove where the value is null or empty."""
 
     request: dict[HeaderName, HeaderOrNone] = Field(
@@ -697,7 +700,7 @@ class Rewrites(_Model):
         return self
 
 
-class RouteDefaults(_Model):
+class RouteDefaults(Model):
     """The fields that ``defaults`` may hold for every route."""
 
     protocol: ProtocolName | None = Field(None, description="what travels on the route; default http")
@@ -773,7 +776,7 @@ class RouteEntry(RouteDefaults):
         return "prefix", self.path or "/"
 
 
-class NginxTarget(_Model):
+class NginxTarget(Model):
     """What the nginx config is for."""
 
     version: EngineVersion | None = Field(
@@ -789,13 +792,13 @@ class NginxTarget(_Model):
     )
 
 
-class EnvoyTarget(_Model):
+class EnvoyTarget(Model):
     """What the Envoy config is for."""
 
     version: EngineVersion | None = Field(None, description="version that will run it; default 1.40", examples=["1.40"])
 
 
-class CloudflareTarget(_Model):
+class CloudflareTarget(Model):
     """What the Cloudflare config is for."""
 
     plan: Plan = Field("free", description="the zone's plan: decides timers, limits and which settings and rules exist")
@@ -812,7 +815,7 @@ class CloudflareTarget(_Model):
     )
 
 
-class Targets(_Model):
+class Targets(Model):
     """Settings per target; naming one here also makes `generate` write it."""
 
     nginx: NginxTarget | None = Field(None, description="what the nginx config is for")
@@ -856,10 +859,10 @@ def _upstream_name(text: str) -> str:
     return text
 
 
-class SpecFile(_Model):
+class SpecFile(Model):
     """A whole ``routes.yaml``."""
 
-    version: Annotated[Literal[1], BeforeValidator(_format_version)] = Field(1, description="of this format")
+    version: Annotated[Literal[1], BeforeValidator(format_version)] = Field(1, description="of this format")
     hosts: list[Host] = Field(
         default_factory=lambda: ["*"],
         min_length=1,

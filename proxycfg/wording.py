@@ -14,7 +14,7 @@ from proxycfg.units import short
 from proxycfg.yamldoc import called
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
     from proxycfg.source import Span
@@ -36,8 +36,11 @@ _CONSIDERED = 10_000
 """With more errors than that, which of them come first in the file does not matter any more."""
 
 
-def problems(document: Document, error: ValidationError) -> list[Problem]:
-    """Every problem once, the first :data:`~proxycfg.errors.MAX_PROBLEMS` of them."""
+def problems(document: Document, error: ValidationError, root: type[BaseModel] = SpecFile) -> list[Problem]:
+    """Every problem once, the first :data:`~proxycfg.errors.MAX_PROBLEMS` of them.
+
+    :param root: the model of the whole file.
+    """
     items = [(place(document, item), item) for item in error.errors(include_url=False)[:_CONSIDERED]]
     # A union complains once for each of its members: the member whose shape fits says most, or all are named together.
     told = {path[:length] for path, item in items if item["type"] not in _WANTED for length in range(len(path) + 1)}
@@ -50,9 +53,9 @@ def problems(document: Document, error: ValidationError) -> list[Problem]:
         if item["type"] == "value_error":
             problem = _refused(document, path, item)
         elif item["type"] not in _WANTED:
-            problem = _worded(document, path, item)
+            problem = _worded(document, path, item, root)
         elif path not in told:
-            problem = _of_wrong_type(document, path, item["input"], list(dict.fromkeys(wanted[path])))
+            problem = _of_wrong_type(document, path, item["input"], list(dict.fromkeys(wanted[path])), root)
         else:
             continue
         found.setdefault((problem.span, problem.message), problem)
@@ -89,14 +92,14 @@ def _refused(document: Document, path: Path, item: ErrorDetails) -> Problem:
     return document.problem(span, message, instead)
 
 
-def _worded(document: Document, path: Path, item: ErrorDetails) -> Problem:
+def _worded(document: Document, path: Path, item: ErrorDetails, root: type[BaseModel]) -> Problem:
     kind, context, value = item["type"], item.get("ctx", {}), item["input"]
     at_key = _of_key(item) or kind in ("missing", "extra_forbidden")
     span = document.key_span_of(path) if at_key else document.span_of(path)
     subject, shown, instead = _subject(path, value, of_key=_of_key(item)), short(str(value)), ""
     match kind:
         case "extra_forbidden":
-            message, instead = f"unknown field `{short(str(path[-1]))}`", _for_unknown_field(path)
+            message, instead = f"unknown field `{short(str(path[-1]))}`", _for_unknown_field(path, root)
         case "missing":
             field = item["loc"][-1]
             message, instead = f"`{field}` is missing {f'in {subject}' if path else 'here'}", f"add `{field}: …`"
@@ -113,7 +116,7 @@ def _worded(document: Document, path: Path, item: ErrorDetails) -> Problem:
             message, instead = f"{subject} must be at most {bound}, not {shown}", f"write {bound} or less"
         case "too_short" | "string_too_short":
             message = f"{subject} must not be empty"
-            instead = "remove it for its default" if _optional(path) else "write at least one"
+            instead = "remove it for its default" if _optional(path, root) else "write at least one"
         case "too_long" | "string_too_long":
             what, instead = (
                 ("characters", "make it shorter") if isinstance(value, str) else ("entries", "make them fewer")
@@ -131,11 +134,11 @@ def _not_known(path: Path, value: Any) -> str:
     return f"{_subject(path, value)} {'has no value' if value is None else f'cannot be {shown}'}"
 
 
-def _of_wrong_type(document: Document, path: Path, value: Any, wanted: list[str]) -> Problem:
+def _of_wrong_type(document: Document, path: Path, value: Any, wanted: list[str], root: type[BaseModel]) -> Problem:
     span, subject, kinds = document.span_of(path), _subject(path, value), ", or ".join(wanted)
-    forms = ", or ".join(_form(path) if kind == "a mapping" else kind for kind in wanted)
+    forms = ", or ".join(_form(path, root) if kind == "a mapping" else kind for kind in wanted)
     if value is None:
-        remedy = f"write {forms}{', or remove the field' if _optional(path) else ''}"
+        remedy = f"write {forms}{', or remove the field' if _optional(path, root) else ''}"
         return document.problem(span, f"{subject} has no value", remedy)
     if "a list" in wanted:
         forms = f"[{_in_yaml(value)}]" if isinstance(value, (str, int, float)) else "a list: start each item with `- `"
@@ -146,9 +149,9 @@ def _of_wrong_type(document: Document, path: Path, value: Any, wanted: list[str]
     return document.problem(span, f"{subject} must be {kinds}, not {called(value)}", f"write {forms}")
 
 
-def _form(path: Path) -> str:
+def _form(path: Path, root: type[BaseModel]) -> str:
     """What a mapping at the place looks like."""
-    model = _model_at(path)
+    model = _model_at(path, root)
     names = ["path", "protocol", "upstream"] if model is RouteEntry else list(getattr(model, "model_fields", {}))
     return f"{{{', '.join(f'{name}: …' for name in names or ['name'])}}}"
 
@@ -178,30 +181,32 @@ def _subject(path: Path, value: Any, *, of_key: bool = False) -> str:
     return f"item {path[-1] + 1} of `{names[-1]}`" if names else f"item {path[-1] + 1}"
 
 
-def _for_unknown_field(path: Path) -> str:
-    name, known = str(path[-1]), _fields_at(path[:-1])
-    if _model_at(path[:-1]) is RouteDefaults and name in RouteEntry.model_fields:
+def _for_unknown_field(path: Path, root: type[BaseModel]) -> str:
+    name, known = str(path[-1]), _fields_at(path[:-1], root)
+    if _model_at(path[:-1], root) is RouteDefaults and name in RouteEntry.model_fields:
         return "write it in each route: two routes cannot share it"
     if name == "<<":
         return "write shared fields under `defaults`, or repeat them: merging is not part of YAML 1.2"
     return suggest(name, known)
 
 
-def _fields_at(path: Path) -> list[str]:
+def _fields_at(path: Path, root: type[BaseModel]) -> list[str]:
     """The fields that the place knows."""
-    return sorted(getattr(_model_at(path), "model_fields", {}))
+    return sorted(getattr(_model_at(path, root), "model_fields", {}))
 
 
-def _optional(path: Path) -> bool:
+def _optional(path: Path, root: type[BaseModel]) -> bool:
     """Whether the place is a field that may be left out."""
-    fields = getattr(_model_at(path[:-1]), "model_fields", {})
+    fields = getattr(_model_at(path[:-1], root), "model_fields", {})
     return bool(path) and path[-1] in fields and not fields[path[-1]].is_required()
 
 
-def _model_at(path: Path) -> Any:
+def _model_at(path: Path, root: type[BaseModel]) -> Any:
     names = [step for step in path if isinstance(step, str)]
-    model: Any = SpecFile
-    if names[:1] == ["routes"]:
+    model: Any = root
+    if root is not SpecFile:
+        pass
+    elif names[:1] == ["routes"]:
         model, names = RouteEntry, names[1:]
     elif names[:1] == ["upstreams"] and len(names) > 1:
         model, names = UpstreamModel, names[2:]

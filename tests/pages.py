@@ -293,11 +293,8 @@ def _properties_page() -> str:
         "| property | unit | what it says | along a chain |", "| --- | --- | --- | --- |",
     ]  # fmt: skip
     for name, prop in properties().items():
-        along = (
-            (prop.along.__doc__ or "").strip().rstrip(".").lower()
-            if prop.along
-            else "hangs on the headers that pass between the hops"
-        )
+        joins = (prop.along.__doc__ or "").strip().rstrip(".").lower() if prop.along else ""
+        along = ", ".join(filter(None, (joins, prop.walked)))
         lines.append(f"| `{name}` | {prop.unit or '—'} | {prop.doc} | {along} |")
     return "\n".join([*lines, ""])
 

@@ -2,12 +2,14 @@
 
 ``fixtures/rules/<rule>/<target>/`` holds ``bad.conf`` (several: ``bad-*.conf``), ``expected.json`` beside it, ``fixed.conf``
 (``fixed-*.conf``, only where the rule has a fix) and ``good.conf`` (``good-*.conf``); for Envoy they end in ``.yaml`` or ``.json``, for
-Cloudflare in ``.tf``, ``.yml`` or ``.jsonc``. A first line ``# nginx 1.22``, or ``# envoy 1.36``, says which version runs it.
-``python -m tests.test_rules`` writes what is expected, and what is fixed, anew: look at the difference.
+Cloudflare in ``.tf``, ``.yml`` or ``.jsonc``. Of a rule about several hops ``chain/`` holds folders ``bad``, ``good`` and the like, each with
+a ``stack.yaml`` and the configs of its hops, the bad ones with ``expected.json``. A first line ``# nginx 1.22``, or ``# envoy 1.36``, says
+which version runs it. ``python -m tests.test_rules`` writes what is expected, and what is fixed, anew: look at the difference.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -15,7 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from proxycfg import company
+from proxycfg.cli.stacks import load_stack
 from proxycfg.fix import apply
+from proxycfg.knowledge import NOTHING
 from proxycfg.lint import Options, lint
 from proxycfg.report import Report
 from proxycfg.reports.lint_json import report_to_json
@@ -36,6 +41,7 @@ HEADINGS = ("What it sees", "Why it hurts", "Instead", "When it is fine", "Measu
 ENDINGS = {".conf", ".yaml", ".tf", ".yml", ".jsonc"}
 BAD = sorted(path for path in FIXTURES.glob("*/*/bad*") if path.suffix in ENDINGS)
 GOOD = sorted(path for path in FIXTURES.glob("*/*/good*") if path.suffix in ENDINGS)
+BAD_STACKS, GOOD_STACKS = (sorted(FIXTURES.glob(f"*/chain/{kind}*/stack.yaml")) for kind in ("bad", "good"))
 NAMES = {
     "nginx": "nginx.conf",
     "envoy": "envoy.yaml",
@@ -77,6 +83,14 @@ def linted(path: Path, text: str) -> Report:
     return lint([seen(path, text)], Options(rules=chosen, known=tuple(rules())))
 
 
+def linted_stack(path: Path) -> Report:
+    """What its rule says of a stack."""
+    # Places are told as seen from its folder, wherever the tests run.
+    with contextlib.chdir(path.parent):
+        scene = company.scene_of(*load_stack(path.name), NOTHING)
+    return lint([scene], Options(rules=[rules()[path.parts[-4]]], known=tuple(rules())))
+
+
 def expectation(report: Report) -> list[dict[str, object]]:
     """The findings without what follows from the rule alone."""
     findings = report_to_json(report)["findings"]
@@ -102,8 +116,10 @@ def test_a_rule_has_its_page_and_its_proof(rule: str) -> None:
     assert list(HEADINGS) == headings
     assert re.fullmatch(r"[A-Z].*\.", rules()[rule].summary)
     for target in rules()[rule].targets or ("nginx",):
-        assert any(path.parts[-3:-1] == (rule, target) for path in BAD), "a bad config that fires"
-        assert any(path.parts[-3:-1] == (rule, target) for path in GOOD), "a good one that must not"
+        bad = [path.parts[-3:-1] for path in BAD] + [path.parts[-4:-2] for path in BAD_STACKS]
+        good = [path.parts[-3:-1] for path in GOOD] + [path.parts[-4:-2] for path in GOOD_STACKS]
+        assert (rule, target) in bad, "a bad config that fires"
+        assert (rule, target) in good, "a good one that must not"
 
 
 def test_the_index_says_what_the_rules_say() -> None:
@@ -149,8 +165,37 @@ def test_a_good_config_stays_silent(path: Path) -> None:
     assert [] == expectation(report)
 
 
+def stack_name(path: Path) -> str:
+    """A test's name."""
+    return f"{path.parts[-4]}/{path.parts[-2]}"
+
+
+@pytest.mark.parametrize("path", BAD_STACKS, ids=stack_name)
+def test_a_bad_stack_fires_as_expected(path: Path) -> None:
+    """All findings, with place, severity and words."""
+    report = linted_stack(path)
+    expected = json.loads((path.parent / "expected.json").read_text())
+
+    assert expected
+    assert not report.errors
+    assert expected == expectation(report)
+
+
+@pytest.mark.parametrize("path", GOOD_STACKS, ids=stack_name)
+def test_a_good_stack_stays_silent(path: Path) -> None:
+    """The rule has nothing to say."""
+    report = linted_stack(path)
+
+    assert not report.errors
+    assert [] == expectation(report)
+
+
 def main() -> None:
     """Write every expectation anew."""
+    for path in BAD_STACKS:
+        findings = expectation(linted_stack(path))
+        (path.parent / "expected.json").write_text(json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(f"{stack_name(path)}: {len(findings)} findings\n")
     for path in BAD:
         text = path.read_text()
         findings = expectation(linted(path, text))

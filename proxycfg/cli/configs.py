@@ -61,7 +61,27 @@ Root = Annotated[
         help="Files outside this folder are not opened, and site files include from here. Default: the config's own.",
     ),
 ]
+Chain = Annotated[
+    str,
+    Option(
+        "--chain",
+        metavar="STACK",
+        help="Several hops as one: a stack.yaml that names them, outermost first, and where the config of each lies.",
+    ),
+]
 AllowOutside = Annotated[bool, Option("--allow-outside", help="Follow includes anywhere on this machine.")]
+
+
+def configs_or_chain(configs: Sequence[str] | None, chain: str) -> list[str]:
+    """The configs of a command line that names either them or a stack.
+
+    :raises BadUsage: if it names neither, or both.
+    """
+    if configs and chain:
+        raise BadUsage("--chain: the configs are those of its hops: leave the others out")
+    if not configs and not chain:
+        raise BadUsage("which configs? Give their paths, or a stack of hops with --chain")
+    return list(configs or ())
 
 
 def standard_input(paths: Sequence[str]) -> str:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from proxycfg.cli.configs import (
     READ,
     AllowOutside,
+    Chain,
     EnvoyVersion,
     NginxBinary,
     NginxVersion,
     Root,
     Target,
+    configs_or_chain,
     envoy_version,
     headers_of,
     nginx_version,
@@ -43,7 +45,7 @@ NOTHING: dict[str, object] = {"routes": []}
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     shared: Shared,
     config: Annotated[
-        list[str],
+        list[str] | None,
         Argument(
             metavar="CONFIG...",
             help=(
@@ -51,7 +53,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
                 "Terraform or JSON of the API for Cloudflare; - is standard input."
             ),
         ),
-    ],
+    ] = None,
     url: Annotated[
         list[str] | None, Option("--url", metavar="URL", help="Only the route that this URL ends in; repeatable.")
     ] = None,
@@ -80,6 +82,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         Option("--protocol", metavar="X", help="Hold each route against the need of this protocol."),
     ] = "",
     full: Annotated[bool, Option("--full", help="Every property of every route, not one line each.")] = False,
+    chain: Chain = "",
     target: Target = "",
     version: NginxVersion = "",
     binary: NginxBinary = "",
@@ -108,12 +111,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     from proxycfg.roots import Search  # noqa: PLC0415
 
     asked = Asked(url or (), path or (), host.lower(), method.upper(), headers_of(header or ()))
-    search = Search(stdin=standard_input(config), target=target, root=root, allow_outside=allow_outside)
-    found = search.find(config)
+    configs = configs_or_chain(config, chain)
+    if chain:
+        return _explain_chain(shared, chain, asked, protocol, full=full)
+    search = Search(stdin=standard_input(configs), target=target, root=root, allow_outside=allow_outside)
+    found = search.find(configs)
     for problem in found.skipped:
         shared.note(of_skipped(problem))
     of = {"nginx": found.configs or found.loose, "Envoy": found.envoys, "Cloudflare": found.clouds}
-    several = [name for name, configs in of.items() if configs]
+    several = [name for name, read in of.items() if read]
     if len(several) > 1:
         raise BadUsage(f"these are configs of {' and of '.join(several)}: say which to explain, with --target")
     tables = full or bool(asked.urls or asked.paths or protocol)
@@ -138,6 +144,37 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     _print(shared, explanation, tables=tables)
     _tell(shared, explanation.problems)
     return Exit.USAGE if told.refused else Exit.OK
+
+
+def _explain_chain(shared: Shared, chain: str, asked: Asked, protocol: str, *, full: bool) -> int:
+    """All hops as one."""
+    from proxycfg.cli.stacks import load_stack  # noqa: PLC0415 - a stack is YAML, which single configs do without
+    from proxycfg.explain import explain  # noqa: PLC0415
+    from proxycfg.record import replace  # noqa: PLC0415
+    from proxycfg.stack import follow, paths_of, together  # noqa: PLC0415
+
+    stack, hops = load_stack(chain)
+    asked = replace(asked, host=asked.host or stack.host)
+    ends = [replace(asked, urls=(each,), paths=()) for each in asked.urls]
+    ends += [
+        replace(asked, urls=(), paths=(each,)) for each in asked.paths or (() if asked.urls else paths_of(stack, hops))
+    ]
+    try:
+        ways = [follow(hops, each, protocol or None) for each in ends]
+    except ValueError as error:
+        raise BadUsage(f"--url: {error}") from None
+    explanation = explain(
+        "chain",
+        " → ".join(hop.title for hop in stack.hops),
+        [together(way) for way in ways],
+        protocol=protocol or None,
+        said_by=stack.file,
+        assumed=list(dict.fromkeys(line for one in hops for line in one.assumed)),
+        problems=[problem for one in hops for problem in one.problems],
+    )
+    _print(shared, explanation, tables=full or bool(asked.urls or asked.paths or protocol))
+    _tell(shared, explanation.problems)
+    return Exit.USAGE if explanation.problems else Exit.OK
 
 
 class _Told(NamedTuple):

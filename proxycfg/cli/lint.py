@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated
 from proxycfg.cli.configs import (
     READ,
     AllowOutside,
+    Chain,
     EnvoyVersion,
     NginxBinary,
     NginxVersion,
     Root,
     Target,
+    configs_or_chain,
     nginx_version,
     of_skipped,
     standard_input,
@@ -76,7 +78,8 @@ _HELP = {
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     shared: Shared,
-    paths: Annotated[list[str], Argument(metavar="PATH...", help=_HELP["paths"])],
+    paths: Annotated[list[str] | None, Argument(metavar="PATH...", help=_HELP["paths"])] = None,
+    chain: Chain = "",
     target: Target = "",
     routes: Annotated[str, Option("--routes", metavar="SPEC", help=_HELP["routes"])] = "",
     stream: Annotated[list[str] | None, Option("--stream", metavar="PATH=PROTOCOL", help=_HELP["stream"])] = None,
@@ -121,14 +124,17 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     stated = nginx_version(version, binary, ()).number if version or binary else None
     knowledge = _knowledge(routes, stream or ())
     part, parts = _shard(shard)
-    if write_baseline and not baseline_file:
-        raise BadUsage("--write-baseline: say where, with --baseline FILE")
-    stdin = standard_input(paths)
+    repairs = fix or unsafe_fixes or diff
+    _refuse(chain if repairs else "", baseline_file if write_baseline else "-")
+    named = configs_or_chain(paths, chain)
+    stdin = standard_input(named)
     told: set[str] = set()
 
     def look(texts: Mapping[str, str]) -> list[Scene]:
+        if chain:
+            return [_of_chain(chain, knowledge)]
         search = Search(stdin=stdin, target=target, root=root, allow_outside=allow_outside, texts=texts, watch=progress)
-        found = search.find(paths)
+        found = search.find(named)
         configs = [*found.configs, *found.loose]
         scenes = _scenes(configs[part::parts], stated, knowledge, progress)
         scenes += _of_envoys(found.envoys[part::parts], envoy_version, knowledge)
@@ -142,7 +148,6 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
                 shared.note(text)
         return scenes
 
-    repairs = fix or unsafe_fixes or diff
     with progress:
         if repairs:
             report, texts, count = repair(look, options, unsafe=unsafe_fixes)
@@ -158,7 +163,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         report, shared.format, color=shared.output == "-" and shared.colors(sys.stdout), statistics=statistics
     )
     # Of standard input that is repaired, the text goes to standard output.
-    (sys.stderr if repairs and "-" in paths else sys.stdout).write(text)
+    (sys.stderr if repairs and "-" in named else sys.stdout).write(text)
     if shared.format == "github":
         _summarise(report)
     for problem in report.errors:
@@ -166,6 +171,24 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if report.errors:
         return Exit.USAGE
     return Exit.FOUND if fail_on != "never" and report.worst >= Severity(fail_on).rank else Exit.OK
+
+
+def _refuse(repaired_chain: str, written_baseline: str) -> None:
+    """Options that make no sense together."""
+    if repaired_chain:
+        raise BadUsage(
+            "--chain: what hurts in company is not repaired: `proxycfg lint --fix` repairs each hop by itself"
+        )
+    if not written_baseline:
+        raise BadUsage("--write-baseline: say where, with --baseline FILE")
+
+
+def _of_chain(chain: str, knowledge: Knowledge) -> Scene:
+    """A stack of hops, for the rules about several of them."""
+    from proxycfg.cli.stacks import load_stack  # noqa: PLC0415 - a stack is YAML, which single configs do without
+    from proxycfg.company import scene_of as scene_of_company  # noqa: PLC0415 - the same
+
+    return scene_of_company(*load_stack(chain), knowledge)
 
 
 def _nowhere(scenes: Sequence[Scene]) -> list[str]:

@@ -116,6 +116,7 @@ INDEX = {
     "worker-date-too-old": ("inspect", "operations", "warning", ("cloudflare",), (), None, ("worker",)),
     "worker-pump-outlives-client": ("inspect", "operations", "warning", ("cloudflare",), (), None, ("worker",)),
     "wrong-timeout-raised": ("inspect", "send-timeout", "warning", ("nginx",), (), None, ("grpc_send_timeout", "keepalive_timeout", "proxy_send_timeout", "send_timeout")),
+    "x-accel-buffering-eaten": ("inspect", "response-buffering", "warning", ("chain",), (), None, ()),
     "x-accel-buffering-ignored": ("inspect", "response-buffering", "warning", ("nginx",), (), None, ("fastcgi_ignore_headers", "proxy_ignore_headers", "scgi_ignore_headers", "uwsgi_ignore_headers")),
     "x-accel-buffering-in-vain": ("inspect", "response-buffering", "warning", ("nginx",), (), None, ("add_header", "proxy_set_header")),
 }

@@ -353,7 +353,7 @@ def test_no_program_is_run_because_a_file_says_so(cli: Cli) -> None:
         (["text"], "text:1:1: this is no config of nginx"),
         (["template"], "template:2:17: this is a template of a config"),
         (["pipe"], "pipe:1:1: cannot read: not a plain file"),
-        ([], "Missing argument"),
+        ([], "which configs? Give their paths"),
     ],
 )  # fmt: skip
 def test_bad_usage_and_unreadable_input(cli: Cli, arguments: list[str], said: str) -> None:

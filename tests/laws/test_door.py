@@ -131,7 +131,7 @@ def test_plain_lines_are_opened(line: str, values: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "--quiet lint a.conf", "nope a.conf", "lint", "lint --help", "lint a.conf --nope", "lint a.conf --format x", "lint a --config b",
+    ["", "--quiet lint a.conf", "nope a.conf", "generate", "lint --help", "lint a.conf --nope", "lint a.conf --format x", "lint a --config b",
      "lint -- a.conf", "lint a.conf --select", "lint a.conf -qv", "generate a.yaml b.yaml", "lint a.conf --quiet=yes"],
 )  # fmt: skip
 def test_what_is_not_plain_is_for_typer(line: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from proxycfg.behavior import EITHER, NO, YES, Behavior, Between, exactly
+from proxycfg.chain import Seam
 from proxycfg.explain import Explained, Passed
 from proxycfg.finding import Confidence
 from proxycfg.record import replace
@@ -84,7 +86,12 @@ class _Explainer:
             because = stream.why
             told = replace(told, protocol=stream.protocol, confidence=stream.confidence)
         return Explained(
-            url, told, server=Passed(self._title(), self.zone.span), because=because, steps=self._steps(request)
+            url,
+            told,
+            server=Passed(self._title(), self.zone.span),
+            because=because,
+            steps=self._steps(request),
+            seam=_seam(told.reading.behavior) if request is not None else None,
         )
 
     def _title(self) -> str:
@@ -105,6 +112,30 @@ class _Explainer:
     def asked_for(self, url: str, request: Request) -> Explained:
         """Where a request ends."""
         return self.explained(url, place_of(self.reader, _sent(request, self.protocol)), request)
+
+
+def _seam(usual: Behavior) -> Seam:
+    """How it meets the hop behind it. What it holds back without compressing is left open, as ever."""
+    plain = replace(usual, compression=NO, stalls_on=usual.stalls_on if usual.response_buffering.high else _NOWHERE)
+    over = {"1.1": "http/1.1+tls", "2": "2", "3": "3"}
+    versions = usual.client_http_versions
+    return Seam(
+        relays=False,
+        transports=Between(
+            frozenset(over[each] for each in versions.low),
+            frozenset({"http/1.1", *(over[each] for each in versions.high)}),
+        ),
+        secure=EITHER,
+        speaks_1_0=YES,
+        compresses_1_0=YES,
+        unbuffers=NO,
+        sees_client=YES,
+        chooses=EITHER,
+        under=lambda _released, uncompressed: plain if uncompressed else usual,
+    )
+
+
+_NOWHERE = exactly(frozenset[str]())
 
 
 def _sent(request: Request, protocol: str | None) -> At:

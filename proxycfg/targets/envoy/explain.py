@@ -13,6 +13,7 @@ from proxycfg.targets.envoy.journey import Journey, follow, host_of, matches_pat
 from proxycfg.targets.envoy.place import Reader
 from proxycfg.targets.envoy.read import read, read_route
 from proxycfg.targets.envoy.routes import Door, Route, Table, read_world
+from proxycfg.targets.envoy.seam import seam_of
 from proxycfg.targets.envoy.signs import Signs
 
 
@@ -150,7 +151,8 @@ class _Explainer:
                 *assumed,
                 f"{redirected.span}: an origin's redirect is followed by Envoy itself, which may lead to another route",
             )
-        return replace(self.explained(route, told), request=url, steps=steps, near=near, assumed=assumed)
+        seam = seam_of(self.reader, route, self.known(route), journey.door)
+        return replace(self.explained(route, told), request=url, steps=steps, near=near, assumed=assumed, seam=seam)
 
     def near(self, journey: Journey, request: Request) -> Iterator[Passed]:
         """Routes of the same virtual host that take the path, too, and why they did not win."""

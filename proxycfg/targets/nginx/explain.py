@@ -15,6 +15,7 @@ from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.place import Reader
 from proxycfg.targets.nginx.read import read, read_route
 from proxycfg.targets.nginx.request import Arrival, Journey, Malformed, arrivals, follow, normalise
+from proxycfg.targets.nginx.seam import seam_of
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, by_name, read_http, search
 from proxycfg.targets.nginx.signs import Signs
 from proxycfg.targets.nginx.syntax import Directive
@@ -129,7 +130,10 @@ class _Explainer:
         protocol = self.known(journey.location)
         route = read_route(self.reader, journey.location, [journey.level], listener=listen, protocol=protocol)
         explained = self.explained(route, journey.location)
-        return replace(explained, request=url, steps=tuple(steps), near=near, assumed=assumed), journey.server
+        seam = seam_of(self.reader, journey.location, journey.level, listen, protocol)
+        return replace(
+            explained, request=url, steps=tuple(steps), near=near, assumed=assumed, seam=seam
+        ), journey.server
 
 
 _NAMES = 3

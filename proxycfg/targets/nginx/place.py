@@ -581,6 +581,10 @@ class Place:
             )
         return self._buffered
 
+    def release(self) -> None:
+        """Take the answer for one that says ``X-Accel-Buffering: no``, and that this is obeyed."""
+        self._buffered = NO, UNTOLD
+
     @property
     def http_version(self) -> Found:
         """What is spoken to the origin."""

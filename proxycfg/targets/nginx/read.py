@@ -15,15 +15,16 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from proxycfg.behavior import Behavior, Between
+from proxycfg.behavior import NO, Behavior, Between, either
 from proxycfg.collector import held_off
 from proxycfg.finding import Confidence
 from proxycfg.reading import Evidence, Reading, ReadRoute
 from proxycfg.source import Span
 from proxycfg.targets.nginx.clients import Clients
 from proxycfg.targets.nginx.config import Config
-from proxycfg.targets.nginx.place import CLIENTS, GROUPS, LOCATION, Found, Place, Reader
-from proxycfg.targets.nginx.properties import PROPERTIES, READERS, PropertyReader, either
+from proxycfg.targets.nginx.place import CLIENTS, GROUPS, LOCATION, UNTOLD, Found, Place, Reader
+from proxycfg.targets.nginx.properties import PROPERTIES, READERS, PropertyReader
+from proxycfg.targets.nginx.properties.buffering import compression, honors_x_accel_buffering
 from proxycfg.targets.nginx.scope import Level, level_of
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
 from proxycfg.targets.nginx.shapes import Hanging, Shape, Shapes
@@ -156,8 +157,30 @@ def _reading(
 def _behavior(
     reader: Reader, location: Location, levels: Sequence[Level], clients: Clients, protocol: str | None
 ) -> Behavior:
-    places = [Place(reader, location, level, clients, protocol, telling=False) for level in levels]
+    return _shown([Place(reader, location, level, clients, protocol, telling=False) for level in levels])
+
+
+def _shown(places: Sequence[Place]) -> Behavior:
     return Behavior(**{name: _property(name, read_property, places)[0] for name, read_property in PROPERTIES})
+
+
+def behavior_under(
+    reader: Reader,
+    location: Location,
+    level: Level,
+    clients: Clients,
+    protocol: str | None,
+    *,
+    released: bool,
+    plain: bool,
+) -> Behavior:
+    """What a location does to an answer that says ``X-Accel-Buffering: no`` (``released``), or that it is not to compress (``plain``)."""
+    place = Place(reader, location, level, clients, protocol, telling=False)
+    if released and honors_x_accel_buffering(place)[0].low:
+        place.release()
+    if plain:
+        place.found[compression.__name__] = (NO, UNTOLD), 0
+    return _shown([place])
 
 
 # ---- many routes, most of them alike ----

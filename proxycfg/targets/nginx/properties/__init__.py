@@ -7,10 +7,8 @@ Each looks at the settings in force at a :class:`~proxycfg.targets.nginx.place.P
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from proxycfg.behavior import Between
-from proxycfg.targets.nginx.place import ANY_TEXT, Found, Place
+from proxycfg.targets.nginx.place import Found, Place
 from proxycfg.targets.nginx.properties.buffering import (
     caching,
     compression,
@@ -59,11 +57,3 @@ PROPERTIES: tuple[tuple[str, PropertyReader], ...] = tuple(
 )  # fmt: skip
 """Every property's reader, in the order of :class:`~proxycfg.behavior.Behavior`."""
 READERS = dict(PROPERTIES)
-
-_WORDS = frozenset({"upstream_connection_header", "session_affinity"})
-
-
-def either(name: str, one: Between[Any], other: Between[Any]) -> Between[Any]:
-    """A property that is one or the other. Words have no order: where two are possible, any is."""
-    value = one.hull(other)
-    return ANY_TEXT if name in _WORDS and not value.exact else value
