@@ -127,7 +127,9 @@ def _found(
     for rule in rules:
         if rule.inspect is not None and (not rule.directives or not scene.names.isdisjoint(rule.directives)):
             for complaint in rule.inspect(scene.tree):
-                if complaint.case is None or complaint.case.route.confidence in likely:
+                # What a control plane sets by itself stands nowhere: without a route there is no line to look at.
+                placed = complaint.span.stands or complaint.case is not None
+                if placed and (complaint.case is None or complaint.case.route.confidence in likely):
                     yield _finding(rule, scene, complaint, complaint.case)
 
 
@@ -138,7 +140,8 @@ def _finding(rule: Rule, scene: Scene, complaint: Complaint, case: Case | None) 
     if fix is None and complaint.wishes and case is not None:
         fix = scene.fix(case, complaint.wishes)
     related = complaint.related
-    if route is not None and complaint.span != route.span:
+    span = complaint.span if complaint.span.stands or route is None else route.span
+    if route is not None and span != route.span:
         related = (Related(route.span, f"{route.path} streams ({case.protocol if case else ''})"), *related)
     return Finding(
         rule=rule.name,
@@ -146,7 +149,7 @@ def _finding(rule: Rule, scene: Scene, complaint: Complaint, case: Case | None) 
         severity=cap(complaint.severity or rule.severity, confidence),
         message=complaint.message,
         why=complaint.why,
-        span=complaint.span,
+        span=span,
         target=scene.target,
         confidence=confidence,
         protocol=case.protocol if case else None,

@@ -2,7 +2,8 @@
 
 Whether a file is nginx's, Envoy's or Cloudflare's is told from its text. An Envoy is a bootstrap or a dump, with the files that it names;
 resources without a bootstrap are one Envoy together if they are of one folder. So are files about Cloudflare, as Terraform has it; where some of
-a module's are given, the others say what its variables stand for.
+a module's are given, the others say what its variables stand for. Manifests of Kubernetes that are given together belong together, and so do
+those of one folder.
 
 An nginx configuration is a tree of files: a main one, and what it includes. A site that is given beside a main file belongs into its ``http``
 block; sites that are given without one, or lie in a folder of sites, are one configuration together if they are of one folder. A folder is
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from proxycfg.confdir import Links, OnDisk, read_text
 from proxycfg.errors import InvalidInput, Problem
+from proxycfg.kubernetes import recognise as kubernetes
 from proxycfg.record import field, record
 from proxycfg.source import Source, Span
 from proxycfg.targets.cloudflare import recognise as cloudflare
@@ -29,6 +31,7 @@ from proxycfg.targets.nginx.directives import entries, is_directive, opens_line
 from proxycfg.watch import Watch, unwatched
 
 if TYPE_CHECKING:
+    from proxycfg.kubernetes.lower import Lowered
     from proxycfg.targets.cloudflare.config import Config as Cloudflare
     from proxycfg.targets.envoy.bootstrap import Config as Envoy
 
@@ -73,6 +76,7 @@ class Found:
     :param loose: fragments of a folder that no main file of it includes.
     :param envoys: configs of Envoy.
     :param clouds: those of Cloudflare.
+    :param manifests: those of Kubernetes, lowered to what their controllers make of them.
     :param sources: the files that were read by themselves, not because another one includes them.
     :param skipped: what was given or looked promising and is not read, each with the reason.
     """
@@ -81,8 +85,19 @@ class Found:
     loose: list[Config] = field(default_factory=list)
     envoys: list[Envoy] = field(default_factory=list)
     clouds: list[Cloudflare] = field(default_factory=list)
+    manifests: list[Lowered] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     skipped: list[Problem] = field(default_factory=list)
+
+    @property
+    def every_envoy(self) -> list[Envoy]:
+        """Those that files of Envoy make, and those that controllers do."""
+        return [*self.envoys, *(each.config for lowered in self.manifests for each in lowered.envoys)]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no config at all."""
+        return not (self.configs or self.loose or self.envoys or self.clouds or self.manifests)
 
 
 class _Overlaid:
@@ -108,7 +123,7 @@ class _Overlaid:
 
 
 _NAMES = "*.conf, *.nginx, *.vhost, nginx*.template, and whatever is in sites-enabled, conf.d and the like"
-_BOOTSTRAPS = "*.yaml, *.yml and *.json with resources of Envoy"
+_BOOTSTRAPS = "*.yaml, *.yml and *.json with resources of Envoy, or with routes of Kubernetes"
 _RULES = "*.tf and exports that speak of Cloudflare"
 _LOOKED = {
     "": f"no config in this folder: looked for {_NAMES}; {_BOOTSTRAPS}; {_RULES}",
@@ -149,6 +164,9 @@ class Search:
         names = list(dict.fromkeys(paths))
         folders = [name for name in names if name != "-" and os.path.isdir(name)]
         given = [self._given(name) for name in names if name not in folders]
+        manifests = [source for source in given if self._is_manifest(source)]
+        given = [source for source in given if source not in manifests]
+        found.manifests += self._manifests(manifests, found)
         clouds = [source for source in given if self._is_cloudflare(source)]
         given = [source for source in given if source not in clouds]
         found.clouds += self._clouds(clouds, self.root)
@@ -163,15 +181,15 @@ class Search:
         found.configs += _belonging(pieces, links)
         seen = _real_names(pieces, links) if folders else set[str]()
         for folder in folders:
-            before = len(found.envoys) + len(found.clouds)
+            before = len(found.envoys) + len(found.clouds) + len(found.manifests)
             if self.target in {"", "cloudflare"}:
                 self._search_clouds(folder, found)
-            if self.target in {"", "envoy"}:
-                self._search_envoys(folder, found)
+            if self.target != "cloudflare":
+                self._search_yaml(folder, found)
             any_found = self.target in {"", "nginx"} and self._search(folder, found, seen, links)
-            if not any_found and len(found.envoys) + len(found.clouds) == before:
+            if not any_found and len(found.envoys) + len(found.clouds) + len(found.manifests) == before:
                 found.skipped.append(Problem(Span.whole(folder), _LOOKED[self.target], "give the file itself"))
-        if not (found.configs or found.loose or found.envoys or found.clouds):
+        if found.empty:
             raise InvalidInput(found.skipped)
         return found
 
@@ -303,14 +321,51 @@ class Search:
                     found.clouds += configs
                     found.sources += by_folder[home]
 
+    # ---- Kubernetes ----
+
+    def _is_manifest(self, source: Source) -> bool:
+        if self.target == "cloudflare" or (
+            os.path.splitext(source.name)[1].lower() not in recognise.ENDINGS and source.name != "<stdin>"
+        ):
+            return False
+        return self.target == "kubernetes" or kubernetes.recognises(source.text)
+
+    def _manifests(self, sources: Sequence[Source], found: Found, *, lenient: bool = False) -> list[Lowered]:
+        """What manifests come to that belong together, templates left out.
+
+        :raises InvalidInput: if a file is none at all, or there are no routes, unless that is only worth a word.
+        """
+        if not sources:
+            return []
+        from proxycfg.kubernetes.lower import lower  # noqa: PLC0415 - nginx is read more often
+        from proxycfg.kubernetes.manifests import of_template  # noqa: PLC0415 - as above
+
+        templates = [problem for source in sources if (problem := of_template(source)) is not None]
+        found.skipped += templates
+        rest = [source for source in sources if source.name not in {problem.span.file for problem in templates}]
+        if not rest:
+            return []
+        try:
+            lowered = lower(rest)
+        except InvalidInput as error:
+            if not lenient:
+                raise
+            found.skipped += error.problems[:1]
+            return []
+        found.skipped += lowered.skipped
+        found.sources += rest
+        return [lowered] if lowered.envoys else []
+
     # ---- Envoy ----
 
     def _is_envoy(self, source: Source) -> bool:
         return self.target == "envoy" or (not self.target and recognise.recognises(source.text))
 
-    def _search_envoys(self, folder: str, found: Found) -> None:
-        known = {os.path.realpath(name) for config in found.envoys for name in config.files}
+    def _search_yaml(self, folder: str, found: Found) -> None:
+        """Find the configs of Envoy and the manifests of Kubernetes in a folder."""
+        known = {os.path.realpath(name) for config in found.every_envoy for name in config.files}
         sources: list[Source] = []
+        manifests: dict[str, list[Source]] = {}
         for path in _files(folder, recognise.ENDINGS):
             if os.path.realpath(path) in known:
                 continue
@@ -319,8 +374,14 @@ class Search:
             except OSError as error:
                 found.skipped.append(Problem(Span.whole(path), f"cannot read: {error.strerror}", _ITSELF))
                 continue
-            if recognise.recognises(source.text):
+            if self.target in {"", "envoy"} and recognise.recognises(source.text):
                 sources.append(source)
+            elif kubernetes.recognises(source.text):
+                manifests.setdefault(os.path.dirname(source.name), []).append(source)
+        for group in manifests.values():
+            # What is said about routes says nothing without them.
+            if any(kubernetes.has_routes(source.text) for source in group):
+                found.manifests += self._manifests(group, found, lenient=True)
         by_folder: dict[str, list[Source]] = {}
         for source in sources:
             by_folder.setdefault(os.path.dirname(source.name), []).append(source)

@@ -26,6 +26,16 @@ class Span(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
     @classmethod
+    def nowhere(cls, by: str) -> Span:
+        """The place of what stands in no file, since a program supplies it: ``by`` is that program."""
+        return cls(by, 0, 0, 0, 0)
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is a place in a file."""
+        return self.line > 0
+
+    @classmethod
     def whole(cls, file: str) -> Span:
         """The file itself, such as one that is not there: its first character stands for it, for every message has a place."""
         return cls(file, 1, 1, 1, 1)

@@ -61,6 +61,13 @@ class Node:
     size: int = 1
 
 
+@record(slots=True)
+class Lowered(Node):
+    """A value that a program makes of one in another document; ``said`` is how it stands there, empty where nobody said it."""
+
+    said: str = ""
+
+
 @record(frozen=True, slots=True)
 class Document:
     """A parsed document: ``data`` is plain Python, ``span_of`` answers where a part of it stands."""

@@ -19,7 +19,7 @@ SHAPES = {
 }  # fmt: skip
 """What things are. Instances (protocols, targets, reports) know shapes; shapes know no instance."""
 INSTANCES = ("protocols", "targets", "reports", "rules")
-KNOWS_THE_TABLES = {"specfile", "schema", "generate", "explain", "roots", "knowledge", "measured", "cli"}
+KNOWS_THE_TABLES = {"specfile", "schema", "generate", "explain", "roots", "knowledge", "measured", "cli", "kubernetes"}
 """The modules that put the tables of instances to use."""
 TOUCHES_THE_WORLD = {"cli", "roots", "settings", "outdir", "confdir", "template", "lab", "probes", "__main__"}
 """Disk, network, clock and processes: the thin shell. `origin` and `demo` are programs of their own."""

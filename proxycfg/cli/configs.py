@@ -35,14 +35,14 @@ NginxBinary = Annotated[
         help="Run `PROGRAM -v`, and take the version that it says.",
     ),
 ]
-READ = ("nginx", "envoy", "cloudflare")
-"""The targets whose configs are read."""
+READ = ("nginx", "envoy", "cloudflare", "kubernetes")
+"""The targets whose configs are read, and manifests that are lowered to them."""
 Target = Annotated[
     str,
     Option(
         "--target",
         metavar="T",
-        help="What the configs are for: nginx, envoy or cloudflare. Default: found out from each file.",
+        help="What the configs are for: nginx, envoy, cloudflare or kubernetes. Default: found out from each file.",
     ),
 ]
 EnvoyVersion = Annotated[

@@ -50,7 +50,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             metavar="CONFIG...",
             help=(
                 "An nginx.conf, its folder, site files, the output of `nginx -T`; an Envoy bootstrap or /config_dump; "
-                "Terraform or JSON of the API for Cloudflare; - is standard input."
+                "manifests of Kubernetes; Terraform or JSON of the API for Cloudflare; - is standard input."
             ),
         ),
     ] = None,
@@ -118,7 +118,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     found = search.find(configs)
     for problem in found.skipped:
         shared.note(of_skipped(problem))
-    of = {"nginx": found.configs or found.loose, "Envoy": found.envoys, "Cloudflare": found.clouds}
+    of = {"nginx": found.configs or found.loose, "Envoy": found.every_envoy, "Cloudflare": found.clouds}
     several = [name for name, read in of.items() if read]
     if len(several) > 1:
         raise BadUsage(f"these are configs of {' and of '.join(several)}: say which to explain, with --target")
@@ -126,7 +126,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     try:
         if found.clouds:
             told = _of_clouds(shared, found, asked, protocol)
-        elif found.envoys:
+        elif found.every_envoy:
             told = _of_envoys(shared, found, asked, protocol, of_envoy)
         else:
             told = _of_nginx(shared, found, asked, protocol, version, binary)
@@ -211,16 +211,17 @@ def _of_nginx(shared: Shared, found: Found, asked: Asked, protocol: str, version
 def _of_envoys(shared: Shared, found: Found, asked: Asked, protocol: str, stated: str) -> _Told:
     from proxycfg.targets.envoy.explain import explain_config  # noqa: PLC0415 - nginx is read more often
 
-    said = envoy_version(stated, found.envoys)
-    explained = [explain_config(each, said.number, asked, protocol or None) for each in found.envoys]
-    tell_envoys(shared, found.envoys, said)
-    problems = [problem for each in found.envoys for problem in each.problems]
+    envoys = found.every_envoy
+    said = envoy_version(stated, envoys)
+    explained = [explain_config(each, said.number, asked, protocol or None) for each in envoys]
+    tell_envoys(shared, envoys, said)
+    problems = [problem for each in envoys for problem in each.problems]
     return _Told(
         "envoy",
         said.number,
         said.said_by,
         explained,
-        [said.assumed, *(line for each in found.envoys for line in each.assumed)],
+        [said.assumed, *(line for each in envoys for line in each.assumed)],
         problems,
         refused=bool(problems),
     )

@@ -45,6 +45,7 @@ from proxycfg.targets.nginx.scene import scene_of
 from proxycfg.watch import Watch, unwatched
 
 if TYPE_CHECKING:
+    from proxycfg.kubernetes.lower import Lowered
     from proxycfg.need import Need
     from proxycfg.rule import Rule, Scene
     from proxycfg.spec import Spec
@@ -138,6 +139,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         configs = [*found.configs, *found.loose]
         scenes = _scenes(configs[part::parts], stated, knowledge, progress)
         scenes += _of_envoys(found.envoys[part::parts], envoy_version, knowledge)
+        scenes += _of_manifests(found.manifests[part::parts], envoy_version, knowledge)
         scenes += _of_clouds(found.clouds[part::parts], knowledge)
         progress.clear()
         # Each thing is told once, however often the configs are read.
@@ -282,6 +284,19 @@ def _of_envoys(configs: Sequence[Envoy], stated: str, knowledge: Knowledge) -> l
     from proxycfg.targets.envoy.scene import scene_of as scene_of_envoy  # noqa: PLC0415 - nginx is read more often
 
     return [scene_of_envoy(config, named.envoy_version(stated, [config]).number, knowledge) for config in configs]
+
+
+def _of_manifests(lowered: Sequence[Lowered], stated: str, knowledge: Knowledge) -> list[Scene]:
+    """What manifests come to likewise."""
+    if not lowered:
+        return []
+    from proxycfg.cli import configs as named  # noqa: PLC0415 - its function has the name of an option
+    from proxycfg.kubernetes.scene import scenes_of  # noqa: PLC0415 - as above
+
+    def version_of(config: Envoy) -> str:
+        return named.envoy_version(stated, [config]).number
+
+    return [scene for each in lowered for scene in scenes_of(each, version_of, knowledge)]
 
 
 def _of_clouds(configs: Sequence[Cloudflare], knowledge: Knowledge) -> list[Scene]:

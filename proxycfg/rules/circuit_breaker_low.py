@@ -37,6 +37,8 @@ from proxycfg.rule import Complaint, idiom
 if TYPE_CHECKING:
     from proxycfg.targets.envoy.scene import EnvoyTree
 
+_DEFAULT = 1024
+"""Envoy's own limit; control planes may set none."""
 _FEW = 100
 """Streams: two tabs of fifty people."""
 
@@ -48,7 +50,9 @@ def circuit_breaker_low(tree: EnvoyTree) -> Iterator[Complaint]:
         asked = case.shortfalls.get("max_streams") if "max_streams" in case.asked else None
         value, why = case.value("max_streams"), case.route.reading.evidence["max_streams"]
         few = value.exact and value.low < _FEW
-        default = why.span is None and value.exact and not case.partial and not case.stream.mixed
+        default = (
+            why.span is None and value.exact and value.low <= _DEFAULT and not case.partial and not case.stream.mixed
+        )
         told = case.stream.confidence is Confidence.DECLARED or (
             # Calls are short unless somebody says otherwise.
             case.stream.confidence is Confidence.EXPLICIT and case.protocol not in {"grpc", "grpc-web", "connect"}

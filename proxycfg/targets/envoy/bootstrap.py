@@ -45,6 +45,7 @@ class Config:
     :param bootstraps: the messages that hold what concerns the whole process.
     :param absent: what comes from elsewhere and is not at hand.
     :param version: the one that a dump says, such as ``1.40.0``.
+    :param elsewhere: parts of the files that another config is made of: comments there are none of this one's.
     """
 
     files: dict[str, Trees] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Config:
     assumed: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     version: str = ""
+    elsewhere: tuple[Span, ...] = ()
 
     def text(self, span: Span) -> str:
         """The line on which a span begins."""

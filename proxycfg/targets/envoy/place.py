@@ -33,6 +33,8 @@ class Why(NamedTuple):
         """For people."""
         if self.field is None:
             return Evidence("default", self.text)
+        if not self.field.span.stands:
+            return Evidence("default", self.field.text)
         return Evidence("inherited" if self.block else "config", self.field.text, self.field.span, self.block)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Protocol
 
 from proxycfg.collector import held_off
 from proxycfg.errors import Problem
-from proxycfg.finding import Severity
+from proxycfg.finding import Fix, Severity
 from proxycfg.knowledge import NOTHING, Knowledge
 from proxycfg.need import Judge
 from proxycfg.note import Note
@@ -62,17 +63,32 @@ class EnvoyTree:
         return self.reader.places(route, case.protocol)
 
 
+class Fixes(Protocol):
+    """Who says what to write instead."""
+
+    def fix(self, case: Case, wishes: tuple[str, ...]) -> Fix | None:
+        """A change that brings properties within the need."""
+        ...
+
+    def words(self, case: Case, name: str) -> str:
+        """The same for one property, as a sentence."""
+        ...
+
+
 @held_off()
-def scene_of(config: Config, version: str | None, knowledge: Knowledge = NOTHING) -> Scene:
+def scene_of(
+    config: Config, version: str | None, knowledge: Knowledge = NOTHING, fixer_of: Callable[[Reader], Fixes] = Fixer
+) -> Scene:
     """A config for the linter.
 
     :param version: such as ``1.40``; None for what the config says, or the newest.
+    :param fixer_of: who words what to write instead, where that is no config of Envoy.
     """
     world = read_world(config)
     reader = Reader(world, version or versions.find(config).number)
     signs = Signs(world, knowledge.declared)
     judge = Judge()
-    fixer = Fixer(reader)
+    fixer = fixer_of(reader)
     count = 0
     cases: list[Case] = []
     for route in world.routes():
@@ -103,7 +119,7 @@ def _notes(config: Config) -> Iterator[Note | Problem]:
         yield from notes(trees)
 
 
-def _case(reader: Reader, route: Route, stream: Stream, knowledge: Knowledge, judge: Judge, fixer: Fixer) -> Case:
+def _case(reader: Reader, route: Route, stream: Stream, knowledge: Knowledge, judge: Judge, fixer: Fixes) -> Case:
     told = replace(read_route(reader, route, stream.protocol), confidence=stream.confidence)
     need, asked = knowledge.need_of(stream)
     return Case(

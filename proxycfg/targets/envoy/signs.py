@@ -85,16 +85,16 @@ class Signs:
                     continue
                 if places is None:
                     places = _places(self.world)
-                route = (
-                    places[comment.span.file].of(comment.span, comment.line) if comment.span.file in places else None
-                )
-                if route is None:
+                routes = places[comment.span.file].of(comment.span, comment.line) if comment.span.file in places else []
+                if not routes and any(_inside(comment.span, part) for part in self.world.config.elsewhere):
+                    continue
+                if not routes:
                     what = "this declares nothing: it stands neither inside a route nor on the line above one"
                     self.problems.append(
                         Problem(comment.span, what, "move it into the route that streams", trees.excerpt(comment.span))
                     )
                     continue
-                found[route.message.key] = said.stream(comment.span)
+                found |= {route.message.key: said.stream(comment.span) for route in routes}
         return found
 
     def _place(self, declared: Sequence[Declared]) -> dict[int, Stream]:
@@ -127,7 +127,8 @@ class Signs:
     def _explicit(self, route: Route, told: dict[str, Told]) -> Iterator[Stream]:
         matched = route.match.field("grpc")
         if matched is not None:
-            yield _explicitly("grpc", "`grpc` asks for its content type", matched)
+            said = getattr(matched.value, "said", "") or "grpc"
+            yield _explicitly("grpc", f"`{said}` asks for its content type", matched)
         yield from _by_headers(route)
         yield from self._upgraded(route, told)
         yield from self._of_grpc(route, told)
@@ -160,7 +161,7 @@ class Signs:
             levels = [("", route.host.table.message), ("", route.host.message), ("", route.message)]
             for each in chain_of(door.hcm.messages("http_filters"), entries_of(levels)):
                 protocol = _GRPC_FILTERS.get(each.kind)
-                if protocol is not None:
+                if protocol is not None and each.place.span.stands:
                     said = f"{each.name} is on, and its cluster speaks HTTP/2"
                     yield replace(_explicitly(protocol, said, each.place.field("name")), mixed=not told)
                     return
@@ -211,11 +212,12 @@ def _explicitly(protocol: str, why: str, said: Field | None) -> Stream:
 
 
 def _websocket(where: Message) -> Message | None:
+    """What somebody says of WebSockets: what a control plane allows for all routes tells of none."""
     return next(
         (
             each
             for each in where.messages("upgrade_configs")
-            if (each.text("upgrade_type") or "").lower() == "websocket"
+            if (each.text("upgrade_type") or "").lower() == "websocket" and each.span.stands
         ),
         None,
     )
@@ -251,14 +253,19 @@ def _by_headers(route: Route) -> Iterator[Stream]:
 def _untimed(route: Route, told: dict[str, Told]) -> Iterator[Stream]:
     """A route whose timeout somebody switched off."""
     said = route.action.field("timeout")
-    if said is None or route.action.seconds("timeout") != 0 or _websocket(route.action) is not None:
+    if (
+        said is None
+        or not said.span.stands
+        or route.action.seconds("timeout") != 0
+        or _websocket(route.action) is not None
+    ):
         return
     for protocol in told:
-        yield _explicitly(protocol, "`timeout: 0s` lets it run for as long as it likes", said)
+        yield _explicitly(protocol, f"`{said.text}` lets it run for as long as it likes", said)
         return
     if route.path not in {"/", ""}:
         yield replace(
-            _explicitly("ndjson", "`timeout: 0s` lets it run for as long as it likes", said), silent=False, mixed=True
+            _explicitly("ndjson", f"`{said.text}` lets it run for as long as it likes", said), silent=False, mixed=True
         )
 
 
@@ -333,23 +340,29 @@ class _Places:
     def __init__(self, routes: list[Route]) -> None:
         self.routes = sorted(routes, key=lambda route: route.message.span)
         self.starts = [(route.message.span.line, route.message.span.column) for route in self.routes]
-        self.by_line: dict[int, Route] = {}
+        self.by_line: dict[int, list[Route]] = {}
         for route in self.routes:
-            self.by_line.setdefault(route.message.span.line, route)
+            beside = self.by_line.setdefault(route.message.span.line, [route])
+            # What a control plane makes several routes of stands at one place.
+            if beside[0] is not route and beside[0].message.span == route.message.span:
+                beside.append(route)
 
-    def of(self, span: Span, line: int) -> Route | None:
-        """The route that a comment speaks of: the one that begins on the line it speaks of, else the one around it."""
+    def of(self, span: Span, line: int) -> list[Route]:
+        """The routes that a comment speaks of: those that begin on the line it speaks of, else those around it."""
         if line in self.by_line:
             return self.by_line[line]
         at = bisect_right(self.starts, (span.line, span.column)) - 1
         if at < 0:
-            return None
+            return []
         around = self.routes[at].message.span
-        return (
-            self.routes[at]
-            if (span.line, span.column) < (around.end_line, around.end_column) or span.line == around.end_line
-            else None
-        )
+        if (span.line, span.column) < (around.end_line, around.end_column) or span.line == around.end_line:
+            return [route for route in self.routes[: at + 1] if route.message.span == around]
+        return []
+
+
+def _inside(one: Span, other: Span) -> bool:
+    start, end = (other.line, other.column), (other.end_line, other.end_column)
+    return one.file == other.file and start <= (one.line, one.column) <= end
 
 
 def _places(world: World) -> dict[str, _Places]:

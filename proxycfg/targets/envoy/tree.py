@@ -55,9 +55,13 @@ class Field(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The field on one line, or the beginning of it."""
+        """The field on one line, or the beginning of it; as it stands where it was asked for, if a control plane has made it."""
+        said = getattr(self.value, "said", "")
+        if said:
+            return short(said, _SHOWN)
+        by = "" if self.span.stands else f" (set by {self.span.file})"
         name = f"{snake(self.key.raw)}: " if self.key else ""
-        return short(name + _flow(self.value, _SHOWN), _SHOWN)
+        return short(name + _flow(self.value, _SHOWN), _SHOWN) + by
 
 
 def _flow(node: Node, room: int) -> str:

@@ -1,0 +1,86 @@
+"""Manifests → the configs that their controllers make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from proxycfg.errors import InvalidInput, Problem
+from proxycfg.kubernetes import contour, envoy_gateway, gateway_api, istio
+from proxycfg.kubernetes.envoys import Lowering
+from proxycfg.kubernetes.manifests import Manifests, Object, load
+from proxycfg.record import field, record
+from proxycfg.source import Source, Span
+
+Dialects = Callable[[Manifests], gateway_api.Dialect]
+_CONTROLLERS: dict[str, str] = {
+    envoy_gateway.CONTROLLER: envoy_gateway.NAME,
+    "istio.io/gateway-controller": istio.NAME,
+    "projectcontour.io/gateway-controller": contour.NAME,
+    "projectcontour.io/projectcontour/contour": contour.NAME,
+    **dict.fromkeys(envoy_gateway.CLASSES, envoy_gateway.NAME),
+    "istio": istio.NAME,
+    "contour": contour.NAME,
+}
+"""The controllers of the Gateway API that are known, by the name of the controller or of the class that is usual for it."""
+
+
+@record(slots=True)
+class Lowered:
+    """What manifests come to.
+
+    :param envoys: one for each controller that runs Envoy.
+    :param skipped: routes whose controller is not known here.
+    """
+
+    manifests: Manifests
+    envoys: list[Lowering] = field(default_factory=list)
+    skipped: list[Problem] = field(default_factory=list)
+
+
+def lower(sources: Sequence[Source]) -> Lowered:
+    """Read manifests that belong together, and make of them what their controllers would.
+
+    Templates, and in a folder whatever is no YAML, is for the caller to leave out: see :func:`~proxycfg.kubernetes.manifests.of_template`.
+
+    :raises InvalidInput: if one of the files is no manifest, or a template of one.
+    """
+    manifests = load(sources)
+    made = Lowered(manifests)
+    made.envoys += filter(None, (istio.lower(manifests), contour.lower(manifests)))
+    _gateways(manifests, made)
+    for each in made.envoys:
+        owners = {id(rule.owner) for rule in each.rules.values()}
+        each.config.elsewhere = tuple(one.message.span for one in manifests.objects if id(one) not in owners)
+    if not made.envoys and not made.skipped:
+        names = ", ".join(dict.fromkeys(each.kind for each in manifests.objects if each.kind)) or "nothing"
+        problem = Problem(
+            Span.whole(sources[0].name),
+            f"no routes in these manifests: they hold {names}",
+            "give the Ingress, HTTPRoute, VirtualService or HTTPProxy objects, with the policies and services for them",
+        )
+        raise InvalidInput([problem])
+    return made
+
+
+def _gateways(manifests: Manifests, made: Lowered) -> None:
+    by_controller: dict[str, list[Object]] = {}
+    policies = any(each.group == envoy_gateway.GROUP for each in manifests.objects)
+    for route in gateway_api.routes(manifests):
+        said_by, said = gateway_api.controller_of(manifests, route)
+        name = _CONTROLLERS.get(said_by, "")
+        if not name and not said_by and policies:
+            # Nobody else reads its policies.
+            name = envoy_gateway.NAME
+        if name:
+            by_controller.setdefault(name, []).append(route)
+        else:
+            made.skipped.append(gateway_api.not_read(route, said_by, said))
+    for name, found in by_controller.items():
+        if name == envoy_gateway.NAME:
+            made.envoys.append(gateway_api.lower(manifests, found, envoy_gateway.EnvoyGateway(manifests)))
+        elif name == contour.NAME:
+            made.envoys.append(gateway_api.lower(manifests, found, contour.GatewayApi(manifests)))
+        else:
+            dialect = istio.GatewayApi(manifests)
+            made.envoys.append(gateway_api.lower(manifests, found, dialect))
+            dialect.patch()

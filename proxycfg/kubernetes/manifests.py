@@ -1,0 +1,150 @@
+"""The objects in manifests: several documents a file, lists as ``kubectl get`` prints them, YAML or JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from proxycfg.errors import InvalidInput, Problem
+from proxycfg.record import field, record
+from proxycfg.source import Source, Span
+from proxycfg.targets.envoy.tree import EMPTY, Doc, Field, Message
+from proxycfg.yamldoc import Node, Trees, parse_trees
+
+MAX_DEPTH = 100
+"""Levels of nesting: an EnvoyFilter holds whole filters."""
+MAX_NODES = 4_000_000
+"""Keys and values: a cluster with a thousand namespaces has fewer."""
+
+
+@record(frozen=True)
+class Object:
+    """One object."""
+
+    message: Message
+
+    @cached_property
+    def kind(self) -> str:
+        """Such as ``HTTPRoute``."""
+        return self.message.text("kind") or ""
+
+    @cached_property
+    def group(self) -> str:
+        """The API group, without its version; empty for the core."""
+        group, slash, _ = (self.message.text("apiVersion") or "").partition("/")
+        return group if slash else ""
+
+    @cached_property
+    def name(self) -> str:
+        """The name."""
+        return self.message.text("metadata", "name") or ""
+
+    @cached_property
+    def namespace(self) -> str:
+        """The namespace; empty where the manifest leaves it to whoever applies it."""
+        return self.message.text("metadata", "namespace") or ""
+
+    @cached_property
+    def spec(self) -> Message:
+        """Its ``spec``."""
+        return self.message.message("spec") or EMPTY
+
+    @cached_property
+    def title(self) -> str:
+        """How people know it."""
+        return f"{self.kind} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
+
+    @property
+    def span(self) -> Span:
+        """The line that says what it is: an object as a whole is no place to look at."""
+        found = self.message.field("kind")
+        return found.span if found else self.message.span
+
+    def annotation(self, name: str) -> Field | None:
+        """An annotation."""
+        return self.message.field("metadata", "annotations", name)
+
+    def near(self, namespace: str) -> bool:
+        """Whether it may be in that namespace: where none is said, whoever applies the manifest chooses."""
+        return not namespace or not self.namespace or namespace == self.namespace
+
+
+@record(slots=True)
+class Manifests:
+    """All objects that were given together.
+
+    :param problems: what the API server, or the controller, would refuse.
+    """
+
+    files: dict[str, Trees] = field(default_factory=dict)
+    objects: list[Object] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def of(self, kind: str, group: str = "") -> Iterator[Object]:
+        """The objects of a kind, in the order of the files."""
+        for each in self.objects:
+            if each.kind == kind and each.group == group:
+                yield each
+
+    def find(self, kind: str, group: str, namespace: str, name: str) -> Object | None:
+        """One object."""
+        return next((each for each in self.of(kind, group) if each.name == name and each.near(namespace)), None)
+
+
+def load(sources: Sequence[Source]) -> Manifests:
+    """Read manifests that belong together.
+
+    :raises InvalidInput: if one of them is no YAML or JSON; of a template one thing is said.
+    """
+    found = Manifests()
+    problems: list[Problem] = []
+    for source in sources:
+        text = source.text.removeprefix("\ufeff")
+        template = of_template(source)
+        if template is not None:
+            problems.append(template)
+            continue
+        try:
+            trees = parse_trees(source._replace(text=text), depth=MAX_DEPTH, nodes=MAX_NODES)
+        except InvalidInput as error:
+            problems += error.problems
+            continue
+        found.files[source.name] = trees
+        doc = Doc(trees, found.problems)
+        for root in trees.roots:
+            found.objects += _objects(root, doc)
+    if problems:
+        raise InvalidInput(problems)
+    return found
+
+
+def _objects(root: Node, doc: Doc) -> Iterator[Object]:
+    if root.kind != "mapping":
+        return
+    message = Message(root, doc)
+    if (message.text("kind") or "").endswith("List") and message.has("items"):
+        for item in message.messages("items"):
+            yield Object(item)
+    else:
+        yield Object(message)
+
+
+_MARKS = re.compile(r"^(?![ \t]*#).*?(\{\{-?[ \t]*[.$a-zA-Z/(\"]|<%)", re.MULTILINE)
+
+
+def of_template(source: Source) -> Problem | None:
+    """What to say of a chart's template: what it renders to is a manifest, it is none itself."""
+    found = _MARKS.search(source.text)
+    if found is None:
+        return None
+    line = source.text.count("\n", 0, found.start(1)) + 1
+    column = found.start(1) - source.text.rfind("\n", 0, found.start(1))
+    span = Span(source.name, line, column, line, column + len(found[1]))
+    shown = source.text.split("\n")[line - 1].rstrip("\r")
+    return Problem(
+        span,
+        "this is a template of a manifest: what stands between its marks decides what it says",
+        "render it (`helm template`, `kustomize build`), and give the result",
+        shown,
+    )

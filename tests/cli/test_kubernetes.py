@@ -1,0 +1,118 @@
+"""``proxycfg lint`` and ``proxycfg explain`` of manifests: files, folders, standard input, fixes, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxycfg.commands import Exit
+from tests.cli.conftest import Cli, stdin
+from tests.kubernetes.test_contour import PROXY
+from tests.kubernetes.test_gateway_api import GATEWAY
+from tests.kubernetes.test_gateway_api import ROUTE as HTTP_ROUTE
+from tests.kubernetes.test_istio import ROUTE, SERVICE
+
+if TYPE_CHECKING:
+    import pytest
+
+RULE = ("--select", "stream-ended-by-timeout")
+DECLARED = PROXY.replace("    - conditions:", "    - conditions:  # proxycfg: protocol=sse")
+
+
+def write(**texts: str) -> None:
+    """Files below ``manifests``."""
+    Path("manifests").mkdir(exist_ok=True)
+    for name, text in texts.items():
+        Path(f"manifests/{name}.yaml").write_text(text)
+
+
+def test_a_finding_stands_in_the_manifest(cli: Cli) -> None:
+    """With the target that the controller runs."""
+    write(chat=DECLARED)
+    code, out, _ = cli("lint", "--format", "json", *RULE, "manifests")
+    (found,) = json.loads(out)["findings"]
+
+    assert code == Exit.FOUND
+    assert (found["target"], found["severity"], found["location"]["start"]) == (
+        "envoy",
+        "error",
+        {"line": 9, "column": 7},
+    )
+
+
+def test_explain_says_who_decides(cli: Cli) -> None:
+    """The controller, or Envoy itself."""
+    write(chat=ROUTE)
+    code, out, _ = cli("explain", "--path", "/events", "manifests/chat.yaml")
+
+    assert code == Exit.OK
+    assert "timeout: 0s (set by Istio 1.31)" in out
+
+
+def test_a_request_is_followed_through_a_gateway(cli: Cli) -> None:
+    """By host and path."""
+    write(chat=HTTP_ROUTE, gateway=GATEWAY.replace("CLASS", "eg"))
+    _, out, _ = cli("explain", "--format", "json", "--url", "https://chat.example.com/events/1", "manifests")
+    (route,) = json.loads(out)["routes"]
+
+    assert (route["proxied"], route["path"], route["host"]) == (True, "/events", "chat.example.com")
+    assert [step["location"]["file"] for step in route["steps"]] == [
+        "manifests/gateway.yaml",
+        "manifests/chat.yaml",
+        "manifests/chat.yaml",
+    ]
+
+
+def test_standard_input_may_be_manifests(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``kubectl get -o yaml`` prints them."""
+    stdin(monkeypatch, DECLARED.encode())
+
+    assert cli("lint", *RULE, "-")[0] == Exit.FOUND
+
+
+def test_fixes_are_written_into_the_manifest(cli: Cli) -> None:
+    """And there is nothing left to find."""
+    write(chat=DECLARED)
+
+    assert cli("lint", "--fix", *RULE, "manifests")[0] == Exit.OK
+    assert Path("manifests/chat.yaml").read_text() == DECLARED.replace(
+        "    - conditions:", "    - timeoutPolicy: {response: infinity}\n      conditions:"
+    )
+    assert cli("lint", *RULE, "manifests")[0] == Exit.OK
+
+
+def test_a_folder_of_a_chart_names_its_templates(cli: Cli) -> None:
+    """What is rendered is read."""
+    write(chat=DECLARED, other=DECLARED.replace("/events", "{{ .Values.path }}"))
+    code, _, err = cli("lint", *RULE, "manifests")
+
+    assert code == Exit.FOUND
+    assert "manifests/other.yaml: skipped: this is a template of a manifest" in err
+
+
+def test_a_template_by_itself_is_no_failure_of_ours(cli: Cli) -> None:
+    """But nothing was read either."""
+    write(chat=PROXY.replace("/events", "{{ .Values.path }}"))
+    code, _, err = cli("lint", "manifests/chat.yaml")
+
+    assert code == Exit.USAGE
+    assert "render it (`helm template`, `kustomize build`)" in err
+
+
+def test_a_route_of_another_controller_is_named(cli: Cli) -> None:
+    """And the others are read."""
+    write(chat=DECLARED, other=HTTP_ROUTE, gateway=GATEWAY.replace("CLASS", "traefik"))
+    code, _, err = cli("lint", *RULE, "manifests")
+
+    assert code == Exit.FOUND
+    assert "HTTPRoute chat/chat is not read: traefik is none of the controllers" in err
+
+
+def test_what_is_only_said_about_routes_is_passed_over_in_a_folder(cli: Cli) -> None:
+    """A folder of services holds no config."""
+    write(service=SERVICE)
+    code, _, err = cli("lint", "manifests")
+
+    assert code == Exit.USAGE
+    assert "no config in this folder" in err

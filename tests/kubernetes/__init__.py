@@ -1,0 +1,1 @@
+"""Manifests of Kubernetes, and what their controllers make of them."""
