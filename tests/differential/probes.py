@@ -343,6 +343,7 @@ async def caching(bench: Bench, target: Target) -> Values:
         )
 
     total = 0
+    folder = target.ask.path.endswith("/")
     for _ in range(2):
         exchange = await bench.ask(target.ask, handler, query=f"same={mark}")
         answer = await exchange.call.whole(PATIENCE)
@@ -351,11 +352,12 @@ async def caching(bench: Bench, target: Target) -> Values:
             return {}
         await bench.caught_up(1)
         total += len(exchange.arrivals)
+        folder |= any(arrival.target.partition("?")[0].endswith("/") for arrival in exchange.arrivals)
     stored = any(
         mark in path.read_text(errors="replace") for path in (bench.folder / "html").rglob("*") if path.is_file()
     )
-    if not stored and total == 2 and target.ask.path.endswith("/"):
-        # A store keeps no file for a folder.
+    if not stored and total == 2 and folder:
+        # A store keeps no file for a folder; a rewrite may have led to one.
         return {}
     return {"caching": total == 1 or stored}
 
@@ -589,8 +591,8 @@ async def body_limit(bench: Bench, target: Target) -> Values:
         await bench.caught_up()
         status = exchange.call.answer.status
         exchange.call.hang_up()
-        # Where it is the location of `auth_request` that refuses, the answer is 500.
-        return status in {413, 500}
+        # The origin says nothing; and an error page may be another location's answer.
+        return bool(status) or any(_loc(arrival) != target.place for arrival in exchange.arrivals)
 
     for size in _LADDER:
         if await refused(size + 1):

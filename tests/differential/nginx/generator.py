@@ -282,8 +282,10 @@ class Generator:
         if what < 0.05:
             return [d("return", self.pick("204", "404", "301 /api/", "200 ok"))]
         if what < 0.12 and self.named:
+            # Not where a store puts its files: what was stored before would answer.
             return [
                 *self.sprinkle("location", 0.05),
+                d("root", "/srv/www"),
                 d("try_files", self.pick("$uri", "$uri $uri/"), self.pick(*self.named)),
             ]
         if what < 0.15:

@@ -12,7 +12,6 @@ from proxycfg.targets.nginx.place import Found, Place
 from proxycfg.targets.nginx.properties.buffering import (
     caching,
     compression,
-    error_interception,
     forwards_x_accel_buffering,
     honors_x_accel_buffering,
     query_logged,
@@ -39,6 +38,7 @@ from proxycfg.targets.nginx.properties.limits import (
 )
 from proxycfg.targets.nginx.properties.origins import (
     abort_propagates,
+    error_interception,
     retries,
     retries_non_idempotent,
     session_affinity,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from proxycfg.behavior import EITHER, NO, TRANSPORTS, YES, Between, Transports
 from proxycfg.reading import Evidence
 from proxycfg.targets.nginx.place import BUFFERED_MODULES, Found, Place, remembered, size
-from proxycfg.targets.nginx.syntax import Directive, number
+from proxycfg.targets.nginx.syntax import Directive
 
 
 def response_buffering(place: Place) -> Found:
@@ -128,7 +128,7 @@ _PERHAPS_WHOLE_BODY = frozenset(
 
 def request_buffering(place: Place) -> Found:
     """``proxy_request_buffering``; off, a body of unknown length, as a stream's is, still waits where the origin could not take its chunks."""
-    early, early_by = _reads_first(place)
+    early, early_by = reads_first(place)
     if early_by is not None:
         return early, place.why(early_by)
     if place.module not in BUFFERED_MODULES:
@@ -157,7 +157,7 @@ def _firewalls(place: Place) -> Iterator[Directive]:
             yield line
 
 
-def _reads_first(place: Place) -> tuple[Between[bool], Directive | None]:
+def reads_first(place: Place) -> tuple[Between[bool], Directive | None]:
     """Whether the body is read before a location's handler asks for it: for a mirror, or because the server says so."""
     mirrored = place.line("mirror")
     if mirrored is not None and mirrored.args != ("off",):
@@ -288,22 +288,6 @@ def zone_of(place: Place, line: Directive) -> Between[bool]:
         return EITHER
     off = values & {"", "off"}
     return Between(low=not off, high=bool(values - off))
-
-
-def error_interception(place: Place) -> Found:
-    """``proxy_intercept_errors`` with an ``error_page`` for any error code."""
-    if place.module in {"memcached", "tunnel"}:
-        return NO, place.hard_wired
-    on, why = place.flag(f"{place.module}_intercept_errors")
-    if not on.high:
-        return on, why
-    pages = place.lines("error_page")
-    if any((number(word) or 0) >= _FIRST_ERROR for page in pages for word in page.args[:-1]):
-        return on, why
-    return NO, place.why(pages[0]) if pages else place.default("error_page: none")
-
-
-_FIRST_ERROR = 400
 
 
 def honors_x_accel_buffering(place: Place) -> Found:

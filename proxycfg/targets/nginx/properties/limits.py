@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from proxycfg.behavior import FOREVER, Between, exactly
 from proxycfg.reading import Evidence
 from proxycfg.targets.nginx.place import ANY_NUMBER, Found, Place, Workers, seconds, size
+from proxycfg.targets.nginx.properties.buffering import reads_first
 from proxycfg.targets.nginx.properties.headers import upgrade
 from proxycfg.targets.nginx.syntax import Directive, number
 from proxycfg.targets.nginx.upstreams import Group
@@ -41,7 +42,7 @@ def client_idle_timeout(place: Place) -> Found:
 
     Where a handshake would pass and nobody says what the route carries, it can be either.
     """
-    body = place.seconds("client_body_timeout")
+    body = _body_timeout(place)
     if place.protocol not in {None, "websocket"}:
         return body
     upgraded, _ = upgrade(place)
@@ -52,6 +53,20 @@ def client_idle_timeout(place: Place) -> Found:
         return socket
     value = body[0].hull(socket[0])
     return value, (body[1] if body[0] == value else socket[1])
+
+
+def _body_timeout(place: Place) -> Found:
+    """A mirror that is asked while the body still comes takes the timer away until more of it has come.
+
+    ``ngx_http_upstream_init`` does so over HTTP/1.1; measured on 1.22, 1.26 and 1.30.
+    """
+    value, why = place.seconds("client_body_timeout")
+    mirrored = place.line("mirror")
+    if mirrored is None or mirrored.args == ("off",) or reads_first(place)[0].low:
+        return value, why
+    if "1.1" not in place.clients.versions.high:
+        return value, why
+    return Between(value.low, FOREVER), place.why(mirrored)
 
 
 def send_timeout(place: Place) -> Found:
