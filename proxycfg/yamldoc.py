@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import yaml
@@ -116,7 +117,7 @@ def parse(source: Source) -> Document:
     return Document(source, root.value, reader.lines, root)
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Trees:
     """All documents of a text that a proxy is to read, not this program.
 
@@ -132,6 +133,16 @@ class Trees:
     def excerpt(self, span: Span) -> str:
         """The line of the source on which ``span`` starts."""
         return self.lines[span.line - 1] if 0 < span.line <= len(self.lines) else ""
+
+    @cached_property
+    def ending(self) -> str:
+        """What its lines end with."""
+        return "\r\n" if "\r\n" in self.source.text else "\n"
+
+    @cached_property
+    def counted_alike(self) -> bool:
+        r"""Whether its lines are those that edits count: YAML also ends them at a lone ``\r`` and at some characters of Unicode."""
+        return re.search("\r(?!\n)|[\x85\u2028\u2029]", self.source.text) is None
 
 
 def parse_trees(source: Source, *, depth: int, nodes: int) -> Trees:

@@ -101,6 +101,9 @@ class Call(asyncio.Protocol):
 
     def freeze(self) -> None:
         """Stop reading."""
+        if self.transport.is_closing():
+            # A timer was quicker.
+            return
         self.transport.pause_reading()
         if isinstance(self.transport, sslproto._SSLProtocolTransport):  # noqa: SLF001 - it has no other name
             # What stands still by itself is what has been decrypted: a quarter of a megabyte is read before that.

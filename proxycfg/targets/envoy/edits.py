@@ -24,7 +24,7 @@ def set_field(message: Message, path: tuple[str, ...], value: Any) -> Edit | Non
     :param value: plain data; text is written without quotes where YAML lets it.
     """
     name, *deeper = path
-    if not _counted_alike(message):
+    if not message.doc.trees.counted_alike:
         return None
     found = message.field(name)
     if found is None:
@@ -58,7 +58,7 @@ def _added(message: Message, name: str, value: Any) -> Edit | None:
     if any(key.raw.isalnum() and key.raw != snake(key.raw) for key, _ in children):
         name, value = camel(name), _in_camel(value)
     entry = f"{json.dumps(name)}: {json.dumps(value)}" if quoted else f"{spelled(name)}: {spelled(value)}"
-    ending = _ending(message)
+    ending = message.doc.trees.ending
     if _at(message, span) == "{":
         if not children:
             inside = span._replace(column=span.column + 1, end_line=span.line, end_column=span.column + 1)
@@ -113,12 +113,3 @@ def _at(message: Message, span: Span) -> str:
 
 def _lead(message: Message, span: Span) -> str:
     return message.doc.trees.lines[span.line - 1][: span.column - 1]
-
-
-def _ending(message: Message) -> str:
-    return "\r\n" if "\r\n" in message.doc.trees.source.text else "\n"
-
-
-def _counted_alike(message: Message) -> bool:
-    r"""Whether the lines of the text are those that edits count: YAML also ends them at a lone ``\r`` and at some characters of Unicode."""
-    return re.search("\r(?!\n)|[\x85\u2028\u2029]", message.doc.trees.source.text) is None
