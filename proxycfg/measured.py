@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from proxycfg.behavior import Answer, Behavior, Between, properties, value_to_json
+from proxycfg.behavior import Answer, Behavior, Between, properties
 from proxycfg.faults import SHORT_OF_NEED, Fault
 from proxycfg.finding import Category, Confidence, Finding, Kind, Severity
 from proxycfg.need import INDIFFERENT, Need, shortfalls
 from proxycfg.reading import Evidence, Reading, ReadRoute
 from proxycfg.record import field, record
+from proxycfg.rule import cap
 from proxycfg.rules import rules
 from proxycfg.source import Span
 from proxycfg.timeline import Timeline
+from proxycfg.values import needed, shown
 
 Verdict = Literal["pass", "fail", "skipped"]
 
@@ -53,14 +55,52 @@ class Judged:
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What was tried: a request, and the place that it is about.
+
+    :param request: as a URL that may be shown.
+    :param kind: how the place matches, as ``explain`` says it; ``url`` where there is no config.
+    :param span: what findings point at where no line decides: the place in a config, or the URL.
+    :param target: the kind of hop; empty where only the answer tells.
+    :param predicted: what was read out of the config, where there is one.
+    :param reproduce: the command that does the same again.
+    """
+
+    request: str
+    host: str | None
+    path: str
+    kind: str
+    span: Span
+    protocol: str
+    confidence: Confidence = Confidence.DECLARED
+    target: str = ""
+    predicted: Reading | None = None
+    reproduce: str = ""
+
+
+@record(frozen=True, slots=True)
+class Disagreement:
+    """A property that was measured to be something else than what was read out of the config: a bug of this program.
+
+    :param decided_by: the line or default that was taken to decide it.
+    """
+
+    name: str
+    predicted: Between[Any]
+    measured: Found
+    decided_by: Evidence
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class Measured:
     """One route as it was measured.
 
     :param known: the properties that something was learned about.
     :param reason: why there is no verdict; empty where there is one.
+    :param disagreements: where the measurement contradicts the reading.
     """
 
-    request: str
+    tried: Tried
     target: str
     route: ReadRoute
     known: frozenset[str]
@@ -69,15 +109,11 @@ class Measured:
     reason: str
     findings: tuple[Finding, ...]
     timeline: Timeline
+    disagreements: tuple[Disagreement, ...] = ()
 
 
-def measured(
-    judged: Judged, need: Need, timeline: Timeline, *, request: str, host: str, path: str, protocol: str, span: Span
-) -> Measured:
-    """Hold what was judged against the need of the route.
-
-    :param span: what findings point at: the place in a config, or the URL.
-    """
+def measured(judged: Judged, need: Need, timeline: Timeline, tried: Tried) -> Measured:
+    """Hold what was judged against the need of the route, and against what was read."""
     behavior = Behavior(
         **{name: judged.found[name].value if name in judged.found else INDIFFERENT[name] for name in properties()}
     )
@@ -88,19 +124,21 @@ def measured(
         for name in properties()
     }
     route = ReadRoute(
-        host=host,
-        path=path,
-        kind="url",
-        span=span,
+        host=tried.host,
+        path=tried.path,
+        kind=tried.kind,
+        span=tried.span,
         reading=Reading(behavior, evidence),
-        protocol=protocol,
-        confidence=Confidence.DECLARED,
+        protocol=tried.protocol,
+        confidence=tried.confidence,
     )
-    target = judged.target or "unknown"
-    findings = [] if judged.skipped else sorted(_findings(judged, need, route, target), key=lambda each: each.order)
+    target = tried.target or judged.target or "unknown"
+    findings: list[Finding] = []
+    if not judged.skipped:
+        findings = sorted(_findings(judged, need, route, tried, target), key=lambda each: each.order)
     grave = any(finding.severity is not Severity.INFO for finding in findings)
     return Measured(
-        request=request,
+        tried=tried,
         target=target,
         route=route,
         known=frozenset(judged.found),
@@ -109,42 +147,47 @@ def measured(
         reason=judged.skipped,
         findings=tuple(findings),
         timeline=timeline,
+        disagreements=tuple(_disagreements(judged, tried.predicted)),
     )
 
 
-def _findings(judged: Judged, need: Need, route: ReadRoute, target: str) -> Iterator[Finding]:
+def _disagreements(judged: Judged, predicted: Reading | None) -> Iterator[Disagreement]:
+    """Properties whose measured and predicted ranges have no value in common."""
+    for name in properties() if predicted else ():
+        assert predicted
+        said: Between[Any] = getattr(predicted.behavior, name)
+        if name in judged.found and judged.found[name].value.within(said) is Answer.NO:
+            yield Disagreement(name, said, judged.found[name], predicted.evidence[name])
+
+
+def _findings(judged: Judged, need: Need, route: ReadRoute, tried: Tried, target: str) -> Iterator[Finding]:
+    def made(kind: Kind, category: Category, message: str, why: str, decided: Sequence[str]) -> Finding:
+        read = tried.predicted.evidence if tried.predicted else {}
+        spans = (read[name].span for name in decided if name in read)
+        return Finding(
+            rule=kind.name,
+            category=category,
+            severity=cap(kind.severity, tried.confidence),
+            confidence=tried.confidence,
+            message=message,
+            why=why,
+            span=next((span for span in spans if span), tried.span),
+            target=target,
+            protocol=tried.protocol,
+            route_host=tried.host,
+            route_path=tried.path,
+        )
+
     told: set[str] = set()
     for complaint in judged.complaints:
         told.update(complaint.tells)
-        first, _, why = complaint.fault.page.partition("\n\n")
-        yield _finding(complaint.fault, complaint.message, " ".join(why.split()) or first, route, target)
+        _, _, why = complaint.fault.page.partition("\n\n")
+        yield made(complaint.fault, complaint.fault.category, complaint.message, " ".join(why.split()), complaint.tells)
     for name, answer in shortfalls(need, route.reading.behavior).items():
-        if answer is not Answer.NO or name in told or name not in judged.found:
-            continue
-        want = need.wants[name]
-        message = f"{name} is {_shown(name, route.reading.behavior)}, needed is {value_to_json(name, want.accepted)}: {judged.found[name].text}"
-        yield _finding(_rule_of(name, str(route.protocol)), message, want.why, route, target, want.category)
-
-
-def _shown(name: str, behavior: Behavior) -> object:
-    return value_to_json(name, getattr(behavior, name))
-
-
-def _finding(
-    kind: Kind, message: str, why: str, route: ReadRoute, target: str, category: Category | None = None
-) -> Finding:
-    return Finding(
-        rule=kind.name,
-        category=category or kind.category,
-        severity=kind.severity,
-        message=message,
-        why=why,
-        span=route.span,
-        target=target,
-        protocol=route.protocol,
-        route_host=route.host,
-        route_path=route.path,
-    )
+        if answer is Answer.NO and name not in told:
+            want, is_ = need.wants[name], shown(judged.found[name].value, properties()[name].unit)
+            message = f"{name} is {is_}, needed is {needed(name, need)}: {judged.found[name].text}"
+            yield made(_rule_of(name, tried.protocol), want.category, message, want.why, (name,))
 
 
 def _rule_of(name: str, protocol: str) -> Kind:

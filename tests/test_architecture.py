@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "proxycfg"
 
 SHAPES = {
     "source", "errors", "units", "yamldoc", "behavior", "finding", "protocol", "need", "specmodel", "spec", "target", "template",
-    "streams", "note", "rule", "report", "timeline", "faults", "chain", "stack", "stackmodel",
+    "streams", "note", "rule", "report", "timeline", "faults", "values", "chain", "stack", "stackmodel",
 }  # fmt: skip
 """What things are. Instances (protocols, targets, reports) know shapes; shapes know no instance."""
 INSTANCES = ("protocols", "targets", "reports", "rules")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proxycfg.timeline import Event, Timeline
 
 EXAMPLE = "proxycfg probe https://chat.example.com/v1/chat/completions --protocol sse --data @prompt.json"
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "html", "junit", "markdown")
 NOTHING: dict[str, object] = {"kind": "measured", "routes": []}
 
 
@@ -67,8 +67,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     followed. What a client cannot know is named as such. Exit status: 0 if the stream fares well, 1 if it does not or nothing could be told, 2 for
     bad usage, 3 without the extra `lab`.
     """
-    from proxycfg.measured import measured  # noqa: PLC0415
-    from proxycfg.probes.outside import judge  # noqa: PLC0415
+    from proxycfg.measured import Tried, measured  # noqa: PLC0415
+    from proxycfg.probes.outside import command_of, judge  # noqa: PLC0415
     from proxycfg.source import Span  # noqa: PLC0415
 
     if bool(url) is bool(replay):
@@ -98,15 +98,16 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     try:
         judged = judge(timeline)
         name = str(told["protocol"])
-        place = {"request": str(told["url"]), "host": str(told["host"]), "path": str(told["path"])}
-        found = measured(
-            judged,
-            _need(_protocol(name)),
-            timeline,
-            **place,
+        tried = Tried(
+            request=str(told["url"]),
+            host=str(told["host"]),
+            path=str(told["path"]),
+            kind="url",
+            span=Span.whole(file if replay else str(told["url"])),
             protocol=name,
-            span=Span.whole(file if replay else place["request"]),
+            reproduce=command_of(told),
         )
+        found = measured(judged, _need(_protocol(name)), timeline, tried)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         if not replay:
             raise
@@ -249,11 +250,16 @@ def _keep(file: str, timeline: Timeline) -> None:
 
 
 def _print(shared: Shared, routes: Sequence[Measured]) -> None:
+    from proxycfg.reports import measured_html, measured_json, measured_junit, measured_markdown, measured_text  # noqa: PLC0415
+
+    title = "proxycfg probe"
     if shared.format == "json":
-        from proxycfg.reports import measured_json  # noqa: PLC0415
-
         shared.print_json(measured_json.render(routes))
-        return
-    from proxycfg.reports import measured_text  # noqa: PLC0415
-
-    sys.stdout.write(measured_text.render(routes, color=shared.colors(sys.stdout)))
+    elif shared.format == "html":
+        sys.stdout.write(measured_html.render(title, routes, {}))
+    elif shared.format == "junit":
+        sys.stdout.write(measured_junit.render(title, routes))
+    elif shared.format == "markdown":
+        sys.stdout.write(measured_markdown.render(title, routes))
+    else:
+        sys.stdout.write(measured_text.render(routes, color=shared.colors(sys.stdout)))

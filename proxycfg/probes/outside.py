@@ -8,9 +8,10 @@ why it cannot be known from here.
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from proxycfg import __version__, faults
@@ -20,7 +21,7 @@ from proxycfg.protocol import Protocol
 from proxycfg.record import field, record
 from proxycfg.request import Asked
 from proxycfg.timeline import Event, Timeline, of_exchange
-from proxycfg.units import counted
+from proxycfg.units import counted, show_duration
 
 if TYPE_CHECKING:
     from proxycfg.lab.visit import Notes
@@ -63,7 +64,8 @@ async def drive(question: Question, notes: Notes) -> None:
     method, body, headers = request.method, _body(question), _headers(question, request.headers)
     notes.note(
         0, "probe", probe="outside", url=shown(question.url), host=request.host, path=request.target.partition("?")[0], protocol=name,
-        method=method, seconds=question.seconds, http=question.http, secure=request.scheme == "https",
+        method=method, seconds=question.seconds, http=question.http, secure=request.scheme == "https", headers=sorted(question.headers),
+        bytes=len(question.body or b""), insecure=question.insecure,
     )  # fmt: skip
     usual = request.port == (443 if request.scheme == "https" else 80)
     named = f"[{request.host}]" if ":" in request.host else request.host
@@ -154,6 +156,18 @@ def shown(url: str) -> str:
         else ""
     )
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment="").geturl()
+
+
+def command_of(told: Mapping[str, Any]) -> str:
+    """The command that asks the same again, for a shell; what may be secret is left for its user to fill in."""
+    words = ["proxycfg", "probe", str(told["url"]), "--protocol", str(told["protocol"])]
+    for name in told["headers"]:
+        words += ["--header", f"{name}: …"]
+    words += ["--method", str(told["method"])] if told["method"] != "GET" else []
+    words += ["--data", "…"] if told["bytes"] else []
+    words += ["--http-version", str(told["http"])] if told["http"] else []
+    words += ["--insecure"] if told["insecure"] else []
+    return shlex.join([*words, "--for", show_duration(float(told["seconds"]))])
 
 
 # ---- what an exchange was like ----

@@ -13,8 +13,8 @@ from proxycfg.finding import Confidence
 from proxycfg.need import Need, shortfalls
 from proxycfg.reading import Evidence, ReadRoute
 from proxycfg.reports.style import Style, harmless
-from proxycfg.reports.values import needed, shown, value_of
 from proxycfg.source import Span
+from proxycfg.values import needed, shown, value_of
 
 WIDE = 10_000
 """Columns where lines are not to be broken."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from proxycfg.finding import Finding
@@ -21,36 +22,46 @@ def render(report: Report) -> str:
         broken = [problem for problem in report.errors if problem.span.file == name]
         failures += len(found)
         errors += len(broken)
-        cases += [_case(name, finding.rule, _failure(finding)) for finding in found]
+        cases += [case(name, finding.rule, failure(finding)) for finding in found]
         cases += [
-            _case(
+            case(
                 name,
                 "readable",
-                f'<error message={_attribute(problem.message)} type="unreadable">{_text(str(problem))}</error>',
+                f'<error message={attribute(problem.message)} type="unreadable">{_text(str(problem))}</error>',
             )
             for problem in broken
         ]
         if not found and not broken:
-            cases.append(_case(name, "proxycfg lint", ""))
+            cases.append(case(name, "proxycfg lint", ""))
+    return suite("proxycfg lint", cases, failures=failures, errors=errors)
+
+
+def suite(title: str, cases: Sequence[str], *, failures: int, errors: int, skipped: int = 0) -> str:
+    """The whole file."""
     counts = f'tests="{len(cases)}" failures="{failures}" errors="{errors}"'
-    body = "".join(f"    {case}\n" for case in cases)
+    if skipped:
+        counts += f' skipped="{skipped}"'
+    body = "".join(f"    {each}\n" for each in cases)
     return (
         f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="proxycfg" {counts}>\n'
-        f'  <testsuite name="proxycfg lint" {counts}>\n{body}  </testsuite>\n</testsuites>\n'
+        f"  <testsuite name={attribute(title)} {counts}>\n{body}  </testsuite>\n</testsuites>\n"
     )
 
 
-def _case(name: str, what: str, inside: str) -> str:
-    head = f"<testcase classname={_attribute(name)} name={_attribute(what)}"
+def case(name: str, what: str, inside: str) -> str:
+    """One test; what is inside says how it ended, nothing that it passed."""
+    head = f"<testcase classname={attribute(name)} name={attribute(what)}"
     return f"{head}>{inside}</testcase>" if inside else f"{head}/>"
 
 
-def _failure(finding: Finding) -> str:
+def failure(finding: Finding) -> str:
+    """A finding, as what a test failed of."""
     text = f"{finding.span}: {finding.message}\n{finding.why}"
-    return f'<failure message={_attribute(finding.message)} type="{finding.severity}">{_text(text)}</failure>'
+    return f'<failure message={attribute(finding.message)} type="{finding.severity}">{_text(text)}</failure>'
 
 
-def _attribute(text: str) -> str:
+def attribute(text: str) -> str:
+    """A value between quotes."""
     return quoteattr(_FORBIDDEN.sub("?", text))
 
 

@@ -22,7 +22,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"{summary(report)}."
     if report.errors:
         yield ""
-        yield from (f"- 🛑 `{_code(str(problem.span))}` {_cell(problem.message)}" for problem in report.errors)
+        yield from (f"- 🛑 `{code(str(problem.span))}` {cell(problem.message)}" for problem in report.errors)
     if report.findings:
         yield ""
         yield "| | where | rule | what | why |"
@@ -30,12 +30,13 @@ def _lines(report: Report) -> Iterator[str]:
     for finding in report.findings:
         fix = f" Fix: {finding.fix.title}." if finding.fix else ""
         yield (
-            f"| {_MARKS[finding.severity]} | `{_code(str(finding.span))}` | `{finding.rule}` "
-            f"| {_cell(finding.message)} | {_cell(finding.why + fix)} |"
+            f"| {_MARKS[finding.severity]} | `{code(str(finding.span))}` | `{finding.rule}` "
+            f"| {cell(finding.message)} | {cell(finding.why + fix)} |"
         )
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Text in a table: it cannot become a tag, a link or another cell."""
     # What stands in backquotes is shown as it is; the rest must not become a tag, a link or another cell.
     parts = re.split(r"(`[^`]*`)", text.replace("\n", " "))
     return "".join(
@@ -44,5 +45,6 @@ def _cell(text: str) -> str:
     )
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """Text between backquotes."""
     return text.replace("`", "'").replace("|", "\\|").replace("\n", " ")

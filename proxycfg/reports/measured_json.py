@@ -26,6 +26,10 @@ def _route(measured: Measured) -> dict[str, object]:
     behavior, need = measured.route.reading.behavior, measured.need
     answers = shortfalls(need, behavior)
     more: dict[str, dict[str, object]] = {name: {"known": name in measured.known} for name in properties()}
+    if measured.tried.predicted:
+        for name, evidence in measured.tried.predicted.evidence.items():
+            value = value_to_json(name, getattr(measured.tried.predicted.behavior, name))
+            more[name]["predicted"] = {"value": value, "origin": evidence.to_json()}
     for name, want in need.wants.items():
         more[name] |= {
             "need": value_to_json(name, want.accepted),
@@ -33,11 +37,21 @@ def _route(measured: Measured) -> dict[str, object]:
             "why": want.why,
         }
     return {
-        "request": measured.request,
+        "request": measured.tried.request,
         "kind": "measured",
         **measured.route.to_json(more),
         "verdict": measured.verdict,
         "reason": measured.reason or None,
         "findings": [finding_to_json(finding) for finding in measured.findings],
+        "disagreements": [
+            {
+                "property": each.name,
+                "predicted": value_to_json(each.name, each.predicted),
+                "measured": value_to_json(each.name, each.measured.value),
+                "origin": each.decided_by.to_json(),
+            }
+            for each in measured.disagreements
+        ],
+        "reproduce": measured.tried.reproduce or None,
         "timeline": [event.to_json() for event in measured.timeline],
     }

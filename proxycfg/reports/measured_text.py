@@ -10,8 +10,8 @@ from proxycfg.finding import Finding, Severity
 from proxycfg.measured import Measured
 from proxycfg.need import shortfalls
 from proxycfg.reports.style import Style, harmless
-from proxycfg.reports.values import needed, value_of
 from proxycfg.timeline import Event
+from proxycfg.values import needed, shown, value_of
 
 _WIDTH = 100
 _STRIP = 60
@@ -29,11 +29,18 @@ def render(routes: Sequence[Measured], *, color: bool = False) -> str:
 
 def _route(measured: Measured, style: Style) -> Iterator[str]:
     mark = style.paint(f"{_MARKS[measured.verdict]} {measured.verdict}", _COLORS[measured.verdict])
-    yield f"{mark}  {style.paint(measured.request, 'bold')}  {measured.route.protocol}"
+    yield f"{mark}  {style.paint(measured.tried.request, 'bold')}  {measured.route.protocol}"
     if measured.reason:
         yield from _wrapped(measured.reason, "  ")
     for finding in measured.findings:
         yield from _finding(finding, style)
+    for each in measured.disagreements:
+        unit = properties()[each.name].unit
+        place = f" ({each.decided_by.span})" if each.decided_by.span else ""
+        yield (
+            f"  {style.paint('bug of proxycfg', 'yellow')} {each.name}: predicted {shown(each.predicted, unit)} by `{each.decided_by.text}`{place}, "
+            f"measured {shown(each.measured.value, unit)}: {each.measured.text}"
+        )
     yield ""
     yield from _strips(measured, style)
     yield from _table(measured, style)

@@ -7,6 +7,7 @@ end of the session, after Ctrl-C too. Tests start as many proxies in them as the
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -120,3 +121,16 @@ def start_proxy(proxies: Proxies) -> Iterator[StartProxy]:
     """Start proxies; they stop when the test ends."""
     with proxies.scope() as start:
         yield start
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser; absent it is a skip, or a failure where engines are required."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        if required():
+            pytest.fail(
+                "PROXYCFG_REQUIRE_ENGINES is set, but there is no chromium: apt-get install chromium", pytrace=False
+            )
+        pytest.skip("no chromium on this machine")
+    return found

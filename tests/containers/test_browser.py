@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
-import subprocess
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from proxycfg.origin import Exchange, Origin
+from tests.clients.chromium import browser, command
 from tests.clients.tls import Authority, make_authority
 from tests.containers.stage import HOST, Stages, fresh
 from tests.containers.worker_stand import NAIVE, SLOW, generated, run, with_code
-from tests.engines import ENVOY, NGINX, Proxies, required
+from tests.engines import ENVOY, NGINX, Proxies
 
 PAGE = """<!doctype html><title>test</title><script>
 const seen = [];
@@ -36,19 +34,6 @@ source.onmessage = (event) => {
 };
 source.onerror = () => tell({events: seen, error: source.readyState});
 </script>"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    """The browser; absent it is a skip, or a failure where engines are required."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        if required():
-            pytest.fail(
-                "PROXYCFG_REQUIRE_ENGINES is set, but there is no chromium: apt-get install chromium", pytrace=False
-            )
-        pytest.skip("no chromium on this machine")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -149,22 +134,9 @@ def test_a_browser_is_told_what_broke_behind_the_worker(
 @contextlib.contextmanager
 def _browser(chromium: str, url: str, folder: Path) -> Iterator[None]:
     """A browser that looks at a page as long as the block lasts."""
-    browser = subprocess.Popen(
-        [
-            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-            "--disable-background-networking", "--disable-component-update", "--ignore-certificate-errors",
-            f"--host-resolver-rules=MAP {HOST} 127.0.0.1", f"--user-data-dir={folder / 'profile'}", "--remote-debugging-port=0", url,
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "HOME": str(folder)},
-        start_new_session=True,
-    )  # fmt: skip
-    try:
+    more = ("--ignore-certificate-errors", f"--host-resolver-rules=MAP {HOST} 127.0.0.1", url)
+    with browser(command(chromium, folder, *more), folder):
         yield
-    finally:
-        os.killpg(browser.pid, 9)
-        browser.wait()
 
 
 def _what(said: Exchange) -> object:
