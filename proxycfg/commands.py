@@ -13,6 +13,7 @@ COMMANDS = {
     "merge": "Join the JSON or SARIF of several lint runs.",
     "rules": "List what lint looks for, or explain one rule.",
     "explain": "Show what a config really does to each route, and which line decides it.",
+    "check": "Run a config as it is on the real proxy, and measure each route.",
     "probe": "Measure what a running endpoint does to a stream, as one of its clients.",
     "schema": "Print the JSON Schema of the spec, for editors.",
     "demo": "Stream tokens through a generated config, beside a stock one.",

@@ -439,6 +439,49 @@ def _width(node: _Node) -> int:
             raise Undecided("it looks back over something of no fixed length")
 
 
+# ---- an example ----
+
+_LIKELY = "abcdefghijklmnopqrstuvwxyz0123456789-_/."
+"""The characters that an example is made of where there is a choice, the likeliest first."""
+
+
+def example(pattern: str, *, ignore_case: bool = False) -> str:
+    """A short text that a pattern matches, as people would write one.
+
+    :raises Undecided: if none is found.
+    """
+    reader = _Reader(pattern, ignore_case=ignore_case)
+    text = _example(reader.read(), {})
+    if find(pattern, text, ignore_case=ignore_case) is None:
+        raise Undecided("what it looks around at is not followed")
+    return text
+
+
+def _example(node: _Node, groups: dict[int | str, str]) -> str:  # noqa: PLR0911 - one for each kind of node
+    match node:
+        case _One(chars, inverted):
+            fits = (char for char in _LIKELY if (char in chars) != inverted)
+            return next(fits, "") or min(_all_but(chars) if inverted else chars, default="")
+        case _Sequence(items):
+            return "".join(_example(item, groups) for item in items)
+        case _Either(branches):
+            return _example(branches[0], groups)
+        case _Group(number, inner):
+            groups[number] = _example(inner, groups)
+            return groups[number]
+        case _Repeat(inner, least, most, _):
+            # One where none would do: people mean something by it.
+            return _example(inner, groups) * max(least, min(1, 1 if most is None else most))
+        case _Atomic(inner):
+            return _example(inner, groups)
+        case _Look(inner, behind, wanted):
+            return _example(inner, groups) if wanted and behind else ""
+        case _Again(group, _):
+            return groups.get(group, "")
+        case _:
+            return ""
+
+
 # ---- matching ----
 
 _Step = Callable[[int], int]

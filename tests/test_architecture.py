@@ -15,13 +15,25 @@ PACKAGE = Path(__file__).parent.parent / "proxycfg"
 
 SHAPES = {
     "source", "errors", "units", "yamldoc", "behavior", "finding", "protocol", "need", "specmodel", "spec", "target", "template",
-    "streams", "note", "rule", "report", "timeline", "faults", "values", "chain", "stack", "stackmodel",
+    "streams", "note", "rule", "report", "stage", "timeline", "faults", "values", "chain", "stack", "stackmodel",
 }  # fmt: skip
 """What things are. Instances (protocols, targets, reports) know shapes; shapes know no instance."""
 INSTANCES = ("protocols", "targets", "reports", "rules")
-KNOWS_THE_TABLES = {"specfile", "schema", "generate", "explain", "roots", "knowledge", "measured", "cli", "kubernetes"}
+KNOWS_THE_TABLES = {
+    "specfile",
+    "schema",
+    "generate",
+    "explain",
+    "roots",
+    "knowledge",
+    "measured",
+    "cli",
+    "kubernetes",
+    "check",
+    "lab",
+}
 """The modules that put the tables of instances to use."""
-TOUCHES_THE_WORLD = {"cli", "roots", "settings", "outdir", "confdir", "template", "lab", "probes", "__main__"}
+TOUCHES_THE_WORLD = {"cli", "roots", "settings", "outdir", "confdir", "template", "lab", "probes", "check", "__main__"}
 """Disk, network, clock and processes: the thin shell. `origin` and `demo` are programs of their own."""
 WORLDLY = {"os", "socket", "subprocess", "tempfile", "time", "asyncio", "threading", "shutil", "urllib.request", "http"}
 

@@ -22,8 +22,8 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
+from proxycfg.certificate import make
 from proxycfg.demo import Options, Wanted, containers, programs, run
-from proxycfg.demo.certificate import make
 from proxycfg.demo.engines import Engine, candidates
 from proxycfg.demo.example import Example, Ports, chat_route, find_line, write
 from proxycfg.demo.judge import Outcome, Verdict, judge, verdict_of

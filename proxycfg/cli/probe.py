@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 from proxycfg.cli.configs import headers_of
+from proxycfg.cli.measurements import PRINTED, print_measured
 from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
@@ -14,14 +14,13 @@ from proxycfg.errors import BadUsage, CannotRun, InvalidInput, Problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxycfg.measured import Measured
     from proxycfg.need import Need
     from proxycfg.probes.outside import Question
     from proxycfg.protocol import Protocol
     from proxycfg.timeline import Event, Timeline
 
 EXAMPLE = "proxycfg probe https://chat.example.com/v1/chat/completions --protocol sse --data @prompt.json"
-FORMATS = ("text", "json", "html", "junit", "markdown")
+FORMATS = PRINTED
 NOTHING: dict[str, object] = {"kind": "measured", "routes": []}
 
 
@@ -117,7 +116,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             "record anew with --record",
         )
         raise InvalidInput([problem]) from None
-    _print(shared, [found])
+    print_measured(shared, "proxycfg probe", [found], {})
     return Exit.OK if found.verdict == "pass" else Exit.FOUND
 
 
@@ -247,19 +246,3 @@ def _keep(file: str, timeline: Timeline) -> None:
 
     path = Path(file)
     outdir.write(path.parent, {path.name: to_lines(timeline)})
-
-
-def _print(shared: Shared, routes: Sequence[Measured]) -> None:
-    from proxycfg.reports import measured_html, measured_json, measured_junit, measured_markdown, measured_text  # noqa: PLC0415
-
-    title = "proxycfg probe"
-    if shared.format == "json":
-        shared.print_json(measured_json.render(routes))
-    elif shared.format == "html":
-        sys.stdout.write(measured_html.render(title, routes, {}))
-    elif shared.format == "junit":
-        sys.stdout.write(measured_junit.render(title, routes))
-    elif shared.format == "markdown":
-        sys.stdout.write(measured_markdown.render(title, routes))
-    else:
-        sys.stdout.write(measured_text.render(routes, color=shared.colors(sys.stdout)))

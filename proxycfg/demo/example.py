@@ -16,7 +16,7 @@ from proxycfg.starter import starter
 from proxycfg.template import Quoted, environment
 
 if TYPE_CHECKING:
-    from proxycfg.demo.certificate import Files
+    from proxycfg.certificate import Files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def write(folder: Path, story: Story, version: str, ports: Ports) -> Example:
     """Write spec, generated config and stock config below ``folder``, for that version of the engine."""
     tls: Files | None = None
     if story.secure:
-        from proxycfg.demo import certificate  # noqa: PLC0415 - a cleartext story needs no cryptography
+        from proxycfg import certificate  # noqa: PLC0415 - a cleartext story needs no cryptography
 
         tls = certificate.make(folder / "tls")
     values = {

@@ -105,7 +105,7 @@ class Call(asyncio.Protocol):
             # A timer was quicker.
             return
         self.transport.pause_reading()
-        if isinstance(self.transport, sslproto._SSLProtocolTransport):  # noqa: SLF001 - it has no other name
+        if isinstance(self.transport, sslproto._SSLProtocolTransport):
             # What stands still by itself is what has been decrypted: a quarter of a megabyte is read before that.
             self.transport.set_read_buffer_limits(high=0)
 

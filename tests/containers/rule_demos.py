@@ -14,13 +14,13 @@ from typing import Any
 
 import h2.exceptions
 
+from proxycfg.lab import drivers as probes
+from proxycfg.lab.bench import Ask, Exchange
 from proxycfg.lab.client import Call2
-from tests.differential import probes
-from tests.differential.asks import Ask
-from tests.differential.bench import Bench, Exchange
+from proxycfg.lab.drivers import AtLeast, Target
+from proxycfg.lab.origin import Arrival
+from tests.differential.bench import Bench
 from tests.differential.nginx.lab import Lab
-from tests.differential.origin import Arrival
-from tests.differential.probes import AtLeast, Target
 
 HOST = "app.example.com"
 MINUTE = 70.0

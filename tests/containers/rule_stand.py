@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any, cast
 
 from proxycfg.behavior import Answer, Between, exactly
+from proxycfg.lab import drivers as probes
+from proxycfg.lab.bench import Ask
+from proxycfg.lab.drivers import AtLeast, Within
+from proxycfg.lab.origin import Origin
 from proxycfg.rule import Rule, Scene
 from proxycfg.rules import rules
 from proxycfg.targets.nginx.config import load_texts
 from proxycfg.targets.nginx.directives import opens_line
 from proxycfg.targets.nginx.scene import scene_of
 from tests.containers.rule_demos import DEMOS, HOST, Demo, Stand
-from tests.differential import probes
-from tests.differential.asks import Ask
 from tests.differential.lab import TRIES
 from tests.differential.nginx.generator import CLEAR, SECURE
 from tests.differential.nginx.lab import SLACK, Lab, opened, target_of
 from tests.differential.nginx.predict import Prediction
 from tests.differential.nginx.tree import Config, Node, parsed
-from tests.differential.origin import Origin
-from tests.differential.probes import AtLeast, Within
 from tests.engines.ports import free_ports
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures" / "rules"

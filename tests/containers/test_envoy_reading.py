@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from proxycfg.behavior import Behavior
+from proxycfg.lab.origin import Blackhole, Origin
 from tests.clients.tls import make_authority
 from tests.differential.envoy.bench import EnvoyBench
 from tests.differential.envoy.trials import Check, Place, Trial, examine, settled, together
-from tests.differential.origin import Blackhole, Origin
 from tests.engines import ENVOY, Proxies, RunningProxy
 from tests.engines.ports import free_ports
 from tests.targets.envoy_configs import (

@@ -7,20 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from proxycfg.behavior import Behavior
+from proxycfg.lab.bench import Ask
 from proxycfg.reading import ReadRoute
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One request of a client: to which address and port, whether over TLS, and what it says."""
-
-    port: int
-    secure: bool
-    host: str
-    path: str
-    method: str = "GET"
-    headers: tuple[tuple[str, str], ...] = ()
-    address: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from proxycfg.behavior import FOREVER
-from tests.differential.asks import Ask, End, Prediction
+from proxycfg.lab.bench import Ask
+from proxycfg.lab.drivers import AtLeast, Within
+from tests.differential.asks import End, Prediction
 from tests.differential.lab import Check, Lab, agrees
-from tests.differential.probes import AtLeast, Within
 from tests.differential.proxy import Proxy
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from proxycfg.behavior import Answer, Between, exactly, properties
+from proxycfg.lab.bench import PATIENCE, Ask
+from proxycfg.lab.drivers import AtLeast, Probe, Target, Within
+from proxycfg.lab.origin import Arrival, Origin
 from tests.clients.tls import make_authority
-from tests.differential.asks import Ask, End, Prediction
-from tests.differential.bench import PATIENCE, Bench
+from tests.differential.asks import End, Prediction
+from tests.differential.bench import Bench
 from tests.differential.engine import Engine, Rejected
-from tests.differential.origin import Arrival, Origin
-from tests.differential.probes import AtLeast, Probe, Target, Within
 from tests.engines.ports import free_ports
 
 TRIES = 4

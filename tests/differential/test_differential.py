@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from proxycfg.behavior import Between, exactly, properties
+from proxycfg.lab.drivers import MEASURED_BY, AtLeast, Within
 from tests.differential import fixtures, run
 from tests.differential.lab import agrees
 from tests.differential.nginx.generator import make
@@ -16,7 +17,6 @@ from tests.differential.nginx.lab import SLACK
 from tests.differential.nginx.predict import Prediction
 from tests.differential.nginx.proxy import PROXY, pruned
 from tests.differential.nginx.tree import parsed
-from tests.differential.probes import MEASURED_BY, AtLeast, Within
 from tests.engines import EngineAbsent, required
 
 KEPT = fixtures.load(PROXY)

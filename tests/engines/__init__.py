@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from tests.engines.catalogue import ALL, ENVOY, NGINX, RELEASES, Engine, Release
+from tests.engines.catalogue import ALL, ENVOY, LAB, NGINX, RELEASES, Engine, Release
 from tests.engines.ports import free_port, free_ports
 from tests.engines.presence import EngineAbsent, available, need, required, why_absent
 from tests.engines.proxies import Proxies, StartProxy
@@ -16,6 +16,7 @@ from tests.engines.running import ProxyFailed, RunningProxy, Verdict
 __all__ = [
     "ALL",
     "ENVOY",
+    "LAB",
     "NGINX",
     "RELEASES",
     "Engine",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-EngineName = Literal["nginx", "envoy", "workerd"]
+EngineName = Literal["nginx", "envoy", "workerd", "python"]
+"""``python`` is none of them: it is what the lab of `proxycfg check` runs in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Release:
         return f"{self.name}-{self.version}"
 
     @property
+    def program(self) -> str:
+        """What is run in it."""
+        return "python3" if self.name == "python" else self.name
+
+    @property
     def tag(self) -> str:
         """The local image, whichever way it came: tests name no other."""
         return f"proxycfg-test/{self.name}:{self.version}"
@@ -66,6 +72,7 @@ RELEASES = (
     Release(name="nginx", version="1.26", official="nginx:1.26", suite="trixie", packages=_NGINX),
     Release(name="nginx", version="1.30", official="nginx:1.30", suite="forky", packages=_NGINX),
     Release(name="envoy", version="1.40", official="envoyproxy/envoy:v1.40.0", suite="bookworm"),
+    Release(name="python", version="3.13", official="python:3.13-slim", suite="trixie", packages=("python3",)),
 )
 """Every release, oldest first within a name."""
 
@@ -75,8 +82,11 @@ NGINX = tuple(release.id for release in RELEASES if release.name == "nginx")
 ENVOY = tuple(release.id for release in RELEASES if release.name == "envoy")
 """The ids of the Envoy releases, for ``parametrize``."""
 
+LAB = "python-3.13"
+"""The image of the lab."""
+
 ALL = NGINX + ENVOY
-"""The ids of all releases, for ``parametrize``: an absent engine is then a skip that one can see, not a missing test."""
+"""The ids of all proxies, for ``parametrize``: an absent engine is then a skip that one can see, not a missing test."""
 
 FAKETIME = "/usr/local/lib/libfaketime.so.1"
 """Where our images keep the time-lapse library, whatever their processor architecture calls its directories."""

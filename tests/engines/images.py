@@ -32,7 +32,7 @@ _REGISTRY_ANSWERS_WITHIN = 6
 _DOWNLOAD_WITHIN = 240
 _LAYER_WITHIN = 120
 _PARALLEL = 2
-_VERSION = re.compile(r"(?:nginx/|/)(\d+\.\d+)\.\d+")
+_VERSION = re.compile(r"(?:/|Python )(\d+\.\d+)\.\d+")
 
 
 class _NotPulled(Exception):
@@ -213,7 +213,7 @@ def _make_archive(release: Release, archive: Path) -> None:
         debian.build(release.suite, release.packages, tree)
         if program:
             shutil.copy(program, tree / "usr/local/bin/envoy")
-        else:
+        elif release.name == "nginx":
             # The user that configs name who were written for the official image.
             debian.in_tree(tree, "useradd", "--system", "--user-group", "--no-create-home",
                            "--shell", "/usr/sbin/nologin", "nginx")  # fmt: skip
@@ -233,7 +233,7 @@ def _import(release: Release, archive: Path) -> None:
 def _verify(release: Release) -> None:
     """Debian testing moves on, and so may a tag: never let a test run on another version than its name says."""
     flag = "-v" if release.name == "nginx" else "--version"
-    said = docker("run", "--rm", "--network=none", f"--entrypoint={release.name}", release.tag, flag)
+    said = docker("run", "--rm", "--network=none", f"--entrypoint={release.program}", release.tag, flag)
     found = _VERSION.search(said.stdout + said.stderr)
     if said.returncode or not found:
         docker("rmi", release.tag)

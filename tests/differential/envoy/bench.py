@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from proxycfg.lab.bench import PATIENCE, Ask, fresh
 from proxycfg.lab.client import Call1, dial
-from tests.differential.asks import Ask
-from tests.differential.bench import PATIENCE, Bench, fresh
-from tests.differential.origin import Origin
+from proxycfg.lab.origin import Origin
+from tests.differential.bench import Bench
 
 
 class EnvoyBench(Bench):

@@ -10,10 +10,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+from proxycfg.lab.bench import Ask
+from proxycfg.lab.drivers import Target
+from proxycfg.lab.origin import Blackhole, Origin
 from proxycfg.targets.envoy.routes import Door, Route
 from proxycfg.targets.envoy.tree import Message
 from tests.differential import lab
-from tests.differential.asks import Ask, End
+from tests.differential.asks import End
 from tests.differential.bench import Bench
 from tests.differential.envoy.bench import EnvoyBench
 from tests.differential.envoy.engine import running
@@ -23,8 +26,6 @@ from tests.differential.envoy.predict import FILE, Prediction
 from tests.differential.envoy.probes import KIT
 from tests.differential.envoy.tree import Config, managers
 from tests.differential.lab import NOBODY, Slack
-from tests.differential.origin import Blackhole, Origin
-from tests.differential.probes import Target
 from tests.engines.ports import free_ports
 
 SLACK = Slack(tardy=0.25, late=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proxycfg.behavior import Behavior
+from proxycfg.lab.bench import Ask
 from proxycfg.reading import ReadRoute
 from proxycfg.request import Request
 from proxycfg.source import Source
@@ -11,7 +12,7 @@ from proxycfg.targets.envoy.journey import Journey, follow
 from proxycfg.targets.envoy.place import Reader
 from proxycfg.targets.envoy.read import read_route
 from proxycfg.targets.envoy.routes import Door, Route, read_world
-from tests.differential.asks import Ask, End
+from tests.differential.asks import End
 from tests.differential.envoy.tree import Config, place_of
 
 FILE = "envoy.yaml"

@@ -9,10 +9,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from tests.differential.bench import PATIENCE, Bench
-from tests.differential.lab import Kit
-from tests.differential.origin import Arrival
-from tests.differential.probes import (
+from proxycfg.lab.bench import PATIENCE, Bench
+from proxycfg.lab.drivers import (
     AtLeast,
     Probe,
     Target,
@@ -34,6 +32,8 @@ from tests.differential.probes import (
     upload,
     versions,
 )
+from proxycfg.lab.origin import Arrival
+from tests.differential.lab import Kit
 
 
 async def unreachable(bench: Bench, target: Target) -> Values:

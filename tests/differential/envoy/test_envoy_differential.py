@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from proxycfg.behavior import properties
+from proxycfg.lab.drivers import AtLeast, Within
 from tests.differential import fixtures, run
 from tests.differential.envoy import tree
 from tests.differential.envoy.generator import make
@@ -16,7 +17,6 @@ from tests.differential.envoy.predict import Prediction
 from tests.differential.envoy.probes import KIT, Held, Spent, unless
 from tests.differential.envoy.proxy import PROXY
 from tests.differential.lab import agrees
-from tests.differential.probes import AtLeast, Within
 from tests.engines import EngineAbsent, required
 
 KEPT = fixtures.load(PROXY)

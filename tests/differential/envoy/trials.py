@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.differential.asks import Ask
+from proxycfg.lab.bench import Ask
+from proxycfg.lab.drivers import Target
 from tests.differential.bench import Bench
 from tests.differential.envoy.probes import PROBES
 from tests.differential.lab import Slack, agrees
-from tests.differential.probes import Target
 from tests.targets.envoy_configs import Data, bootstrap
 
 SLACK = Slack(tardy=0.6, late=2.0)

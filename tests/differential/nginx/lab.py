@@ -10,8 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.differential import lab, probes
-from tests.differential.asks import Ask, End
+from proxycfg.lab import drivers as probes
+from proxycfg.lab.bench import Ask
+from proxycfg.lab.drivers import Target
+from proxycfg.lab.origin import Blackhole, Origin
+from tests.differential import lab
+from tests.differential.asks import End
 from tests.differential.bench import Bench
 from tests.differential.lab import Kit, Slack
 from tests.differential.nginx.engine import running
@@ -19,8 +23,6 @@ from tests.differential.nginx.generator import CLEAR, SECURE
 from tests.differential.nginx.instrument import Surroundings, instrument
 from tests.differential.nginx.predict import Prediction
 from tests.differential.nginx.tree import Config
-from tests.differential.origin import Blackhole, Origin
-from tests.differential.probes import Target
 from tests.engines.ports import free_ports
 
 SLACK = Slack(

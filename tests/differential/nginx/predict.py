@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proxycfg.behavior import Behavior
+from proxycfg.lab.bench import Ask
 from proxycfg.reading import ReadRoute
 from proxycfg.request import Request
 from proxycfg.targets.nginx.clients import Sockets
@@ -11,7 +12,7 @@ from proxycfg.targets.nginx.read import read
 from proxycfg.targets.nginx.request import Journey, follow
 from proxycfg.targets.nginx.servers import Location, Server, read_http
 from proxycfg.targets.nginx.syntax import Directive
-from tests.differential.asks import Ask, End
+from tests.differential.asks import End
 from tests.differential.nginx.tree import Config
 
 

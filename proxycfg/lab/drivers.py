@@ -12,18 +12,15 @@ import base64
 import contextlib
 import hashlib
 import math
-import shutil
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 
+from proxycfg.lab.bench import PATIENCE, Ask, Bench, Exchange
+from proxycfg.lab.origin import Arrival
 from proxycfg.protocols import protocols
-from tests.differential.asks import Ask
-from tests.differential.bench import PATIENCE, Bench, Exchange
-from tests.differential.nginx.generator import SIZES
-from tests.differential.origin import Arrival
 
 Values = dict[str, Any]
 
@@ -328,7 +325,7 @@ async def caching(bench: Bench, target: Target) -> Values:
     """The same cacheable answer asked for twice; for a store, a file that has it."""
     mark = uuid.uuid4().hex
     # What is stored of /a is in the way of what is of /a/b.
-    shutil.rmtree(bench.folder / "html", ignore_errors=True)
+    bench.forget_stores()
 
     def handler(arrival: Arrival) -> None:
         arrival.answer(
@@ -353,9 +350,7 @@ async def caching(bench: Bench, target: Target) -> Values:
         await bench.caught_up(1)
         total += len(exchange.arrivals)
         folder |= any(arrival.target.partition("?")[0].endswith("/") for arrival in exchange.arrivals)
-    stored = any(
-        mark in path.read_text(errors="replace") for path in (bench.folder / "html").rglob("*") if path.is_file()
-    )
+    stored = bench.stored(mark)
     if not stored and total == 2 and folder:
         # A store keeps no file for a folder; a rewrite may have led to one.
         return {}
@@ -528,14 +523,14 @@ async def client_silence(bench: Bench, target: Target) -> Values:
 
 
 async def stopped_reading(bench: Bench, target: Target) -> Values:
-    """A client that stops reading in the middle of a flood; nginx's log tells when it gives up, since a client that does not read cannot."""
+    """A client that stops reading in the middle of a flood; a client that does not read is not told when the proxy gives up."""
     exchange = await bench.ask(target.ask, silent, narrow=True)
     arrival = await exchange.arrival()
     if arrival is None:
         return {}
     exchange.call.freeze()
     arrival.head(200, [("Content-Type", "application/x-lab"), ("Content-Encoding", "x-lab"), *_QUIET])
-    spent = await lasts(bench, lambda: None, lambda: bench.told(exchange.key, "client timed out"), flood=arrival)
+    spent = await lasts(bench, lambda: None, lambda: bench.gave_up(exchange), flood=arrival)
     exchange.call.hang_up()
     arrival.drop()
     return {"send_timeout": spent}
@@ -572,17 +567,13 @@ async def talking(bench: Bench, target: Target) -> Values:
     return {"total_timeout": spent}
 
 
-_LADDER = sorted(
-    {
-        int(size.removesuffix("k").removesuffix("m")) * {"k": 2**10, "m": 2**20}.get(size[-1], 1)
-        for size in SIZES
-        if size != "0"
-    }
-)
+_LADDER = (2**10, 2**13, 2**16, 2**19, 2**20, 10 * 2**20, 100 * 2**20)
+_HUGE = 2**40
+"""Bytes that nobody sends: what takes these has no limit."""
 
 
 async def body_limit(bench: Bench, target: Target) -> Values:
-    """Announced bodies of one byte more than each size that a config may say, until one is refused, and one of just that size."""
+    """Announced bodies of one byte more than each usual size, until one is refused; then the size is found."""
     if not target.straight or not target.posts:
         return {}
 
@@ -594,10 +585,20 @@ async def body_limit(bench: Bench, target: Target) -> Values:
         # The origin says nothing; and an error page may be another location's answer.
         return bool(status) or any(_loc(arrival) != target.place for arrival in exchange.arrivals)
 
-    for size in _LADDER:
-        if await refused(size + 1):
-            return {} if await refused(size) else {"request_body_limit": float(size)}
-    return {"request_body_limit": math.inf if not await refused(2**40) else AtLeast(float(_LADDER[-1] + 1))}
+    taken = 0
+    for size in (*_LADDER, _HUGE):
+        if not await refused(size + 1):
+            taken = size + 1
+            continue
+        if taken and not await refused(size):
+            return {"request_body_limit": float(size)}
+        # Between two of them: halved until nothing is between.
+        limit = size
+        while limit - taken > 1:
+            middle = (taken + limit) // 2
+            taken, limit = (taken, middle) if await refused(middle) else (middle, limit)
+        return {"request_body_limit": float(taken)} if taken else {}
+    return {"request_body_limit": math.inf}
 
 
 async def versions(bench: Bench, target: Target) -> Values:

@@ -1,4 +1,4 @@
-"""The origin behind nginx: in the lab's own event loop, so that both ends of an exchange are in one hand.
+"""The origin behind a proxy: in the lab's own event loop, so that both ends of an exchange are in one hand.
 
 It answers nothing by itself. Each request that arrives becomes an :class:`Arrival`, which the probe that caused it finds by its key and plays with:
 bytes one by one, silence, an end, a dropped connection. It listens on every loopback address: the address tells the servers of a group apart.
@@ -10,7 +10,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import h2.config
@@ -20,8 +20,9 @@ import h2.events
 import h2.exceptions
 
 from proxycfg.lab.client import Headers, decoded
-from proxycfg.origin.server import stop_listening
 
+_HANDSHAKE = b"\x16"
+"""What TLS begins with."""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
@@ -37,7 +38,7 @@ class Arrival:
         self.body = bytearray()
         self.complete = False
         self.nth = wire.requests
-        self.address = wire.address
+        self.address, self.port = wire.address, wire.port
         self.at = time.monotonic()
         self.closed_at: float | None = None
         self.closed = asyncio.Event()
@@ -140,7 +141,10 @@ class _Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self.address = transport.get_extra_info("sockname")[0]
+        name = transport.get_extra_info("sockname")
+        # Of a socket in the file system, the name is its path.
+        self.address: str = name if isinstance(name, str) else name[0]
+        self.port: int = 0 if isinstance(name, str) else name[1]
         self.origin.wires.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
@@ -260,17 +264,17 @@ class _Wire(asyncio.Protocol):
                     arrival.done.set()
                 self.origin.arrived(arrival)
                 continue
-            arrival = next((a for a in self.arrivals if a.stream == getattr(event, "stream_id", -1)), None)  # type: ignore[assignment]
-            if arrival is None:
+            known = next((each for each in self.arrivals if each.stream == getattr(event, "stream_id", -1)), None)
+            if known is None:
                 continue
             if isinstance(event, h2.events.DataReceived):
-                arrival.body += event.data
+                known.body += event.data
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             elif isinstance(event, h2.events.StreamEnded):
-                arrival.complete = True
-                arrival.done.set()
+                known.complete = True
+                known.done.set()
             elif isinstance(event, h2.events.StreamReset):
-                arrival.lost()
+                known.lost()
         self.h2_flush()
 
     def h2_flush(self) -> None:
@@ -304,8 +308,8 @@ class _Wire(asyncio.Protocol):
 class Origin:
     """Listens; hands arrivals to whoever waits for their key."""
 
-    def __init__(self, port: int, *, shares: bool = False) -> None:
-        """On that port of every loopback address.
+    def __init__(self, port: int = 0, *, shares: bool = False) -> None:
+        """On that port of every address, once it is opened.
 
         :param shares: whether the proxy sends several requests at once over one connection of HTTP/2.
         """
@@ -315,15 +319,51 @@ class Origin:
         self.paused: set[_Wire] = set()
         self.handlers: dict[str, Callable[[Arrival], None]] = {}
         self._server: asyncio.Server | None = None
+        self._beginning: set[asyncio.Task[Any]] = set()
 
     async def open(self, tls: ssl.SSLContext | None = None) -> None:
         """Begin to listen."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Wire(self), "0.0.0.0", self.port, backlog=512, ssl=tls)
 
+    def serve(self, listeners: Iterable[socket.socket], tls: ssl.SSLContext | None) -> None:
+        """Take connections from sockets that listen already; who begins with a TLS handshake is answered so, if there is a context."""
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            listener.setblocking(False)
+            loop.add_reader(listener, self._take, listener, tls)
+
+    def _take(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        asyncio.get_running_loop().add_reader(connection, self._begin, connection, tls)
+
+    def _begin(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(connection)
+        try:
+            first = connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            connection.close()
+            return
+        secure = tls if first == _HANDSHAKE else None
+        task = loop.create_task(loop.connect_accepted_socket(lambda: _Wire(self), connection, ssl=secure))
+        self._beginning.add(task)
+        task.add_done_callback(self._begun)
+
+    def _begun(self, task: asyncio.Task[Any]) -> None:
+        self._beginning.discard(task)
+        # Whoever breaks a handshake off hears no more of it.
+        task.cancelled() or task.exception()
+
     async def close(self) -> None:
         """Hang up on everybody."""
         if self._server:
+            from proxycfg.origin.server import stop_listening  # noqa: PLC0415 - the lab of a container has no server to stop
+
             await stop_listening(self._server)
         for wire in list(self.wires):
             wire.transport.abort()

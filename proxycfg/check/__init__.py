@@ -1,0 +1,1 @@
+"""`proxycfg check`: any config, byte for byte, on the real proxy."""

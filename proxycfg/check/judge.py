@@ -1,0 +1,112 @@
+"""From the values that the lab's probes give of a route to what a report says of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from proxycfg.behavior import ANYTHING, FOREVER, Between, exactly, properties
+from proxycfg.measured import Found, Judged
+
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "response_buffering": (
+        "a piece of an answer that ends with its connection was held back",
+        "a piece of an answer came through at once",
+    ),
+    "request_buffering": (
+        "an upload reached the origin when it was complete",
+        "an upload reached the origin with its first piece",
+    ),
+    "compression": ("the answer came compressed", "the answer came as the origin sent it"),
+    "caching": ("the same request, asked twice, reached the origin once", "each request reached the origin"),
+    "upgrade": (
+        "101 came back, and a message reached the origin",
+        "a handshake did not reach the origin as one",
+    ),
+    "retries": ("a request that failed came to an origin again", "no kind of failure sent a request again"),
+    "retries_non_idempotent": ("a POST that failed came to an origin again", "no kind of failure sent a POST again"),
+    "error_interception": (
+        "an error of the origin came with another body",
+        "errors came with the origin's own body",
+    ),
+    "honors_x_accel_buffering": (
+        "the origin's X-Accel-Buffering changed what was held back",
+        "the origin's X-Accel-Buffering changed nothing",
+    ),
+    "forwards_x_accel_buffering": ("X-Accel-Buffering came through", "X-Accel-Buffering was taken away"),
+    "accept_encoding_forwarded": (
+        "the origin saw the client's Accept-Encoding",
+        "the origin did not see the client's Accept-Encoding",
+    ),
+    "grpc": ("a call's grpc-status came in trailers", "a call did not end with grpc-status in trailers"),
+    "query_logged": ("an access log has the query", "no access log has the query"),
+    "abort_propagates": (
+        "the origin's connection ended when the client left",
+        "the origin's connection stayed when the client left",
+    ),
+}
+"""Property → how it is known that it is so, and that it is not."""
+
+
+def judge(told: Iterable[Mapping[str, Any]], probes: Iterable[str]) -> Judged:
+    """What the probes of one route gave.
+
+    :param told: what the lab said of each.
+    :param probes: those that were tried.
+    """
+    found: dict[str, Found] = {}
+    failed: dict[str, str] = {}
+    for each in told:
+        if "skipped" in each:
+            failed[each["probe"]] = each["skipped"]
+        for name, value in each.get("values", {}).items():
+            if name in properties():
+                found[name] = _found(name, value)
+    unknown = {name: "the probes that were tried do not show it" for name in properties() if name not in found}
+    tried = set(probes)
+    nothing = tried and set(failed) >= tried
+    return Judged(
+        found=found,
+        unknown=unknown,
+        skipped=f"nothing could be measured: {next(iter(failed.values()))}" if nothing else "",
+    )
+
+
+def _found(name: str, value: Any) -> Found:
+    between = _range(name, value)
+    if name in _WORDS:
+        return Found(between, _WORDS[name][not between.low])
+    return Found(between, _said(name, between))
+
+
+def _range(name: str, value: Any) -> Between[Any]:
+    if isinstance(value, dict):
+        low, high = value["between"]
+        return Between(_plain(name, low), _plain(name, high))
+    return exactly(_plain(name, value))
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return frozenset(value)
+    if value is None:
+        return ANYTHING if name == "upstream_connection_header" else FOREVER
+    return float(value) if properties()[name].unit else value
+
+
+def _said(name: str, value: Between[Any]) -> str:
+    if properties()[name].unit == "s":
+        if value.high == FOREVER:
+            return f"nothing was cut in {value.low:g} s" if value.low else "nothing was cut"
+        return f"cut between {value.low:.1f} and {value.high:.1f} s"
+    return {
+        "stalls_on": "small events, one by one, over each transport",
+        "upstream_http_version": "the origin was asked so",
+        "upstream_connection_header": "the origin saw it on a plain request",
+        "request_body_limit": "bodies of one byte more were refused"
+        if value.high != FOREVER
+        else "no announced body was refused",
+        "client_http_versions": "the listener was asked over each",
+        "session_affinity": "requests that differ in one thing went to other servers, or not",
+        "max_streams": "so many were held open at once",
+    }.get(name, "measured")

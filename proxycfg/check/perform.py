@@ -1,0 +1,121 @@
+"""The verb: stages are run and measured one after another, and what came of each route is judged."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+from proxycfg.check.containers import LAB_IMAGE, Containers, Run
+from proxycfg.check.judge import judge
+from proxycfg.check.plan import certificate
+from proxycfg.explain import ordinary_need
+from proxycfg.measured import Judged, Measured, Tried, measured
+from proxycfg.record import record
+from proxycfg.stage import Stage, StagedRoute
+
+PROBES = ("plain", "buffering", "stalls", "upload", "grpc", "abort", "body_limit", "versions", "caching")
+"""What is tried on each route, in this order."""
+_LONGEST = 5.0
+"""Seconds of the proxy's clock for which a timer is waited for."""
+
+Say = Callable[[str], object]
+
+
+@record(frozen=True, slots=True)
+class Options:
+    """How to run.
+
+    :param image: the proxy's; empty for the official one of the version.
+    :param lab_image: any with Python 3.11 or newer.
+    """
+
+    image: str = ""
+    lab_image: str = LAB_IMAGE
+
+
+def perform(
+    stage: Stage, engine: Containers, options: Options, reproduce: str, say: Say, detail: Say
+) -> list[Measured]:
+    """Measure every route of a stage.
+
+    :param reproduce: the command that does the same again.
+    :param say: is told what takes long, and ``detail`` how far it has come.
+
+    :raises CannotRun: if the machine lacks what is needed.
+    :raises ProxyFailed: if the proxy does not run with the config.
+    """
+    image = options.image or official(stage)
+    for each in (image, options.lab_image):
+        engine.need(each, say)
+    told: dict[int, list[Any]] = {number: [] for number in range(len(stage.routes))}
+    routes = [_told(number, staged) for number, staged in enumerate(stage.routes) if staged.entries]
+    with ended_in_order(), contextlib.closing(Run(engine, image, options.lab_image, stage)) as run:
+        run.start(_pem() if stage.secure else "", detail)
+        for said in run.measure(routes, PROBES, longest=_LONGEST):
+            told[said["route"]].append(said)
+    return [_measured(staged, told[number], stage, reproduce) for number, staged in enumerate(stage.routes)]
+
+
+def official(stage: Stage) -> str:
+    """The image that users of this version pull."""
+    line = ".".join(stage.version.split(".")[:2])
+    return f"nginx:{line}" if stage.target == "nginx" else f"envoyproxy/envoy:v{line}-latest"
+
+
+def _pem() -> str:
+    pair = certificate()
+    return (pair.certificate + pair.key).decode()
+
+
+def _told(number: int, staged: StagedRoute) -> dict[str, Any]:
+    return {
+        "id": number,
+        "asks": [entry.to_json() for entry in staged.entries],
+        "protocol": staged.route.protocol or "",
+        "straight": staged.straight,
+        "posts": staged.posts,
+        "shakes": staged.shakes,
+        "complete": staged.complete,
+        "one_group": True,
+    }
+
+
+def _measured(staged: StagedRoute, told: Sequence[Any], stage: Stage, reproduce: str) -> Measured:
+    route = staged.route
+    protocol = route.protocol or "http"
+    judged = judge(told, PROBES) if staged.entries else Judged(found={}, skipped=staged.why_not)
+    tried = Tried(
+        request=staged.entries[0].url if staged.entries else f"{route.host or '*'}{route.path}",
+        host=route.host,
+        path=route.path,
+        kind=route.kind,
+        span=route.span,
+        protocol=protocol,
+        confidence=route.confidence,
+        target=stage.target,
+        predicted=route.reading,
+        reproduce=reproduce,
+    )
+    return measured(judged, ordinary_need(protocol), (), tried)
+
+
+@contextlib.contextmanager
+def ended_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP clear up, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

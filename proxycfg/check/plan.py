@@ -1,0 +1,120 @@
+"""From a config on disk to its stage: which files go along, where the proxy will find them, and stand-ins for what is not there."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxycfg.confdir import MAX_BYTES
+from proxycfg.errors import CannotRun
+from proxycfg.targets.nginx.stage import HOME, stage
+
+if TYPE_CHECKING:
+    from proxycfg.certificate import Pair
+    from proxycfg.stage import Stage
+    from proxycfg.targets.nginx.config import Config
+
+USER, PASSWORD = "check", "check"
+_AROUND = {
+    "http": "events {{}}\nhttp {{\n    include {path};\n}}\n",
+    "server": "events {{}}\nhttp {{\n    server {{\n        include {path};\n    }}\n}}\n",
+    "location": "events {{}}\nhttp {{\n    server {{\n        location / {{\n            include {path};\n        }}\n    }}\n}}\n",
+}
+"""What is written around a file that nginx would include, so that it can be run by itself."""
+
+
+@cache
+def certificate() -> Pair:
+    """The stand-in for every certificate of this run.
+
+    :raises CannotRun: if the package that makes one is not here.
+    """
+    if importlib.util.find_spec("cryptography") is None:
+        raise CannotRun(
+            "proxycfg check needs the package cryptography for a config with TLS, which is not here: pip install 'proxycfg[check]'"
+        )
+    from proxycfg.certificate import pair  # noqa: PLC0415 - most configs have no TLS
+
+    return pair()
+
+
+def supply(kind: str) -> bytes:
+    """A stand-in for a file of that kind."""
+    return _STAND_INS[kind]()
+
+
+def _dhparam() -> bytes:
+    from cryptography.hazmat.primitives.asymmetric import dh  # noqa: PLC0415 - hardly any config has it
+    from cryptography.hazmat.primitives.serialization import Encoding, ParameterFormat  # noqa: PLC0415 - as above
+
+    return dh.DHParameterNumbers(_FFDHE2048, 2).parameters().parameter_bytes(Encoding.PEM, ParameterFormat.PKCS3)
+
+
+def _e(bits: int) -> int:
+    """The whole part of 2^bits times Euler's number."""
+    term = total = 1 << bits + 64
+    count = 1
+    while term:
+        term //= count
+        total += term
+        count += 1
+    return total >> 64
+
+
+_FFDHE2048 = (1 << 2048) - (1 << 1984) + (_e(1918) + 560316 << 64) - 1
+"""The group of RFC 7919, by its formula."""
+
+_STAND_INS: dict[str, Callable[[], bytes]] = {
+    "certificate": lambda: certificate().certificate,
+    "key": lambda: certificate().key,
+    "dhparam": _dhparam,
+    "htpasswd": f"{USER}:{{PLAIN}}{PASSWORD}\n".encode,
+    "ticket key": lambda: os.urandom(80),
+}
+
+
+def of_nginx(config: Config, version: str, root: str) -> Stage:
+    """The stage of a configuration of nginx.
+
+    :param root: the folder that it was given in; nothing outside of it goes along.
+    """
+    texts = {name: tree.text.text.encode("utf-8", "surrogateescape") for name, tree in config.files.items()}
+    home = _home(texts, root)
+
+    def placed(name: str) -> str:
+        """Where the proxy looks for a file."""
+        if name == "<stdin>":
+            return f"{home}/nginx.conf"
+        path = os.path.abspath(name)
+        if name.startswith("/") and not path.startswith(f"{root}/"):
+            return name
+        return f"{home}/{os.path.relpath(path, root)}"
+
+    def given(path: str) -> bytes | None:
+        """A file below the root, by the path where the proxy looks for it."""
+        inside = Path(root, os.path.relpath(path, home)) if path.startswith(f"{home}/") else Path(path)
+        real = os.path.realpath(inside)
+        if not real.startswith(os.path.join(os.path.realpath(root), "")) or not os.path.isfile(real):
+            return None
+        try:
+            with Path(real).open("rb") as file:
+                return file.read(MAX_BYTES)
+        except OSError:
+            return None
+
+    # As the disk has them, whatever their encoding.
+    files = [(placed(name), given(placed(name)) or text) for name, text in texts.items()]
+    if config.context != "main":
+        main = f"{home}/proxycfg-check.conf"
+        files.insert(0, (main, _AROUND[config.context].format(path=files[0][0]).encode()))
+    return stage(config, version, files, given, supply)
+
+
+def _home(texts: dict[str, bytes], root: str) -> str:
+    """Where the folder of the config is to be: where its own includes say, or where nginx has it."""
+    named = any(f"{root}/".encode() in text for text in texts.values())
+    return root if named else HOME

@@ -1,0 +1,114 @@
+"""``proxycfg check``."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from proxycfg.cli.configs import NginxVersion, nginx_version, of_skipped, standard_input
+from proxycfg.cli.measurements import PRINTED, print_measured
+from proxycfg.cli.options import Argument, Option
+from proxycfg.cli.shared import Shared, one_of
+from proxycfg.commands import Exit
+from proxycfg.errors import BadUsage
+from proxycfg.units import counted
+
+if TYPE_CHECKING:
+    from proxycfg.measured import Measured
+    from proxycfg.stage import Stage
+
+EXAMPLE = "proxycfg check /etc/nginx --image nginx:1.30"
+FORMATS = PRINTED
+NOTHING: dict[str, object] = {"kind": "measured", "routes": []}
+
+RUNNERS = ("auto", "docker", "podman")
+
+
+def command(
+    shared: Shared,
+    config: Annotated[
+        str,
+        Argument(
+            metavar="[CONFIG]", help="An nginx.conf, its folder, or the output of `nginx -T`; - is standard input."
+        ),
+    ] = "",
+    runner: Annotated[str, Option("--runner", metavar="RUNNER", help="docker, podman or auto.")] = "auto",
+    image: Annotated[
+        str, Option("--image", metavar="IMAGE", help="The proxy's image. Default: the official one of the version.")
+    ] = "",
+    lab_image: Annotated[
+        str,
+        Option(
+            "--lab-image", metavar="IMAGE", help="What clients and origin run in: any image with Python 3.11 or newer."
+        ),
+    ] = "",
+    version: NginxVersion = "",
+    cleanup: Annotated[bool, Option("--cleanup", help="Remove what a run has left behind that was cut off.")] = False,
+) -> int:
+    """Check.
+
+    The config runs as it is, without a network, and nothing is written to it; names, addresses and files that it needs are supplied, and told.
+    Exit status: 0 if every route that was measured fares well, 1 if one does not, 2 if the config cannot be read or the proxy refuses it, 3 if
+    there is no engine for containers, or no image.
+    """
+    from proxycfg.check.containers import LAB_IMAGE, ProxyFailed, found  # noqa: PLC0415
+    from proxycfg.check.perform import Options, perform  # noqa: PLC0415
+
+    one_of("--runner", runner, RUNNERS)
+    engine = found(runner)
+    if cleanup:
+        left = engine.leftovers()
+        engine.remove(left)
+        shared.note(f"removed {counted(len(left), 'container')}")
+        if not config:
+            return Exit.OK
+    if not config:
+        raise BadUsage("check: give a config, such as /etc/nginx, or --cleanup")
+    stage = _stage(shared, config, version or _said_by(image))
+    for problem in stage.lacks:
+        shared.note(str(problem))
+    options = Options(image, lab_image or os.environ.get("PROXYCFG_LAB_IMAGE") or LAB_IMAGE)
+    try:
+        routes = perform(stage, engine, options, f"proxycfg check {config}", shared.note, shared.detail)
+    except ProxyFailed as error:
+        shared.say(f"{config}: {error}")
+        return Exit.USAGE
+    _print(shared, routes, stage)
+    return Exit.FOUND if any(route.verdict == "fail" for route in routes) else Exit.OK
+
+
+def _said_by(image: str) -> str:
+    """The version that an image's tag says; empty if it says none."""
+    found = re.search(r":v?(\d+\.\d+(?:\.\d+)?)(?:$|-)", image)
+    return found[1] if found else ""
+
+
+def _stage(shared: Shared, name: str, version: str) -> Stage:
+    from proxycfg.check.plan import of_nginx  # noqa: PLC0415
+    from proxycfg.roots import Search  # noqa: PLC0415
+
+    found = Search(stdin=standard_input([name])).find([name])
+    for problem in found.skipped:
+        shared.note(of_skipped(problem))
+    configs = found.configs or found.loose
+    if len(configs) != 1 or found.envoys or found.clouds:
+        several = len(configs) + len(found.envoys) + len(found.clouds)
+        raise BadUsage(
+            f"{name}: holds {counted(several, 'config')}: give the one to run"
+            if several > 1
+            else f"{name}: only configs of nginx are run so far"
+        )
+    root = os.path.dirname(os.path.abspath(next(iter(configs[0].files))))  # noqa: PTH100, PTH120 - links stay what they are called
+    if os.path.isdir(name):  # noqa: PTH112 - as above
+        root = os.path.abspath(name)  # noqa: PTH100 - as above
+    return of_nginx(configs[0], nginx_version(version, "", found.sources).number, root)
+
+
+def _print(shared: Shared, routes: list[Measured], stage: Stage) -> None:
+    more = {"target_version": stage.version, "supplied": [each.to_json() for each in stage.supplied]}
+    print_measured(shared, "proxycfg check", routes, stage.texts, more)
+    if stage.supplied and shared.format == "text":
+        sys.stdout.write("\nSupplied, since the config names it and it was not given:\n")
+        sys.stdout.writelines(f"  {each.what}  {each.name}  {each.span or ''}\n" for each in stage.supplied)

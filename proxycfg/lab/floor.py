@@ -1,0 +1,155 @@
+"""The lab at work: what it is told comes as JSON lines on standard input, and what it has to tell goes to standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import os
+import ssl
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from proxycfg.lab import drivers
+from proxycfg.lab.bench import Ask
+from proxycfg.lab.drivers import AtLeast, Target, Within
+from proxycfg.lab.names import Names
+from proxycfg.lab.netlink import LISTENING, Sockets
+from proxycfg.lab.origin import Origin
+from proxycfg.lab.quiet import Quiet, Threads
+from proxycfg.lab.stand import Stand
+from proxycfg.lab.world import World
+
+_LOOKS_EVERY = 0.01
+
+
+def run(world: World, setting: Mapping[str, Any]) -> None:
+    """Do what is asked until standard input ends."""
+    # The proxy is nobody that could be waited for: what it must not do is keep us.
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+        asyncio.run(_Lab(world, setting).work())
+
+
+def _say(**what: Any) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+class _Lab:
+    def __init__(self, world: World, setting: Mapping[str, Any]) -> None:
+        self._world = world
+        self._setting = setting
+        self._origin = Origin(shares=bool(setting["shares"]))
+        self._names = Names(setting["names"])
+        self._here = Sockets()
+
+    async def work(self) -> None:
+        loop = asyncio.get_running_loop()
+        # A connection that breaks is an event of a measurement.
+        loop.set_exception_handler(lambda _loop, _context: None)
+        for sock in self._world.names:
+            sock.setblocking(False)
+            loop.add_reader(sock, self._names.serve, sock)
+        self._origin.serve(self._world.listeners, _context(self._setting["certificate"]))
+        lines: asyncio.Queue[bytes] = asyncio.Queue()
+
+        def read() -> None:
+            while line := sys.stdin.buffer.readline():
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+            # Whatever is going on, nobody is there to hear of it.
+            os._exit(0)
+
+        threading.Thread(target=read, daemon=True).start()
+        _say(ready=True)
+        while True:
+            asked = json.loads(await lines.get())
+            try:
+                await getattr(self, f"_{asked['do']}")(asked)
+            except Exception:  # noqa: BLE001 - told to whoever asked
+                _say(failed=traceback.format_exc())
+
+    async def _listening(self, asked: Mapping[str, Any]) -> None:
+        """Say when the proxy listens on all of these ports, or that it does not in time."""
+        wanted = set(asked["ports"])
+        end = time.monotonic() + asked["within"]
+        while time.monotonic() < end:
+            there = {held.port for held in self._here.every() if held.state == LISTENING and held.owner != os.getuid()}
+            if wanted <= there:
+                _say(listening=sorted(there))
+                return
+            await asyncio.sleep(_LOOKS_EVERY)
+        _say(listening=sorted(there & wanted), missing=sorted(wanted - there))
+
+    async def _measure(self, asked: Mapping[str, Any]) -> None:
+        """Each probe on each route: the routes side by side, the probes of a route in turn, but for those that wait."""
+        quiet = Quiet(Threads(_own()), (self._here, Sockets(self._world.diagnosed)), lapse=asked["lapse"])
+        stand = Stand(self._origin, quiet, self._setting["writable"])
+        stand.longest = asked["longest"]
+        await asyncio.gather(*(self._route(stand, route, asked["probes"]) for route in asked["routes"]))
+        stand.close()
+        _say(done=True)
+
+    async def _route(self, stand: Stand, route: Mapping[str, Any], probes: list[str]) -> None:
+        target = _target(route)
+        for name in probes:
+            probe = getattr(drivers, name)
+            try:
+                values = await probe(stand, target)
+            except OSError as error:
+                _say(route=route["id"], probe=name, skipped=f"{error.strerror or error}")
+                continue
+            told = {each: _value(value) for each, value in values.items()}
+            _say(route=route["id"], probe=name, values=told)
+
+
+def _own() -> set[int]:
+    """The lab's processes: this one and the one that keeps it."""
+    return {os.getpid(), os.getppid()}
+
+
+def _target(route: Mapping[str, Any]) -> Target:
+    asks = tuple(
+        Ask(**{**each, "headers": tuple((name, value) for name, value in each["headers"])}) for each in route["asks"]
+    )
+    return Target(
+        # Nobody has written places into the config.
+        place="",
+        ask=asks[0],
+        asks=asks,
+        protocol=route["protocol"],
+        straight=route["straight"],
+        posts=route["posts"],
+        shakes=route["shakes"],
+        complete=route["complete"],
+        one_group=route["one_group"],
+    )
+
+
+def _value(value: Any) -> Any:
+    """A measured value as JSON: one, or the two that it lies between; an infinite one is null."""
+    if isinstance(value, AtLeast):
+        return {"between": [value.least, None]}
+    if isinstance(value, Within):
+        return {"between": [value.low, None if value.high == math.inf else value.high]}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return None if value == math.inf else value
+
+
+def _context(certificate: str) -> ssl.SSLContext | None:
+    if not certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(certificate)
+        file.flush()
+        context.load_cert_chain(Path(file.name))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context

@@ -1,0 +1,136 @@
+"""``proxycfg check``: configs as they are, on the real proxy, with nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxycfg.check.containers import LABEL
+from tests.engines import LAB, NGINX, need
+from tests.engines.docker_cli import docker
+
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("check")]
+
+CONFIG = """\
+events {}
+http {
+    upstream app {
+        server app.internal:80;
+        server 203.0.113.9:80;
+    }
+    server {
+        listen 80;
+        location / {
+            proxy_pass http://app;
+        }
+        location /events {
+            # proxycfg: protocol=sse
+            proxy_pass http://app;
+            proxy_buffering off;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }
+    }
+}
+"""
+
+
+def command(*arguments: str | Path, engine: str = NGINX[-1]) -> list[str]:
+    """The command line of a check with the images of the tests."""
+    image, lab = need(engine).image, need(LAB).image
+    if not image or not lab:
+        pytest.skip("needs images")
+    return [sys.executable, "-m", "proxycfg", "check", *map(str, arguments), "--image", image, "--lab-image", lab]
+
+
+def check(*arguments: str | Path, engine: str = NGINX[-1]) -> subprocess.CompletedProcess[str]:
+    """Run one to its end."""
+    return subprocess.run(command(*arguments, engine=engine), capture_output=True, text=True, check=False, timeout=100)
+
+
+def left_behind() -> list[str]:
+    """Containers of any run, and volumes that nobody uses."""
+    return docker("ps", "--all", "--quiet", f"--filter=label={LABEL}").stdout.split()
+
+
+def values(route: dict[str, Any]) -> dict[str, Any]:
+    """What was measured of a route."""
+    return {name: each["value"] for name, each in route["behavior"].items() if each["known"]}
+
+
+@pytest.mark.parametrize("engine", NGINX)
+def test_a_config_is_measured_as_it_is(tmp_path: Path, engine: str) -> None:
+    """Upstream and listener have the same port, names and addresses lead to the origin, and buffering is what the config says."""
+    path = tmp_path / "nginx.conf"
+    path.write_text(CONFIG)
+
+    done = check(path, "--format", "json", engine=engine)
+
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    plain, events = report["routes"]
+    assert (values(plain)["response_buffering"], values(events)["response_buffering"]) == (True, False)
+    assert values(events)["stalls_on"] == []
+    assert values(events)["upstream_http_version"] == "1.1"
+    assert values(events)["abort_propagates"] is True
+    assert values(events)["request_body_limit"] == 2**20
+    assert [(each["what"], each["name"]) for each in report["supplied"]] == [
+        ("upstream name", "app.internal:80"),
+        ("upstream address", "203.0.113.9:80"),
+    ]
+    assert events["verdict"] == "fail"
+    limit = next(finding for finding in events["findings"] if finding["rule"] == "body-limit-too-low")
+    assert limit["location"]["file"] == str(path)
+    assert left_behind() == []
+
+
+def test_what_the_proxy_refuses_is_told_in_its_own_words(tmp_path: Path) -> None:
+    """Bad input, and nothing is left."""
+    path = tmp_path / "nginx.conf"
+    path.write_text(CONFIG.replace("proxy_buffering off;", "proxy_bufering off;"))
+
+    done = check(path)
+
+    assert done.returncode == 2
+    assert 'unknown directive "proxy_bufering"' in done.stderr
+    assert "Traceback" not in done.stderr
+    assert left_behind() == []
+
+
+def test_an_image_that_is_not_to_be_had_is_a_lack_of_the_machine(tmp_path: Path) -> None:
+    """With what to do about it."""
+    path = tmp_path / "nginx.conf"
+    path.write_text(CONFIG)
+    words = command(path)
+    words[words.index("--lab-image") + 1] = "proxycfg-test/nowhere:0"
+
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=100)
+
+    assert done.returncode == 3
+    assert "--lab-image" in done.stderr
+
+
+def test_a_killed_check_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Not even where nobody had time to clear up: the lab ends with its input, the proxy with the lab."""
+    path = tmp_path / "nginx.conf"
+    path.write_text(CONFIG)
+    read, write = os.pipe()
+    running = subprocess.Popen([*command(path), "-v"], stderr=write, stdout=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as said:
+        next(line for line in said if "the proxy listens" in line)
+        running.kill()
+        running.wait()
+
+    # Nobody is there to wait for the engine, which takes its time.
+    end = time.monotonic() + 20
+    while left_behind() and time.monotonic() < end:
+        pass
+    assert left_behind() == []
