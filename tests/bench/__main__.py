@@ -18,7 +18,7 @@ from typing import Any
 from tests.bench.processes import MeasurementFailed
 from tests.bench.report import Part
 
-PARTS = ("generate", "read", "read-envoy", "start-up", "latency", "load", "worker")
+PARTS = ("generate", "read", "read-envoy", "read-terraform", "start-up", "latency", "load", "worker")
 ASKED = ("peers",)
 """What is measured only when it is asked for: it installs programs from a package index."""
 

@@ -65,6 +65,33 @@ class Bench:
         measured = self._spawn(commands, fine, rounds)
         return {name: [Cost(*row[at]) for row in measured] for at, name in enumerate(commands)}
 
+    def beyond_imports(
+        self, code: Mapping[str, str], idle: Mapping[str, str], paths: Mapping[int, Path], rounds: int
+    ) -> dict[int, dict[str, Cost]]:
+        """The least that each piece of Python took for each size, less the least of its imports; others on a machine only ever add.
+
+        :param code: what is run with a path, by name.
+        :param idle: the same names; what is not counted.
+        :param paths: size → what is read.
+        """
+        commands = {
+            f"{name} {size}": [PYTHON, "-c", text, str(path)]
+            for size, path in paths.items()
+            for name, text in code.items()
+        }
+        commands |= {f"{name} idle": [PYTHON, "-c", idle[name]] for name in code}
+        costs = self.costs(commands, rounds)
+
+        def net(name: str, size: int) -> Cost:
+            whole, imports = costs[f"{name} {size}"], costs[f"{name} idle"]
+            cpu, peak = (
+                min(getattr(cost, key) for cost in whole) - min(getattr(cost, key) for cost in imports)
+                for key in ("cpu", "peak")
+            )
+            return Cost(middle(whole).wall, cpu, int(peak))
+
+        return {size: {name: net(name, size) for name in code} for size in paths}
+
     def _spawn(
         self, commands: Mapping[str, Sequence[str]], fine: Sequence[Sequence[int]], rounds: int
     ) -> list[list[tuple[float, float, int]]]:

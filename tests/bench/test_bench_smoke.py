@@ -15,10 +15,12 @@ from tests.bench.report import Bound, Part
 
 
 def test_the_quick_benchmark_tells_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The four parts that need no engine print a table and write the same as JSON, with the bounds that they were held to."""
+    """The five parts that need no engine print a table and write the same as JSON, with the bounds that they were held to."""
     figures = tmp_path / "figures.json"
 
-    only = [word for part in ("generate", "read", "read-envoy", "start-up") for word in ("--only", part)]
+    only = [
+        word for part in ("generate", "read", "read-envoy", "read-terraform", "start-up") for word in ("--only", part)
+    ]
     assert main(["--quick", *only, "--json", str(figures)]) in {0, 1}
 
     parts = json.loads(figures.read_text())["parts"]
@@ -31,6 +33,7 @@ def test_the_quick_benchmark_tells_every_figure(tmp_path: Path, capsys: pytest.C
     ]
     assert {"sites 100", "sites 1000"} == set(parts["read"]["figures"])
     assert set(parts["read-envoy"]["figures"]) == {"500 routes, ten a virtual host"}
+    assert set(parts["read-terraform"]["figures"]) == {"100 files"}
     assert "proxycfg --version" in capsys.readouterr().out
 
 
