@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
-from proxycfg import __version__, remarks
+from proxycfg import __version__
 from proxycfg.behavior import Behavior
 from proxycfg.collector import held_off
 from proxycfg.finding import Finding
+from proxycfg.hops import spec_of, unconnected
 from proxycfg.record import record
 from proxycfg.spec import Spec
 from proxycfg.targets import BY_DEFAULT, TARGETS, target
@@ -28,12 +29,17 @@ _COMMENTS = {".js": "//", ".jsonc": "//", ".json": ""}
 
 @record(frozen=True, slots=True)
 class Generated:
-    """What a run of ``generate`` made: path below the output folder → text, findings, and the aim of every (target, route)."""
+    """What a run of ``generate`` made: path below the output folder → text, findings, and the aim of every (folder, route).
+
+    A target has a folder of its name; where it is several hops of a chain, the others are numbered from 2 on. ``parts`` is what each folder
+    has to do of the spec.
+    """
 
     files: Mapping[str, str]
     main: Mapping[str, str]
     findings: tuple[Finding, ...]
     aims: Mapping[tuple[str, str], Behavior]
+    parts: Mapping[str, Spec]
 
 
 def default_targets(spec: Spec) -> tuple[str, ...]:
@@ -44,7 +50,7 @@ def default_targets(spec: Spec) -> tuple[str, ...]:
 
 @held_off()
 def generate(spec: Spec, targets: Sequence[str], spec_path: str = "") -> Generated:
-    """Write the spec for each of the targets.
+    """Write the spec for each of the targets: once for each hop of its chain, or for the target alone.
 
     The same spec, place of the spec, targets and tool version give the same bytes.
 
@@ -54,41 +60,31 @@ def generate(spec: Spec, targets: Sequence[str], spec_path: str = "") -> Generat
     """
     files: dict[str, str] = {}
     main: dict[str, str] = {}
-    findings: list[Finding] = [*unheeded(spec, targets[0]), *_about_the_chain(spec)]
+    findings: list[Finding] = [*unheeded(spec, targets[0]), *unconnected(spec, targets)]
     aims: dict[tuple[str, str], Behavior] = {}
-    for name in targets:
+    parts: dict[str, Spec] = {}
+    for folder, name, part in _parts(spec, targets):
+        parts[folder] = part
         written = target(name)
-        output = written.write(spec)
+        output = written.write(part)
         for index, (path, text) in enumerate(output.files.items()):
             whole = stamp(text, spec, name, f"{written.title} {written.version(spec)}", spec_path, path)
-            files[f"{name}/{path}"] = whole
+            files[f"{folder}/{path}"] = whole
             if index == 0:
-                main[name] = f"{name}/{path}"
+                main[folder] = f"{folder}/{path}"
         findings += output.findings
-        aims.update({(name, route): aim for route, aim in output.aims.items()})
-    return Generated(files, main, tuple(sorted(findings, key=lambda finding: finding.order)), aims)
+        aims.update({(folder, route): aim for route, aim in output.aims.items()})
+    return Generated(files, main, tuple(sorted(findings, key=lambda finding: finding.order)), aims, parts)
 
 
-def _about_the_chain(spec: Spec) -> list[Finding]:
-    """Hops are written side by side so far: whoever names several must connect them, and is told.
-
-    Cloudflare goes to whatever a host's DNS record, or its tunnel, leads to: that is the next hop as well as an origin.
-    """
-    first = 1 if spec.chain[:1] == ("cloudflare",) else 0
-    own = spec.chain[first:]
-    if len(own) < 2:  # noqa: PLR2004 - one hop is no chain
-        return []
-    hops = " → ".join(own)
-    return [
-        remarks.CHAIN_NOT_CONNECTED.on(
-            own[1],
-            spec.span_of("chain", first + 1),
-            f"the hops {hops} are written side by side: each listens on port {spec.listen.port} and passes to the origins, "
-            "not to the next hop",
-            "write a spec for each hop: the outer one's upstream is the inner one, and the inner one names the outer one's "
-            "network in trusted_proxies",
-        )
-    ]
+def _parts(spec: Spec, targets: Sequence[str]) -> Iterator[tuple[str, str, Spec]]:
+    """What is written: the folder, the target, and what of the spec is its part."""
+    for name in targets:
+        hops = [hop for hop in spec.hops if hop.target == name]
+        for hop in hops:
+            yield hop.name, name, spec_of(spec, hop)
+        if not hops:
+            yield name, name, spec
 
 
 def stamp(text: str, spec: Spec, name: str, engine: str, spec_path: str = "", path: str = "") -> str:

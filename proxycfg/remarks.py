@@ -130,11 +130,11 @@ SOCKET_ORIGIN_UNCHECKED = _remark("socket-origin-unchecked", Category.ORIGIN_CHE
     `cors: {origins: ["https://app.example.com"]}`; the proxies then refuse every other `Origin` with 403. `origins: ["*"]` says that
     the application checks for itself.
 """)  # fmt: skip
-CHAIN_NOT_CONNECTED = _remark("chain-not-connected", Category.OPERATIONS, _W, _BOTH, """
-    The hops of `chain` are written side by side: each listens on the same port and passes to the origins.
+OUTER_HOP_NOT_TRUSTED = _remark("outer-hop-not-trusted", Category.FORWARDED_HEADERS, _W, _BOTH, """
+    A hop does not know the address of the hop before it, and believes nobody's forwarded headers.
 
-    Write a spec for each hop: the outer one's upstream is the inner one, and the inner one names the outer one's network in
-    `trusted_proxies`.
+    It takes the outer hop's address for that of every client: affinity by address sends all of them to one server, and its log shows one client.
+    Write where the outer hop is, `chain: [{nginx: {}, at: "http://10.0.0.4:8080"}, envoy]`, or its network into `trusted_proxies`.
 """)  # fmt: skip
 
 # ---- a route's needs ----

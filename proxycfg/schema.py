@@ -37,9 +37,10 @@ def _beyond_the_models(made: dict[str, Any]) -> None:
     }
     upstreams["additionalProperties"] = {"anyOf": [url, upstreams["additionalProperties"]]}
     upstreams["propertyNames"] = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"}
-    made["$defs"]["Hop"] |= {"minProperties": 1, "maxProperties": 1}
+    targets = sorted(made["$defs"]["Targets"]["properties"])
+    made["$defs"]["Hop"]["oneOf"] = [{"required": [target]} for target in targets]
     name = {
-        "enum": sorted(made["$defs"]["Hop"]["properties"]),
+        "enum": targets,
         "description": "a target with its settings from `targets`",
     }
     chain["items"] = {"anyOf": [name, chain["items"]]}

@@ -190,6 +190,21 @@ class Route(Terms):
         return Comment(self.protocol.name, self.heartbeat, None if usual else self.idle_timeout)
 
 
+@record(frozen=True, slots=True)
+class ChainHop:
+    """One hop of a chain.
+
+    :param name: of its folder in what is generated, and by which the hop before knows it where nobody says where it is.
+    :param at: where the hop before it reaches it.
+    :param said: whether somebody says where it is.
+    """
+
+    target: str
+    name: str
+    at: Server
+    said: bool
+
+
 _Lists: TypeAlias = tuple[tuple[tuple[str, ...], ...], ...]
 """For each pattern that covers a host, from the most specific, the routes' lists of hosts that name the pattern."""
 
@@ -203,12 +218,17 @@ class Spec:
     streams: int
     trusted_proxies: tuple[str, ...]
     targets: Targets
-    chain: tuple[str, ...]
+    hops: tuple[ChainHop, ...]
     upstreams: Mapping[str, Upstream]
     routes: tuple[Route, ...]
     source: str
     digest: str
     span_of: Callable[..., Span] = field(repr=False, compare=False)
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The targets of the hops, outermost first; none where each target stands alone."""
+        return tuple(hop.target for hop in self.hops)
 
     @property
     def secure(self) -> bool:

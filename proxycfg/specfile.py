@@ -22,18 +22,19 @@ from proxycfg.spec import (
     DEFAULT_ATTEMPTS,
     DEFAULT_KEEPALIVE,
     POLL_RATE,
+    ChainHop,
     Route,
     Spec,
     Upstream,
     default_body_limit,
     default_cache,
 )
-from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Targets, Upload
+from proxycfg.specmodel import Retry, Rewrites, RouteDefaults, RouteEntry, SpecFile, Targets, Upload, parse_server
 from proxycfg.specmodel import Upstream as UpstreamModel
 from proxycfg.units import short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from proxycfg.protocol import Protocol
     from proxycfg.source import Source, Span
@@ -150,7 +151,7 @@ class _Settling:
             streams=model.scale.streams,
             trusted_proxies=tuple(dict.fromkeys(model.trusted_proxies)),
             targets=self.targets(),
-            chain=tuple(hop.name for hop in model.chain),
+            hops=tuple(_hops(model)),
             upstreams=upstreams,
             routes=tuple(routes),
             source=PurePath(document.source.name).name,
@@ -380,6 +381,12 @@ class _Settling:
                     "Cloudflare can only be the outermost hop",
                     "put it first in the chain",
                 )
+            if hop.name == "cloudflare" and hop.at is not None:
+                self.complain(
+                    self.document.key_span_of(("chain", index, "at")),
+                    "Cloudflare has no address of ours: clients come to it by the names of the zone",
+                    "remove it",
+                )
 
     def targets(self) -> Targets:
         """The settings of ``targets``, and those that stand at a hop of the chain."""
@@ -404,6 +411,22 @@ class _Settling:
             }
             settled[hop.name] = type(stated).model_validate(merged)
         return Targets.model_construct(**settled)
+
+
+FIRST_INNER_PORT = 8081
+"""Behind the outermost hop each listens on a port of its own, from this one on: beside the usual 8080, on one machine or on several."""
+
+
+def _hops(model: SpecFile) -> Iterator[ChainHop]:
+    """The hops of the chain, each with the place where the one before reaches it."""
+    count: dict[str, int] = {}
+    own = 0
+    for hop in model.chain:
+        count[hop.name] = count.get(hop.name, 0) + 1
+        name = hop.name if count[hop.name] == 1 else f"{hop.name}-{count[hop.name]}"
+        at = parse_server(hop.at or f"http://{name}:{FIRST_INNER_PORT + max(0, own - 1)}")
+        yield ChainHop(hop.name, name, at, hop.at is not None)
+        own += hop.name != "cloudflare"
 
 
 def _in_words(host: str) -> str:

@@ -823,32 +823,47 @@ class Targets(Model):
     cloudflare: CloudflareTarget | None = Field(None, description="what the Cloudflare config is for")
 
 
+def _hop_address(text: str) -> str:
+    server = parse_server(text)
+    if server.scheme != "http":
+        raise Wrong(
+            "must be an http:// URL: hops of a chain speak cleartext to each other", "write http://10.0.0.5:8081"
+        )
+    return text
+
+
 class Hop(Targets):
     """One hop of a chain: the name of a target, or the target with its settings."""
+
+    at: Annotated[str, AfterValidator(_hop_address)] | None = Field(
+        None,
+        description="where the hop before it reaches it; default its own name, on a port of its own from 8081 on",
+        examples=["http://10.0.0.5:8081"],
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: Any) -> Any:
         if isinstance(value, str):
-            if value not in cls.model_fields:
-                raise Wrong("cannot be a hop", f"write one of {', '.join(cls.model_fields)}")
+            if value not in Targets.model_fields:
+                raise Wrong("cannot be a hop", f"write one of {', '.join(Targets.model_fields)}")
             return {value: {}}
         if value is None or isinstance(value, (list, int, float)):
-            raise Wrong(f"a hop cannot be {called(value)}", f"write one of {', '.join(cls.model_fields)}")
+            raise Wrong(f"a hop cannot be {called(value)}", f"write one of {', '.join(Targets.model_fields)}")
         return value
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if len(self.model_fields_set) != 1:
+        if len(self.model_fields_set - {"at"}) != 1:
             raise Wrong(
-                "a hop is one target", f"put each of {', '.join(type(self).model_fields)} behind a `- ` of its own"
+                "a hop is one target", f"put each of {', '.join(Targets.model_fields)} behind a `- ` of its own"
             )
         return self
 
     @property
     def name(self) -> str:
         """The target."""
-        return next(iter(self.model_fields_set))
+        return next(iter(self.model_fields_set - {"at"}))
 
 
 def _upstream_name(text: str) -> str:

@@ -92,22 +92,6 @@ def _stamped(source: str, text: str = "body\n\nmore\n") -> str:
     return stamp(text, load_source(Source(source, TEXT)), "nginx", "nginx 1.30")
 
 
-@pytest.mark.parametrize(
-    ("chain", "told"),
-    [
-        ("[nginx, envoy]", ["envoy"]), ("[nginx]", []), ("[]", []), ("[cloudflare, nginx]", []),
-        ("[cloudflare, envoy, nginx]", ["nginx"]),
-    ],
-)  # fmt: skip
-def test_hops_that_are_not_connected_are_told_at_the_second(chain: str, told: list[str]) -> None:
-    """Each is written as if it stood alone; Cloudflare goes to whatever its DNS record leads to."""
-    text = f"chain: {chain}\nupstreams: {{a: http://10.0.0.1:1}}\nroutes: [{{path: /x, upstream: a, protocol: sse}}]\n"
-
-    found = [one for one in generate(load(text), TARGETS).findings if one.rule == "chain-not-connected"]
-
-    assert told == [text.splitlines()[0][one.span.column - 1 : one.span.end_column - 1] for one in found]
-
-
 def test_a_file_says_what_made_it_from_what_and_how_to_make_it_again() -> None:
     """Tool, version, spec, target and proxy; the spec's checksum, and its own."""
     lines = _stamped("conf/routes.yaml").splitlines()

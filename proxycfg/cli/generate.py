@@ -72,14 +72,18 @@ def command(
     if out == "-" and (len(targets) != 1 or diff):
         raise BadUsage("--out - prints the main file of one target: add --target nginx (or another), without --diff")
     made = generate(spec, targets, _seen_from(out, spec_path))
-    for name in targets if shared.verbose else ():
-        for route in spec.routes:
+    if out == "-" and len(made.main) > 1:
+        raise BadUsage(
+            f"--out - prints one file, and {targets[0]} is several hops of the chain: write a folder with --out DIR"
+        )
+    for name, part in made.parts.items() if shared.verbose else ():
+        for route in part.routes:
             shared.detail(f"{name} {_aim(made, name, route)}")
     drift = False
     if out == "-":
-        sys.stdout.write(made.files[made.main[targets[0]]])
+        sys.stdout.write(made.files[next(iter(made.main.values()))])
     else:
-        drift = _put(Path(out), made, chosen or TARGETS, shared, diff=diff, force=force)
+        drift = _put(Path(out), made, (*(chosen or TARGETS), *made.main), shared, diff=diff, force=force)
     failed = any(finding.severity.rank >= threshold for finding in made.findings)
     if shared.format == "text":
         _report(made, shared, written=out != "-" and not diff, failed=failed)
@@ -99,7 +103,7 @@ def _seen_from(out: str, spec_path: str) -> str:
 def _put(out: Path, made: Generated, targets: tuple[str, ...], shared: Shared, *, diff: bool, force: bool) -> bool:
     """Write, or show the difference; says whether anything differs from what is there.
 
-    :param targets: those whose former files count as left over.
+    :param targets: folders whose former files count as left over.
     """
     from proxycfg import outdir  # noqa: PLC0415
     from proxycfg.generate import sha256  # noqa: PLC0415

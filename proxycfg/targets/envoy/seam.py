@@ -25,7 +25,7 @@ def seam_of(reader: Reader, route: Route, protocol: str | None, door: Door | Non
         speaks_1_0=reduce(Between.hull, map(_speaks_1_0, places)),
         compresses_1_0=YES,
         unbuffers=_unbuffers(places[0]),
-        sees_client=reduce(Between.hull, map(_sees_client, places)),
+        sees_client=_seen(reader, route, places),
         chooses=_chooses(places),
         # No header of an answer changes how Envoy delivers it.
         under=lambda _released, uncompressed: plain if uncompressed else usual,
@@ -64,6 +64,14 @@ def _unbuffers(place: Place) -> Between[bool]:
             if (each.text("header", "key") or "").lower() == "x-accel-buffering":
                 return exactly((each.text("header", "value") or "").lower() == "no")
     return NO
+
+
+def _seen(reader: Reader, route: Route, places: Sequence[Place]) -> Between[bool]:
+    """Whether the client's address is known behind a hop: through a filter chain for the sources that are believed, if the listener has one."""
+    listeners = {id(place.door.listener) for place in places if place.door is not None}
+    beside = [door for door in route.host.table.doors if id(door.listener) in listeners]
+    found = [_sees_client(place) for door in beside for place in reader.places(route, None, door)]
+    return YES if YES in found else reduce(Between.hull, found or map(_sees_client, places))
 
 
 def _sees_client(place: Place) -> Between[bool]:
