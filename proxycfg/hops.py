@@ -53,9 +53,7 @@ def spec_of(spec: Spec, hop: ChainHop) -> Spec:
 
 def _listen(hop: ChainHop) -> Listen:
     """Where an inner hop listens: for the hop before it, on this machine alone if that one comes from there."""
-    local = is_address(hop.at.host) and ipaddress.ip_address(hop.at.host).is_loopback
-    everywhere = Listen().address
-    return Listen(address=hop.at.host if local else everywhere, port=hop.at.port, http=["1.1", "2"])
+    return Listen(address=hop.at.host if _is_local(hop) else Listen().address, port=hop.at.port, http=["1.1", "2"])
 
 
 def _ways(spec: Spec, inner: ChainHop) -> dict[bool, Upstream]:
@@ -120,13 +118,24 @@ def _address_of(before: ChainHop, hop: ChainHop) -> tuple[str, ...]:
 def unconnected(spec: Spec, targets: Sequence[str]) -> Iterator[Finding]:
     """Findings about the way from one hop to the next."""
     # Networks on the internet are those of whoever stands before the chain.
-    told = any(ipaddress.ip_network(network).is_private for network in spec.trusted_proxies)
-    for before, hop in pairwise(own_hops(spec)):
-        if hop.target in targets and not told and not _address_of(before, hop):
-            port = spec.listen.port if before is own_hops(spec)[0] else before.at.port
+    if any(ipaddress.ip_network(network).is_private for network in spec.trusted_proxies):
+        return
+    own = own_hops(spec)
+    for before, hop in pairwise(own):
+        why = ""
+        if not _address_of(before, hop):
+            port = spec.listen.port if before is own[0] else before.at.port
+            why = f"{hop.name} does not know where {before.name} is, so it takes {before.name}'s address for that of every client"
+            instead = f"write `at: http://10.0.0.4:{port}` at {before.name}, with its address, or its network into trusted_proxies"
+        elif before is not own[0] and before.target == "envoy" and _is_local(before):
+            # ConnectionManagerUtility: for a peer at 127.0.0.1 Envoy forwards its machine's own address.
+            why = f"{before.name} is reached over this machine's loopback and then forwards the machine's own address, which {hop.name} does not know"
+            instead = "write the machine's address into trusted_proxies, such as 10.0.0.4/32"
+        if why and hop.target in targets:
             yield remarks.OUTER_HOP_NOT_TRUSTED.on(
-                hop.target,
-                spec.span_of("chain", spec.hops.index(before)),
-                f"{hop.name} does not know where {before.name} is, so it takes {before.name}'s address for that of every client",
-                f"write `at: http://10.0.0.4:{port}` at {before.name}, with its address, or its network into trusted_proxies",
+                hop.target, spec.span_of("chain", spec.hops.index(before)), why, instead
             )
+
+
+def _is_local(hop: ChainHop) -> bool:
+    return is_address(hop.at.host) and ipaddress.ip_address(hop.at.host).is_loopback

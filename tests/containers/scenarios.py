@@ -312,7 +312,9 @@ def _sees_a_clean_request(protocol: str) -> Scenario:
         assert (seen.header("connection") or "").lower() == ("upgrade" if protocol == "websocket" else "")
         assert seen.header("upgrade") == ("websocket" if protocol == "websocket" else None)
         assert seen.header("te") == ("trailers" if two else None)
-        assert seen.header("x-forwarded-for") == "127.0.0.1"
+        told = (seen.header("x-forwarded-for") or "").replace(" ", "").split(",")
+        # The client first, then each hop but the last; of one on its own machine Envoy says the machine's address.
+        assert (told[0], len(told)) == ("127.0.0.1", stage.hops)
         assert seen.header("x-forwarded-proto") == ("https" if stage.secure else "http")
         assert seen.header("x-real-ip") == "127.0.0.1"
         assert seen.header("forwarded") is None

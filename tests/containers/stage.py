@@ -33,7 +33,7 @@ HOST = "chat.example.com"
 
 @dataclass(frozen=True)
 class Stage:
-    """What a scenario plays on."""
+    """What a scenario plays on; of a chain, ``engine`` is the innermost hop's and ``proxy`` the outermost."""
 
     engine: str
     origin: Origin
@@ -43,6 +43,7 @@ class Stage:
     secure: bool
     ca: Path
     admin_port: int
+    hops: int = 1
 
     def client(self, transport: Transport, *, timeout: float = 10.0, host: str = HOST) -> Client:
         """A client of the proxy; the timeout is generous because in lock-step it is never used up."""
