@@ -41,7 +41,7 @@ def upgrade_chain_without_auth(tree: EnvoyTree) -> Iterator[Complaint]:
             plain = place.reader.effects(place.hcm.messages("http_filters"), place.levels, "http")
             there = {each.kind for each, _ in place.handshake_effects}
             for each, _ in plain:
-                if each.kind in _GUARDS and each.kind not in there:
+                if each.guards and each.kind not in there:
                     yield Complaint(
                         message=f"handshakes of {case.route.path} pass by {each.name}: their filters are others",
                         why="`filters` of an upgrade replace the whole chain. Repeat the filter there, or leave `filters` out.",
@@ -49,18 +49,3 @@ def upgrade_chain_without_auth(tree: EnvoyTree) -> Iterator[Complaint]:
                         related=(Related(each.place.span, "plain requests meet it here"),),
                         case=case,
                     )
-
-
-_GUARDS = frozenset(
-    (
-        "ext_authz",
-        "jwt_authn",
-        "rbac",
-        "oauth2",
-        "basic_auth",
-        "api_key_auth",
-        "local_ratelimit",
-        "ratelimit",
-        "rate_limit_quota",
-    )
-)

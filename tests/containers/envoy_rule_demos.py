@@ -62,7 +62,10 @@ class Client:
     async def until(self, pattern: bytes) -> bool:
         """Read until a text is there; False if the connection ends before."""
         while not re.search(pattern, self.got):
-            data = await self.reader.read(65536)
+            try:
+                data = await self.reader.read(65536)
+            except ConnectionResetError:
+                return False
             if not data:
                 return False
             self.got += data
@@ -326,6 +329,37 @@ async def two_subscribers(stand: Stand) -> bool:
     await first.until(b"\r\n\r\n")
     second = await stand.ask(b"/events")
     return not await stand.first(stand.arrivals.get(), second.until(b"\r\n\r\n"))
+
+
+@shows("cache-bypasses-route")
+async def a_new_path(stand: Stand) -> bool:
+    """Which path the origin is asked for."""
+    await stand.ask(b"/events")
+    return (await stand.arrivals.get()).head.startswith(b"GET /v1/feed ")
+
+
+@shows("cache-bypasses-route/headers")
+async def a_header(stand: Stand) -> bool:
+    """Whether the origin gets it."""
+    await stand.ask(b"/events")
+    return b"\r\nx-api-key: " in (await stand.arrivals.get()).head
+
+
+@shows("cache-bypasses-route/guard")
+async def an_unwanted_request(stand: Stand) -> bool:
+    """Whether what is denied to everybody is denied to it."""
+    client = await stand.ask(b"/events")
+    return bool(await stand.first(stand.arrivals.get(), client.until(b" 403 ")))
+
+
+@shows("connection-duration-of-zero")
+async def a_quiet_connection(stand: Stand) -> bool:
+    """Whether a connection is still there when others that came later have been dealt with, so that Envoy has looked at its timers."""
+    first = await stand.connect(b"")
+    for _ in range(3):
+        await (await stand.ask(b"/nowhere")).until(b" 404 ")
+    first.writer.write(b"GET /nowhere HTTP/1.1\r\nhost: " + HOST + b"\r\n\r\n")
+    return await first.until(b" 404 ")
 
 
 @shows("body-limit-too-low", edits={"max_request_bytes: 1048576": "max_request_bytes: 1000"})

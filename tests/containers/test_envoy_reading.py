@@ -15,6 +15,9 @@ import pytest
 
 from proxycfg.behavior import Behavior
 from proxycfg.lab.origin import Blackhole, Origin
+from proxycfg.targets.envoy.place import Reader
+from proxycfg.targets.envoy.read import PROPERTIES
+from proxycfg.targets.envoy.routes import read_world
 from tests.clients.tls import make_authority
 from tests.differential.envoy.bench import EnvoyBench
 from tests.differential.envoy.trials import Check, Place, Trial, examine, settled, together
@@ -25,7 +28,9 @@ from tests.targets.envoy_configs import (
     TLS,
     TWO,
     WEBSOCKET,
+    Data,
     cluster,
+    config_of,
     http_filter,
     options,
     per_route,
@@ -232,10 +237,94 @@ TRIALS: dict[str, Trial] = {
 }  # fmt: skip
 
 
+CACHES = {
+    "cache": http_filter("cache", "CacheConfig", typed_config={"@type": SIMPLE}),
+    "cache_v2": http_filter(
+        "cache_v2",
+        "CacheV2Config",
+        typed_config={
+            "@type": SIMPLE.replace("cache.simple", "cache_v2.simple").replace("CacheConfig", "CacheV2Config")
+        },
+    ),
+}
+PAST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "the route's timeout, and its retries": (
+        {"route": {"timeout": "1s", "retry_policy": {"retry_on": "5xx,reset", "per_try_idle_timeout": "1s"}}},
+        ("total_timeout", "upstream_idle_timeout", "retries"),
+    ),
+    "retries of the virtual host": ({"host": {"retry_policy": {"retry_on": "5xx,reset"}}}, ("retries",)),
+    "not past those of the cluster": ({"upstream": options(retry_policy={"retry_on": "5xx,reset"})}, ("retries",)),
+    "headers that are taken away": (
+        {
+            "around": {
+                "request_headers_to_remove": ["accept-encoding"],
+                "response_headers_to_remove": ["x-accel-buffering"],
+            }
+        },
+        ("accept_encoding_forwarded", "forwards_x_accel_buffering"),
+    ),
+    "a hash": ({"clusters": servers(lb_policy="RING_HASH"), "route": {"hash_policy": COOKIE}}, ("session_affinity",)),
+    "not past a hash of the cluster": (
+        {"clusters": servers(lb_policy="RING_HASH", **options(hash_policy=COOKIE))},
+        ("session_affinity",),
+    ),
+    "not past the route's idle timer": (
+        {"route": {"timeout": "1s", "idle_timeout": "2s"}},
+        ("upstream_idle_timeout", "total_timeout", "send_timeout"),
+    ),
+    "not past the longest life of a stream": (
+        {"route": {"timeout": "1s", "max_stream_duration": {"max_stream_duration": "2s"}}},
+        ("total_timeout",),
+    ),
+    "not past the cluster's": (
+        {"route": {"timeout": "1s"}, "upstream": options(common_http_protocol_options={"max_stream_duration": "2s"})},
+        ("total_timeout",),
+    ),
+    "the client's version": (
+        {
+            "upstream": options(use_downstream_protocol_config={"http2_protocol_options": {}}),
+            "hcm": {"codec_type": "HTTP2"},
+        },
+        ("upstream_http_version",),
+    ),
+    "a priority": ({"route": {"priority": "HIGH"}, "upstream": {"circuit_breakers": BREAKERS}}, ("max_streams",)),
+    "a plain route": ({}, ("caching", "abort_propagates", "response_buffering")),
+}
+BEHIND: dict[str, tuple[Data, tuple[str, ...]]] = {
+    "a compressor": (compressor(response_direction_config=EVENTS), ("compression", "accept_encoding_forwarded")),
+    "a script": (
+        lua("function envoy_on_request(handle)\n  handle:headers():remove('accept-encoding')\nend\nfunction envoy_on_response(handle)\n  handle:body()\nend"),
+        ("response_buffering", "accept_encoding_forwarded"),
+    ),
+    "headers": (
+        http_filter("header_mutation", "HeaderMutation", mutations={"request_mutations": [{"remove": "accept-encoding"}], "response_mutations": [{"remove": "x-accel-buffering"}]}),
+        ("accept_encoding_forwarded", "forwards_x_accel_buffering"),
+    ),
+}  # fmt: skip
+for _kind, _cache in CACHES.items():
+    TRIALS |= {
+        f"{_kind} past {name}": Trial({**how, "filters": [_cache]}, measure, "sse", detoured=True)
+        for name, (how, measure) in PAST.items()
+    }
+    TRIALS |= {
+        f"{_kind} before {name}": Trial({"filters": [_cache, behind]}, measure, "sse", detoured=True)
+        for name, (behind, measure) in BEHIND.items()
+    }
+    TRIALS |= {
+        f"{_kind} behind {name}": Trial({"filters": [behind, _cache]}, measure, "sse", detoured=True)
+        for name, (behind, measure) in BEHIND.items()
+    }
+
+
 def predicted(trial: Trial, text: str) -> Behavior:
-    """What proxycfg says of the one route of a config."""
-    (route,) = routes_of(text, protocol=trial.protocol or None)
-    return route.reading.behavior
+    """What proxycfg says of the one route of a config, or of those of its requests alone that go past it."""
+    if not trial.detoured:
+        (route,) = routes_of(text, protocol=trial.protocol or None)
+        return route.reading.behavior
+    world = read_world(config_of(text))
+    (place,) = Reader(world, "1.40").places(next(world.routes()), trial.protocol)
+    assert place.detour is not None
+    return Behavior(**{name: function(place.detour)[0] for name, function in PROPERTIES})
 
 
 @pytest.fixture(scope="module")

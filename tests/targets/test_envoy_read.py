@@ -34,6 +34,7 @@ GZIP = http_filter(
 ZSTD = {"name": "zstd", "typed_config": {"@type": "x/envoy.extensions.compression.zstd.compressor.v3.Zstd"}}
 EVENTS = {"common_config": {"content_type": ["text/event-stream"]}}
 EVENTS_OFF = {"common_config": {**EVENTS["common_config"], "enabled": {"default_value": False, "runtime_key": "off"}}}
+TAKES_EVENTS = http_filter("compressor", "Compressor", **{**GZIP["typed_config"], "response_direction_config": EVENTS})
 OPEN = {"between": [False, True]}
 SECURE = {
     "transport_socket": {
@@ -190,6 +191,24 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, object]] = {
     "a filter that nobody knows": ({"filters": [http_filter("acme", "Thing")]}, "response_buffering", None, OPEN),
     "wasm": ({"filters": [http_filter("wasm", "Wasm")]}, "request_buffering", None, OPEN),
     "cache": ({"filters": [http_filter("cache", "CacheConfig")]}, "caching", None, True),
+    "cache that is switched off": ({"filters": [http_filter("cache", "CacheConfig", disabled=True)]}, "caching", None, False),
+    # A cache sends GET and HEAD to the cluster past the route, and lets the others pass.
+    "cache and the timeout": ({"filters": [http_filter("cache", "CacheConfig")]}, "total_timeout", "sse", {"between": [15, None]}),
+    "cache and a timeout that is off": ({"filters": [http_filter("cache_v2", "CacheV2Config")], "route": {"timeout": "0s"}}, "total_timeout", "sse", None),
+    "cache and the idle timer": ({"filters": [http_filter("cache", "CacheConfig")], "route": {"idle_timeout": "9s"}}, "upstream_idle_timeout", "sse", 9),
+    "cache and gRPC": ({"filters": [http_filter("cache", "CacheConfig")]}, "total_timeout", "grpc", 15),
+    "cache and a WebSocket": ({"filters": [http_filter("cache", "CacheConfig")], "route": {"hash_policy": COOKIE}, "upstream": {"lb_policy": "MAGLEV"}}, "session_affinity", "websocket", "cookie"),
+    "cache and POST alone": (
+        {"filters": [http_filter("cache", "CacheConfig")], "match": {"prefix": "/", "headers": [{"name": ":method", "string_match": {"exact": "POST"}}]}},
+        "total_timeout", "sse", 15,
+    ),
+    "cache and retries": ({"filters": [http_filter("cache", "CacheConfig")], "host": {"retry_policy": {"retry_on": "5xx"}}}, "retries", "sse", OPEN),
+    "cache and retries of a POST": (
+        {"filters": [http_filter("cache", "CacheConfig")], "host": {"retry_policy": {"retry_on": "5xx"}}}, "retries_non_idempotent", "sse", True,
+    ),
+    "cache and who leaves": ({"filters": [http_filter("cache", "CacheConfig")]}, "abort_propagates", "sse", OPEN),
+    "cache before a compressor": ({"filters": [http_filter("cache", "CacheConfig"), TAKES_EVENTS]}, "compression", "sse", OPEN),
+    "cache behind a compressor": ({"filters": [TAKES_EVENTS, http_filter("cache", "CacheConfig")]}, "compression", "sse", True),
     # Compression.
     "compressor and events": ({"filters": [GZIP]}, "compression", "sse", False),
     "compressor and ordinary answers": ({"filters": [GZIP]}, "compression", "http", OPEN),
@@ -409,3 +428,11 @@ def test_a_script_that_may_ask_for_the_body_may_limit_it() -> None:
 
     assert limit(asks) == 2**20
     assert limit(f"if h:headers():get('x') then {asks} end") == {"between": [2**20, None]}
+
+
+@pytest.mark.parametrize(("duration", "told"), [("0s", True), ("0.0009s", True), ("3600s", False)])
+def test_a_longest_life_of_zero_is_told(duration: str, told: bool) -> None:
+    """Of where a request ends: only a quick one gets there."""
+    hcm = {"common_http_protocol_options": {"max_connection_duration": duration}}
+    (found,) = explained(bootstrap(hcm=hcm), "http://chat.test:10000/")
+    assert any("as soon as they are there" in each for each in found.assumed) == told

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from proxycfg.behavior import EITHER, NO, YES, Between
-from proxycfg.record import field, record
+from proxycfg.record import field, record, replace
 from proxycfg.targets.envoy.defaults import COMPRESSED
+from proxycfg.targets.envoy.matchers import matches_text
 from proxycfg.targets.envoy.tree import Field, Message
 
 Entry = tuple[Message, Field, str]
@@ -33,6 +34,16 @@ class Filter(NamedTuple):
     override: Message | None = None
     said: Field | None = None
     level: str = ""
+
+    @property
+    def guards(self) -> bool:
+        """Whether it asks who comes, or how often."""
+        return self.kind in _GUARDS
+
+
+_GUARDS = frozenset(
+    ("ext_authz", "jwt_authn", "rbac", "oauth2", "basic_auth", "api_key_auth", "local_ratelimit", "ratelimit", "rate_limit_quota")
+)  # fmt: skip
 
 
 def entries_of(levels: Iterable[tuple[str, Message]]) -> dict[str, Entry]:
@@ -90,6 +101,7 @@ class Effects:
     :param limit: bytes of a request beyond which it refuses; ``limited`` says that it does so at the size of Envoy's buffer.
     :param blocks_handshake: a WebSocket handshake does not get through it.
     :param affinity: which origin a client comes back to.
+    :param detours: sends requests without a body to the cluster by itself, past what stands behind it: filters, and the route's own settings.
     :param unknown: it may do anything.
     """
 
@@ -105,6 +117,7 @@ class Effects:
     limit: float | None = None
     limited: bool = False
     affinity: str = ""
+    detours: bool = False
     unknown: bool = False
     why: dict[str, Field] = field(default_factory=dict)
     """The field behind an effect, where it is another than the filter itself."""
@@ -112,6 +125,15 @@ class Effects:
 
 Types = Sequence[str]
 """The content types of a stream; none where any is possible."""
+
+
+def passed_by(of: Filter, found: Effects) -> Effects:
+    """What a filter behind a detour does to requests that take it: only their answers come through it, if it waits for no request."""
+    if of.kind in {"compressor", "gzip"}:
+        return _NOTHING
+    return replace(
+        found, holds_request=NO, takes_accept_encoding=NO, blocks_handshake=NO, limit=None, limited=False, affinity="", detours=False
+    )  # fmt: skip
 
 
 def effects(of: Filter, protocol: str | None, types: Types) -> Effects:
@@ -201,31 +223,6 @@ def _takes(common: Message, types: Types) -> Between[bool]:
         found = [each in listed for each in types]
     return Between(all(found), any(found))
 
-
-def matches_text(matcher: Message, text: str) -> bool:
-    """Whether a StringMatcher takes a text; what is not known here takes none."""
-    from proxycfg import pcre  # noqa: PLC0415 - few configs hold any pattern
-
-    folded = bool(matcher.flag("ignore_case"))
-    for name, test in _TESTS.items():
-        wanted = matcher.text(name)
-        if wanted is not None:
-            return test(*(each.lower() if folded else each for each in (text, wanted)))
-    pattern = matcher.text("safe_regex", "regex")
-    if pattern is None:
-        return False
-    try:
-        return pcre.find(f"^(?:{pattern})\\z", text, ignore_case=False) is not None
-    except pcre.Undecided:
-        return False
-
-
-_TESTS: Mapping[str, Callable[[str, str], bool]] = {
-    "exact": lambda text, wanted: text == wanted,
-    "prefix": lambda text, wanted: text.startswith(wanted),
-    "suffix": lambda text, wanted: text.endswith(wanted),
-    "contains": lambda text, wanted: wanted in text,
-}
 
 _MODES = {
     "0": "NONE",
@@ -377,8 +374,8 @@ def _file_system_buffer(of: Filter, _protocol: str | None, _types: Types) -> Eff
     return found
 
 
-def _cache(_: Filter, _protocol: str | None, _types: Types) -> Effects:
-    return Effects(caches=YES)
+def _cache(of: Filter, _protocol: str | None, _types: Types) -> Effects:
+    return _NOTHING if of.config.flag("disabled") else Effects(caches=YES, detours=True)
 
 
 def _aws_lambda(_: Filter, _protocol: str | None, _types: Types) -> Effects:

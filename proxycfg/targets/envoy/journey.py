@@ -13,7 +13,7 @@ from proxycfg import pcre
 from proxycfg.explain import Passed
 from proxycfg.record import field, record
 from proxycfg.request import Request
-from proxycfg.targets.envoy.filters import matches_text
+from proxycfg.targets.envoy.matchers import header_matches, matches_text
 from proxycfg.targets.envoy.routes import Door, Host, Route, Table, World
 from proxycfg.targets.envoy.tree import Message
 
@@ -67,6 +67,10 @@ def follow(world: World, request: Request, *, door: Door | None = None) -> Journ
     journey.door, found = chosen
     where = journey.door.chain or journey.door.listener
     journey.steps.append(Passed(f"listener {journey.door.name}{_chain_name(journey.door)}", where.span))
+    if journey.door.closes_at_once is not None:
+        journey.assumed.append(
+            f"{journey.door.closes_at_once.text} closes connections as soon as they are there: the request is taken to be quicker"
+        )
     if found is None:
         journey.answer = "the routes of this listener are not at hand"
         return journey
@@ -394,7 +398,7 @@ def _failed(route: Route, request: Request, path: str, query: str) -> Iterator[s
         yield "grpc: the content type is none of gRPC's"
     for matcher in match.messages("headers"):
         name = (matcher.text("name") or "").lower()
-        if not _header_matches(matcher, _header(request, name, path)):
+        if not header_matches(matcher, _header(request, name, path)):
             yield f"the header {name} does not match"
     arguments = _arguments(query)
     for matcher in match.messages("query_parameters"):
@@ -422,51 +426,6 @@ def _header(request: Request, name: str, path: str) -> str | None:
         "x-forwarded-proto": request.scheme,
     }
     return request.headers.get(name, pseudo.get(name))
-
-
-_OLD = {"exact_match": "exact", "prefix_match": "prefix", "suffix_match": "suffix", "contains_match": "contains"}
-
-
-def _header_matches(matcher: Message, value: str | None) -> bool:
-    inverted = bool(matcher.flag("invert_match"))
-    present = matcher.flag("present_match")
-    if value is None and matcher.flag("treat_missing_header_as_empty"):
-        value = ""
-    if present is not None:
-        return ((value is not None) == present) != inverted
-    if value is None:
-        return not _asks(matcher) and inverted
-    return _text_matches(matcher, value) != inverted
-
-
-def _asks(matcher: Message) -> bool:
-    """Whether a matcher asks for more than the header's being there."""
-    return any(matcher.has(name) for name in ("string_match", "range_match", "safe_regex_match", *_OLD))
-
-
-def _text_matches(matcher: Message, value: str) -> bool:
-    inner = matcher.message("string_match")
-    if inner is not None:
-        return matches_text(inner, value)
-    for old, name in _OLD.items():
-        wanted = matcher.text(old)
-        if wanted is not None:
-            return {
-                "exact": value == wanted,
-                "prefix": value.startswith(wanted),
-                "suffix": value.endswith(wanted),
-                "contains": wanted in value,
-            }[name]
-    pattern = matcher.text("safe_regex_match", "regex")
-    if pattern is not None:
-        try:
-            return pcre.find(f"^(?:{pattern})\\z", value, ignore_case=False) is not None
-        except pcre.Undecided:
-            return False
-    if matcher.has("range_match"):
-        low, high = matcher.number("range_match", "start") or 0, matcher.number("range_match", "end") or 0
-        return value.lstrip("-").isdecimal() and low <= int(value) < high
-    return True
 
 
 def _value_matches(matcher: Message, value: str | None) -> bool:

@@ -14,7 +14,8 @@ from proxycfg.source import Span
 from proxycfg.targets.envoy import defaults
 from proxycfg.targets.envoy.bootstrap import Config
 from proxycfg.targets.envoy.defaults import Default
-from proxycfg.targets.envoy.filters import Effects, Filter, chain_of, effects, entries_of
+from proxycfg.targets.envoy.filters import Effects, Filter, chain_of, effects, entries_of, passed_by
+from proxycfg.targets.envoy.matchers import header_matches
 from proxycfg.targets.envoy.routes import HCM, Door, Route, World
 from proxycfg.targets.envoy.tree import EMPTY, Field, Message
 
@@ -140,6 +141,15 @@ class Place:
         """The settings of the route's action."""
         return self.route.action
 
+    @cached_property
+    def detour(self) -> Detour | None:
+        """The way that some of the requests take instead, if a filter sends them on by itself."""
+        if self.protocol == "websocket" or not any(found.detours for _, found in self.effects):
+            return None
+        known = protocols().get(self.protocol or "")
+        methods = known.methods if known is not None else _DETOURED
+        return Detour(self) if any(each in methods and _takes(self.route, each) for each in _DETOURED) else None
+
     @property
     def hcm(self) -> Message:
         """The connection manager."""
@@ -237,6 +247,45 @@ class Place:
             if value is None
             else (exactly(value), Why(said, block="cluster"))
         )
+
+
+_DETOURED = ("GET", "HEAD")
+"""Methods of the requests that a cache sends on by itself."""
+
+
+def _takes(route: Route, method: str) -> bool:
+    matchers = route.match.messages("headers")
+    return all(header_matches(each, method) for each in matchers if each.text("name") == ":method")
+
+
+class Detour(Place):
+    """The way of requests that a cache sends to the cluster by itself: GET and HEAD without ``Authorization`` and without conditions.
+
+    What the router would do for their route is not done: rewriting, headers, retries, its timeout, hashing; nor do they pass the filters behind
+    the cache. Timers of the connection manager run on, those that the route sets for it as well (measured on 1.40; ``cache.proto`` tells it of
+    ``cache_v2``, whose requests go by ``AsyncClient``).
+    """
+
+    def __init__(self, place: Place) -> None:
+        """From where they leave the way of the others."""
+        super().__init__(place.reader, place.route, place.door, place.origin, place.protocol)
+        at, (self.cache, found) = next((at, pair) for at, pair in enumerate(place.effects) if pair[1].detours)
+        behind = [(each, passed_by(each, done)) for each, done in place.effects[at + 1 :]]
+        self.why = place.of_filter(self.cache, found, "detours")
+        self.passed = [each for each, _ in behind]
+        """The filters that these requests do not come through."""
+        self.effects = [*place.effects[: at + 1], *behind]
+        self.detour = None
+        self._action = self.route.action.only("idle_timeout", "max_stream_duration")
+
+    @property
+    def action(self) -> Message:
+        """Of the route's action, what the connection manager goes by."""
+        return self._action
+
+    def named(self, *_: str) -> Iterator[tuple[str, Message, Field]]:
+        """No level counts."""
+        return iter(())
 
 
 def _inside(one: Span, other: Span) -> bool:

@@ -18,7 +18,8 @@ from proxycfg.protocols import protocols
 from proxycfg.reading import Evidence, Reading, ReadRoute
 from proxycfg.source import Span
 from proxycfg.targets.envoy import defaults
-from proxycfg.targets.envoy.place import ANY_NUMBER, Place, Reader, Why, has
+from proxycfg.targets.envoy.matchers import matches_text
+from proxycfg.targets.envoy.place import ANY_NUMBER, Detour, Place, Reader, Why, has
 from proxycfg.targets.envoy.routes import HCM, Door, Route
 from proxycfg.targets.envoy.tree import Field, Message
 
@@ -83,12 +84,25 @@ class _Told(Mapping[str, Evidence]):
 def _joined(name: str, function: PropertyReader, places: Sequence[Place]) -> Found:
     """A property over all places that a request may come through: clients choose the door, and chance the cluster behind it."""
     if len(places) == 1:
-        return function(places[0])
+        return _either_way(name, function, places[0])
     doors: dict[int, list[Found]] = {}
     for place in places:
-        doors.setdefault(id(place.door), []).append(function(place))
+        doors.setdefault(id(place.door), []).append(_either_way(name, function, place))
     by_chance = _BY_CHANCE.get(name, Between.hull)
     return _over([_over(found, by_chance) for found in doors.values()], _JOINS.get(name, Between.hull))
+
+
+def _either_way(name: str, function: PropertyReader, place: Place) -> Found:
+    """A property of requests that pass the route, and of those that a filter sends past it."""
+    found = function(place)
+    if place.detour is None or name in _BODIES:
+        return found
+    joined = (_word if name == "session_affinity" else Between.hull)(found[0], function(place.detour)[0])
+    return found if joined == found[0] else (joined, place.detour.why)
+
+
+_BODIES = frozenset(("request_buffering", "request_body_limit", "retries_non_idempotent", "upgrade"))
+"""Properties of requests that no filter sends on by itself."""
 
 
 def _over(found: Sequence[Found], join: Callable[[Between[Any], Between[Any]], Between[Any]]) -> Found:
@@ -134,7 +148,7 @@ def _shared(function: PropertyReader) -> PropertyReader:
         cluster = place.origin.message
         if cluster is None:
             return function(place)
-        key = name, id(place.door), cluster.key, place.action.text("priority")
+        key = name, type(place), id(place.door), cluster.key, place.action.text("priority")
         found: Found | None = place.reader.found.get(key)
         if found is None:
             found = place.reader.found[key] = function(place)
@@ -213,6 +227,9 @@ def upstream_http_version(place: Place) -> Found:
 
 
 def _as_the_client(place: Place, *, three: bool) -> Between[str]:
+    if isinstance(place, Detour):
+        # The filter is the client.
+        return exactly("1.1")
     clients = place.door.versions if place.door is not None else frozenset({"1.1", "2", "3"})
     found = [each if three or each != "3" else "2" for each in clients]
     return Between(min(found), max(found))
@@ -237,8 +254,6 @@ def upgrade(place: Place) -> Found:
         # Browsers send no key over HTTP/2, and an origin of HTTP/1.1 asks for one.
         return EITHER, Why(place.hcm.field(options, name), block=HCM)
     for dropped in place.hcm.messages("http_protocol_options", "ignore_http_11_upgrade"):
-        from proxycfg.targets.envoy.filters import matches_text  # noqa: PLC0415 - hardly ever
-
         if matches_text(dropped, "websocket"):
             return NO, Why(Field(None, dropped.node), block=HCM)
     blocked, blocked_by = place.effect("blocks_handshake", "", handshake=True)
@@ -311,8 +326,7 @@ def _retry_policy(place: Place) -> tuple[Message, str] | None:
     own = place.action.message("retry_policy")
     if own is not None:
         return own, ""
-    outer = place.route.host.message.message("retry_policy")
-    return (outer, "virtual host") if outer is not None else None
+    return next(((holder.of(said), level) for level, holder, said in place.named("retry_policy")), None)
 
 
 def upstream_idle_timeout(place: Place) -> Found:
@@ -355,6 +369,9 @@ def client_idle_timeout(place: Place) -> Found:
 def send_timeout(place: Place) -> Found:
     """For a client that reads nothing the idle timers of the stream and of the attempt run; over HTTP/1.1 that of the full connection, too."""
     idle, why = _least(_stream_idle(place), _tries(place, "per_try_idle_timeout"))
+    if isinstance(place, Detour):
+        # The origin is never told to wait, and as long as it sends nothing is idle.
+        idle = Between(idle.low, FOREVER)
     if place.door is None:
         return Between(0.0, idle.high), place.elsewhere
     name = "per_connection_buffer_high_watermark_timeout"
@@ -408,7 +425,7 @@ def _timeout_off(place: Place) -> Field | None:
 
 
 def _route_timeout(place: Place) -> Iterator[Found]:
-    if place.protocol == "websocket" or _timeout_off(place) is not None:
+    if place.protocol == "websocket" or isinstance(place, Detour) or _timeout_off(place) is not None:
         return
     old = place.action.field("max_grpc_timeout")
     if old is not None and place.protocol == "grpc":
@@ -739,7 +756,9 @@ def _holds_query(text: str) -> Between[bool]:
 
 
 def abort_propagates(place: Place) -> Found:
-    """A client's reset goes on to the origin at once."""
+    """A client's reset goes on to the origin at once; a cache that keeps the answer reads on."""
+    if isinstance(place, Detour):
+        return EITHER, place.why
     return YES, place.reader.stated("Envoy resets the origin's stream when the client is gone")
 
 

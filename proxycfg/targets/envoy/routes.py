@@ -107,6 +107,12 @@ class Door:
         one = "http/1.1+tls" if self.secure else "http/1.1"
         return frozenset(one if version == "1.1" else version for version in self.versions)
 
+    @cached_property
+    def closes_at_once(self) -> Field | None:
+        """What ends connections as soon as they are there: unlike other timers this one is not off when it is 0 (measured on 1.40)."""
+        path = ("common_http_protocol_options", "max_connection_duration")
+        return self.hcm.field(*path) if self.hcm.seconds(*path) == 0 and not self.quic else None
+
     def versions_field(self) -> Field | None:
         """What decides the versions."""
         if self.codec != "AUTO":

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxycfg.errors import MAX_PROBLEMS, Problem
+from proxycfg.record import replace
 from proxycfg.units import short
 
 if TYPE_CHECKING:
@@ -190,6 +191,11 @@ class Message:
     def of(self, found: Field) -> Message:
         """A field's value as a message."""
         return Message(found.value, self.doc)
+
+    def only(self, *names: str) -> Message:
+        """This message as if no other fields stood in it."""
+        children = {key: pair for key, pair in self.node.children.items() if snake(str(key)) in names}
+        return Message(replace(self.node, children=children), self.doc)
 
     # ---- values ----
 

@@ -90,6 +90,7 @@ class Trial:
 
     :param how: what :func:`tests.targets.envoy_configs.bootstrap` takes.
     :param measure: properties, or probes of their names.
+    :param detoured: whether what is predicted is only of requests that a cache sends past their route.
     """
 
     how: Mapping[str, Any]
@@ -98,6 +99,7 @@ class Trial:
     secure: bool = False
     path: str = "/x"
     headers: tuple[tuple[str, str], ...] = field(default=())
+    detoured: bool = False
 
 
 def target_of(trial: Trial, port: int) -> Target:
