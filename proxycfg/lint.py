@@ -136,7 +136,7 @@ def _found(
 def _finding(rule: Rule, scene: Scene, complaint: Complaint, case: Case | None) -> Finding:
     route = case.route if case else None
     confidence = route.confidence if route else Confidence.EXPLICIT
-    fix = complaint.fix
+    fix = None if scene.lowered else complaint.fix
     if fix is None and complaint.wishes and case is not None:
         fix = scene.fix(case, complaint.wishes)
     related = complaint.related

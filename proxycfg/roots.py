@@ -95,6 +95,11 @@ class Found:
         return [*self.envoys, *(each.config for lowered in self.manifests for each in lowered.envoys)]
 
     @property
+    def ingresses(self) -> list[Config]:
+        """The configs of nginx that ingress-nginx makes."""
+        return [lowered.ingresses.config for lowered in self.manifests if lowered.ingresses is not None]
+
+    @property
     def empty(self) -> bool:
         """Whether there is no config at all."""
         return not (self.configs or self.loose or self.envoys or self.clouds or self.manifests)
@@ -352,9 +357,13 @@ class Search:
                 raise
             found.skipped += error.problems[:1]
             return []
+        if self.target == "nginx":
+            lowered.envoys = []
+        elif self.target == "envoy":
+            lowered.ingresses = None
         found.skipped += lowered.skipped
         found.sources += rest
-        return [lowered] if lowered.envoys else []
+        return [] if lowered.empty else [lowered]
 
     # ---- Envoy ----
 

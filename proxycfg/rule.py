@@ -180,6 +180,7 @@ class Scene:
     :param unmatched: what was declared to stream, and is nowhere here.
     :param texts: the text of each file, by its name.
     :param fix: a change that gives a stream what it wants of these properties, where there is one.
+    :param lowered: whether a program has made the config of other texts: a rule's own fix would be none of those.
     """
 
     target: str
@@ -193,6 +194,7 @@ class Scene:
     unmatched: tuple[Declared, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     fix: Callable[[Case, tuple[str, ...]], Fix | None] = field(default=lambda _stream, _wishes: None, repr=False)
+    lowered: bool = False
 
 
 # ---- what rules say ----

@@ -118,7 +118,11 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     found = search.find(configs)
     for problem in found.skipped:
         shared.note(of_skipped(problem))
-    of = {"nginx": found.configs or found.loose, "Envoy": found.every_envoy, "Cloudflare": found.clouds}
+    of = {
+        "nginx": found.configs or found.loose or found.ingresses,
+        "Envoy": found.every_envoy,
+        "Cloudflare": found.clouds,
+    }
     several = [name for name, read in of.items() if read]
     if len(several) > 1:
         raise BadUsage(f"these are configs of {' and of '.join(several)}: say which to explain, with --target")
@@ -195,6 +199,12 @@ def _of_nginx(shared: Shared, found: Found, asked: Asked, protocol: str, version
     # No request ends in what no main file includes.
     configs = found.configs if found.configs and (asked.urls or asked.paths) else [*found.configs, *found.loose]
     said = nginx_version(version, binary, found.sources)
+    if found.ingresses and not configs and not said.known:
+        from proxycfg.kubernetes import ingress_nginx  # noqa: PLC0415 - as above
+        from proxycfg.version import Version  # noqa: PLC0415 - as above
+
+        said = Version(ingress_nginx.NGINX, f"what {ingress_nginx.NAME} brings along")
+    configs = [*configs, *found.ingresses]
     tell_read(shared, found.sources, configs, said)
     explained = [explain_config(each, said.number, asked, protocol or None) for each in configs]
     return _Told(

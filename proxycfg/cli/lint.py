@@ -139,7 +139,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         configs = [*found.configs, *found.loose]
         scenes = _scenes(configs[part::parts], stated, knowledge, progress)
         scenes += _of_envoys(found.envoys[part::parts], envoy_version, knowledge)
-        scenes += _of_manifests(found.manifests[part::parts], envoy_version, knowledge)
+        scenes += _of_manifests(found.manifests[part::parts], envoy_version, stated, knowledge)
         scenes += _of_clouds(found.clouds[part::parts], knowledge)
         progress.clear()
         # Each thing is told once, however often the configs are read.
@@ -286,7 +286,7 @@ def _of_envoys(configs: Sequence[Envoy], stated: str, knowledge: Knowledge) -> l
     return [scene_of_envoy(config, named.envoy_version(stated, [config]).number, knowledge) for config in configs]
 
 
-def _of_manifests(lowered: Sequence[Lowered], stated: str, knowledge: Knowledge) -> list[Scene]:
+def _of_manifests(lowered: Sequence[Lowered], stated: str, of_nginx: str | None, knowledge: Knowledge) -> list[Scene]:
     """What manifests come to likewise."""
     if not lowered:
         return []
@@ -296,7 +296,7 @@ def _of_manifests(lowered: Sequence[Lowered], stated: str, knowledge: Knowledge)
     def version_of(config: Envoy) -> str:
         return named.envoy_version(stated, [config]).number
 
-    return [scene for each in lowered for scene in scenes_of(each, version_of, knowledge)]
+    return [scene for each in lowered for scene in scenes_of(each, version_of, of_nginx, knowledge)]
 
 
 def _of_clouds(configs: Sequence[Cloudflare], knowledge: Knowledge) -> list[Scene]:

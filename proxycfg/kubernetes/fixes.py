@@ -1,7 +1,7 @@
 """What to write instead, in the words of a manifest: a change that a person would make, as an edit where one field says it.
 
-A change goes into the route where its kind has a field for that. What a policy, a service or the controller's own configuration decides for
-others as well is said in words alone.
+A change goes into the route where its kind has a field for that, or is an annotation of its Ingress. What a policy, a service or the
+controller's own configuration decides for others as well is said in words alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from proxycfg.behavior import FOREVER
 from proxycfg.finding import Fix
 from proxycfg.kubernetes.envoys import Lowering, Rule
+from proxycfg.kubernetes.ingress_nginx import PREFIX, Ingresses
 from proxycfg.rule import Case
 from proxycfg.targets.envoy.edits import set_field, spelled
 from proxycfg.targets.envoy.fixes import duration
@@ -148,3 +149,65 @@ _CHANGES: dict[tuple[str, str], Callable[[Case, Rule], Change]] = {
         for name in ("grpc", "upstream_http_version")
     },
 }  # fmt: skip
+
+
+# ---- ingress-nginx ----
+
+
+class Annotator:
+    """Fixes for the streams of Ingress objects: annotations, which are for all paths of theirs."""
+
+    def __init__(self, ingresses: Ingresses) -> None:
+        """``ingresses`` says which path a location is made of."""
+        self._paths = ingresses.paths
+
+    def fix(self, case: Case, wishes: tuple[str, ...]) -> Fix | None:
+        """Annotations after which the properties of ``wishes`` are as the stream's need has them; None if there is none for one of them."""
+        path = self._paths.get(case.route.span)
+        wanted = dict.fromkeys(filter(None, (_annotation(case, wish) for wish in wishes)))
+        if path is None or not wanted or any(_annotation(case, wish) is None for wish in wishes):
+            return None
+        edits = [
+            edit
+            for name, value in wanted
+            if (edit := set_field(path.owner.message, ("metadata", "annotations", PREFIX + name), value)) is not None
+        ]
+        if len(edits) < len(wanted):
+            return None
+        titles = ", ".join(f'`{PREFIX}{name}: "{value}"`' for name, value in wanted)
+        alone = sum(other.owner is path.owner for other in self._paths.values()) == 1
+        return Fix(f"write {titles}", alone and not case.stream.mixed, tuple(edits))
+
+    def words(self, case: Case, name: str) -> str:
+        """What to write, as a sentence."""
+        wanted = _annotation(case, name)
+        return f'Write the annotation `{PREFIX}{wanted[0]}: "{wanted[1]}"`.' if wanted else _TOLD.get(name, "")
+
+
+def _annotation(case: Case, name: str) -> tuple[str, str] | None:
+    """The annotation that decides a property, and its value; None where none does."""
+    accepted = case.need.accepted
+    if name == "upstream_idle_timeout" or (name == "client_idle_timeout" and case.protocol == "websocket"):
+        low = getattr(accepted, name).low
+        return "proxy-read-timeout", f"{86400 if low == FOREVER else low:g}"
+    if name == "request_body_limit":
+        low = accepted.request_body_limit.low
+        return "proxy-body-size", "0" if low == FOREVER else f"{-(-int(low) // 2**20)}m"
+    return _ANNOTATIONS.get(name)
+
+
+_ANNOTATIONS = {
+    "response_buffering": ("proxy-buffering", "off"),
+    "stalls_on": ("proxy-buffering", "off"),
+    "request_buffering": ("proxy-request-buffering", "off"),
+    "upstream_http_version": ("proxy-http-version", "1.1"),
+    "retries_non_idempotent": ("proxy-next-upstream", "error timeout"),
+    "error_interception": ("disable-proxy-intercept-errors", "true"),
+    "grpc": ("backend-protocol", "GRPC"),
+}
+_TOLD = {
+    "client_idle_timeout": "Write `client-body-timeout` in the ConfigMap of the controller: no annotation sets it.",
+    "compression": 'Write `use-gzip: "false"` in the ConfigMap of the controller, or leave the type of the stream out of `gzip-types`.',
+    "query_logged": "Write `$uri` in place of `$request` in `log-format-upstream` of the ConfigMap, or switch the log off for this Ingress: "
+    f'`{PREFIX}enable-access-log: "false"`.',
+}

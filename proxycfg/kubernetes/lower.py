@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from proxycfg.errors import InvalidInput, Problem
-from proxycfg.kubernetes import contour, envoy_gateway, gateway_api, istio
+from proxycfg.kubernetes import contour, envoy_gateway, gateway_api, ingress_nginx, istio
 from proxycfg.kubernetes.envoys import Lowering
 from proxycfg.kubernetes.manifests import Manifests, Object, load
 from proxycfg.record import field, record
@@ -29,12 +29,19 @@ class Lowered:
     """What manifests come to.
 
     :param envoys: one for each controller that runs Envoy.
+    :param ingresses: the nginx of ingress-nginx.
     :param skipped: routes whose controller is not known here.
     """
 
     manifests: Manifests
     envoys: list[Lowering] = field(default_factory=list)
+    ingresses: ingress_nginx.Ingresses | None = None
     skipped: list[Problem] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no controller is known that makes anything of them."""
+        return not self.envoys and self.ingresses is None
 
 
 def lower(sources: Sequence[Source]) -> Lowered:
@@ -48,10 +55,15 @@ def lower(sources: Sequence[Source]) -> Lowered:
     made = Lowered(manifests)
     made.envoys += filter(None, (istio.lower(manifests), contour.lower(manifests)))
     _gateways(manifests, made)
+    made.ingresses = ingress_nginx.lower(manifests)
+    for group in ingress_nginx.GROUPS:
+        made.skipped += [
+            _not_read(each) for each in manifests.of("Ingress", group) if not ingress_nginx.is_ours(each, manifests)
+        ]
     for each in made.envoys:
         owners = {id(rule.owner) for rule in each.rules.values()}
         each.config.elsewhere = tuple(one.message.span for one in manifests.objects if id(one) not in owners)
-    if not made.envoys and not made.skipped:
+    if made.empty and not made.skipped:
         names = ", ".join(dict.fromkeys(each.kind for each in manifests.objects if each.kind)) or "nothing"
         problem = Problem(
             Span.whole(sources[0].name),
@@ -60,6 +72,17 @@ def lower(sources: Sequence[Source]) -> Lowered:
         )
         raise InvalidInput([problem])
     return made
+
+
+def _not_read(ingress: Object) -> Problem:
+    """What to say of an Ingress that another controller serves."""
+    said = ingress.spec.field("ingressClassName") or ingress.annotation("kubernetes.io/ingress.class")
+    by = f"its class is {said.value.raw}" if said is not None else "it names no class"
+    return Problem(
+        said.span if said is not None else ingress.span,
+        f"{ingress.title} is not read: {by}, and no annotation of ingress-nginx tells",
+        "known is ingress-nginx: `ingressClassName: nginx`",
+    )
 
 
 def _gateways(manifests: Manifests, made: Lowered) -> None:

@@ -11,6 +11,7 @@ from tests.cli.conftest import Cli, stdin
 from tests.kubernetes.test_contour import PROXY
 from tests.kubernetes.test_gateway_api import GATEWAY
 from tests.kubernetes.test_gateway_api import ROUTE as HTTP_ROUTE
+from tests.kubernetes.test_ingress_nginx import INGRESS
 from tests.kubernetes.test_istio import ROUTE, SERVICE
 
 if TYPE_CHECKING:
@@ -116,3 +117,23 @@ def test_what_is_only_said_about_routes_is_passed_over_in_a_folder(cli: Cli) -> 
 
     assert code == Exit.USAGE
     assert "no config in this folder" in err
+
+
+def test_an_ingress_is_read_as_the_nginx_that_it_makes(cli: Cli) -> None:
+    """With the version that the controller brings along."""
+    write(chat=INGRESS)
+    code, out, _ = cli("explain", "--format", "json", "--url", "https://chat.example.com/events", "manifests")
+    told = json.loads(out)
+
+    assert code == Exit.OK
+    assert (told["target"], told["target_version"], told["routes"][0]["proxied"]) == ("nginx", "1.27", True)
+
+
+def test_two_proxies_in_one_folder_are_asked_for_one_by_one(cli: Cli) -> None:
+    """As configs of several targets are."""
+    write(chat=INGRESS, other=PROXY)
+
+    assert cli("explain", "manifests")[0] == Exit.USAGE
+    assert cli("explain", "--target", "nginx", "manifests")[0] == Exit.OK
+    assert cli("explain", "--target", "envoy", "manifests")[0] == Exit.OK
+    assert "nginx.ingress" in cli("lint", "--stream", "/events=sse", "manifests")[1]

@@ -54,7 +54,7 @@ def evidence(name: str, path: str, *texts: str, protocol: str | None = None) -> 
 def linted(*texts: str) -> Report:
     """What the rules say."""
     options = Options(rules=list(rules().values()), known=tuple(rules()))
-    return lint(scenes_of(lowered(*texts), lambda _: "1.40", NOTHING), options)
+    return lint(scenes_of(lowered(*texts), lambda _: "1.40", None, NOTHING), options)
 
 
 def told(*texts: str) -> dict[str, str]:

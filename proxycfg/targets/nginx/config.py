@@ -16,7 +16,7 @@ from proxycfg.collector import held_off
 from proxycfg.errors import Problem, Unreadable
 from proxycfg.record import field, record
 from proxycfg.source import Source
-from proxycfg.targets.nginx.syntax import Directive, Lines, Text, Tree, parse
+from proxycfg.targets.nginx.syntax import Directive, Lines, Placed, Text, Tree, parse, parse_text
 
 MAX_FILES = 20_000
 """Files of one configuration."""
@@ -74,6 +74,7 @@ class Config:
     :param missing: includes that cannot be read; what they hold is not known.
     :param assumed: what had to be assumed to read it, in sentences for people: the context of a fragment, above all.
     :param context: where the top stands: ``main`` for a whole config, else ``http``, ``server`` or ``location``.
+    :param made_from: the texts that a program made it of, by their names: places are those in them.
     """
 
     top: list[Directive]
@@ -82,6 +83,7 @@ class Config:
     files: dict[str, Tree]
     missing: list[Problem] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
+    made_from: dict[str, Source] = field(default_factory=dict)
     _blocks: dict[int, list[Directive]] = field(default_factory=dict, repr=False)
 
     def block(self, directive: Directive) -> list[Directive]:
@@ -299,6 +301,12 @@ def load(
     if context in _SAID:
         config.assumed.append(f"{main.name} has no http block: it is {_SAID[context]}")
     return config
+
+
+def load_placed(text: Placed, *, is_directive: _IsDirective) -> Config:
+    """Read a whole configuration that a program has made of another text; files that it includes are not followed."""
+    tree = parse_text(text, is_directive=is_directive)
+    return Config(tree.directives, "main", tree.problems, {text.name: tree})
 
 
 def load_texts(texts: Mapping[str, str], *, is_directive: _IsDirective = lambda _name: False) -> Config:

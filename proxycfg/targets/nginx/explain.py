@@ -83,6 +83,9 @@ class _Explainer:
 
     def text(self, span: Span) -> str:
         """What stands there, or its first line."""
+        made_from = self.config.made_from.get(span.file)
+        if made_from is not None:
+            return made_from.text.split("\n")[span.line - 1].strip()
         line = self.config.files[span.file].text.line(span.line)
         return line[span.column - 1 : span.end_column - 1] if span.end_line == span.line else line[span.column - 1 :]
 

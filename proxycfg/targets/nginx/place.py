@@ -133,12 +133,13 @@ class Reader:
         known = self._own_evidence if own else self._inherited_evidence
         found = known.get(id(directive))
         if found is None:
-            found = known[id(directive)] = Evidence(
-                "config" if own else "inherited",
-                _text_of(directive),
-                directive.span,
-                "" if own else self._blocks.get(id(directive), ""),
-            )
+            span, said = directive.span, directive.text.said(directive.start) or _text_of(directive)
+            if span.stands:
+                block = "" if own else self._blocks.get(id(directive), "")
+                found = Evidence("config" if own else "inherited", said, span, block)
+            else:
+                found = Evidence("default", f"{said} (set by {span.file})")
+            known[id(directive)] = found
         return found
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from proxycfg.collector import held_off
@@ -96,11 +96,18 @@ class _Readers:
 
 
 @held_off()
-def scene_of(config: Config, version: str | None, knowledge: Knowledge = NOTHING, watch: Watch = unwatched) -> Scene:
+def scene_of(
+    config: Config,
+    version: str | None,
+    knowledge: Knowledge = NOTHING,
+    watch: Watch = unwatched,
+    hint: Callable[[Case, str], str] = hint,
+) -> Scene:
     """A configuration for the linter.
 
     :param version: such as ``1.26.2``; None if nobody knows: then the newest stable counts, and what older ones would do is said as *may*.
     :param watch: is told of every route.
+    :param hint: who says what to write for a property, where the config was made of something else.
     """
     notes, problems = _notes(config)
     https = tuple(read_http(config))
@@ -113,7 +120,7 @@ def scene_of(config: Config, version: str | None, knowledge: Knowledge = NOTHING
         if how is None:
             how = readers[id(proxied.http)] = _readers(proxied.http, version, knowledge)
         cases += (
-            _case(how, proxied, stream, knowledge)
+            _case(how, proxied, stream, knowledge, hint)
             for stream in how.signs.all_of(proxied.location)
             if stream.protocol != "http"
         )
@@ -143,7 +150,9 @@ def _readers(http: Http, version: str | None, knowledge: Knowledge) -> _Readers:
     return _Readers(newest, older, Signs(http, newest.variables, knowledge.declared), Judge())
 
 
-def _case(how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge) -> Case:
+def _case(
+    how: _Readers, proxied: Proxied, stream: Stream, knowledge: Knowledge, hint: Callable[[Case, str], str]
+) -> Case:
     location, protocol = proxied.location, stream.protocol
     newest = shared_route(how.newest, location, protocol, stream.confidence)
     older = None
@@ -214,8 +223,8 @@ def _notes_of(tree: Tree) -> Iterable[Note | Problem]:
     text = tree.text
     for word in tree.comments():
         span = text.span(word.start, word.end)
-        line = span.line
-        lead = text.line(line)[: span.column - 1]
+        line, column = text.position(word.start)
+        lead = text.line(line)[: column - 1]
         if lead.strip():
             removal = text.span(word.start - len(lead) + len(lead.rstrip()), word.end)
         else:

@@ -253,6 +253,9 @@ class Signs:
             lines += force.get(name, [])
         for name in ("upgrade", "connection"):
             for line in lines:
+                if not line.text.asked(line.start):
+                    # A controller lets all upgrade, whatever they are.
+                    continue
                 if len(line.args) > 1 and line.args[0].lower().removeprefix("http_") == name:
                     said = line.args[1].lower()
                     if said in {"websocket", "upgrade"} or self._reaches(said, "http_upgrade"):
@@ -497,7 +500,7 @@ def _unbuffered_by(level: Level) -> Directive | None:
             line
             for name in ("proxy_buffering", "fastcgi_buffering", "uwsgi_buffering", "scgi_buffering")
             for line in own.get(name, ())
-            if line.args[:1] == ("off",)
+            if line.args[:1] == ("off",) and line.text.asked(line.start)
         ),
         None,
     ) or next(

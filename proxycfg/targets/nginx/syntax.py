@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -57,6 +57,14 @@ class Text:
         """The place of a stretch of the text."""
         return Span(self.name, *self.position(start), *self.position(end))
 
+    def asked(self, start: int) -> bool:  # noqa: ARG002 - as below
+        """Whether somebody wrote what begins there, not a program by itself."""
+        return True
+
+    def said(self, start: int) -> str:  # noqa: ARG002 - for those that another text was made into this
+        """How what begins there stands in the text that this was made of; empty where it is the text itself."""
+        return ""
+
     def line(self, number: int) -> str:
         """The text of one line, without its end."""
         start = self._starts[number - 1]
@@ -69,8 +77,31 @@ class Text:
 
     def problem(self, start: int, end: int, message: str, instead: str = "") -> Problem:
         """A problem that shows the offending line."""
-        span = self.span(start, end)
-        return Problem(span, message, instead, self.line(span.line))
+        return Problem(self.span(start, end), message, instead, self.line(self.position(start)[0]))
+
+
+class Placed(Text):
+    """A text that a program has made of another one: each of its lines has its place there, or none where nobody asked for it."""
+
+    __slots__ = ("_places",)
+
+    def __init__(self, name: str, text: str, places: Sequence[tuple[Span, str]]) -> None:
+        """``places`` has for each line the place, and how it stands there."""
+        super().__init__(name, text)
+        self._places = places
+
+    def span(self, start: int, end: int) -> Span:
+        """The place in the other text."""
+        del end
+        return self._places[self.position(start)[0] - 1][0]
+
+    def asked(self, start: int) -> bool:
+        """Whether it stands anywhere."""
+        return self._places[self.position(start)[0] - 1][0].stands
+
+    def said(self, start: int) -> str:
+        """How it stands there; empty where it stands as it is here."""
+        return self._places[self.position(start)[0] - 1][1]
 
 
 class Word(NamedTuple):
@@ -348,7 +379,12 @@ def parse(
         such a name, and told there instead of swallowing the line.
     :param seen: lines that other files of the same configuration had; it is added to.
     """
-    parser = _Parser(Text(name, text), is_directive, {} if seen is None else seen)
+    return parse_text(Text(name, text), is_directive=is_directive, seen=seen)
+
+
+def parse_text(text: Text, *, is_directive: Callable[[str], bool] = lambda _: False, seen: Lines | None = None) -> Tree:
+    """The same for a text that has a name already."""
+    parser = _Parser(text, is_directive, {} if seen is None else seen)
     return Tree(parser.text, parser.read(), parser.problems)
 
 
