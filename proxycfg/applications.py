@@ -24,6 +24,8 @@ class TellingPath(NamedTuple):
     """Seconds between signs of life, by the library's own default."""
     not_below: str = ""
     """A segment below which they mean something else."""
+    unbuffers: bool = False
+    """Whether each of its answers asks for no buffering, by ``X-Accel-Buffering``: its own code says so."""
 
 
 class Application(NamedTuple):
@@ -41,6 +43,8 @@ class Application(NamedTuple):
     source: str
     heartbeat: float | None = None
     """Seconds between signs of life, by its own default."""
+    unbuffers: bool = False
+    """As of a path."""
 
 
 _SSE = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
@@ -83,7 +87,8 @@ PATHS: tuple[TellingPath, ...] = (
     TellingPath(_words("event_stream"), "sse", "an event stream by its name", _SSE, inside=True),
     TellingPath(_words("events-stream"), "sse", "an event stream by its name", _SSE, inside=True),
     TellingPath(_words("server-sent-events"), "sse", "server-sent events by its name", _SSE, inside=True),
-    TellingPath(_words(".well-known/mercure"), "sse", "a Mercure hub", "https://mercure.rocks/docs/hub/nginx", heartbeat=40.0),
+    TellingPath(_words(".well-known/mercure"), "sse", "a Mercure hub",
+                "https://github.com/dunglas/mercure/blob/main/subscribe.go", heartbeat=40.0, unbuffers=True),
     TellingPath(_words("api/realtime"), "sse", "PocketBase's realtime API", "https://pocketbase.io/docs/api-realtime/"),
     TellingPath(_words("__webpack_hmr"), "sse", "webpack's hot reload",
                 "https://github.com/webpack-contrib/webpack-hot-middleware"),
@@ -212,6 +217,8 @@ APPLICATIONS: tuple[Application, ...] = (
     Application("Jupyter", ("jupyter", "jupyterlab", "jupyter_lab", "jupyter_notebook"), (),
                 (("/api/kernels/x/channels", "websocket"), ("/terminals/websocket/1", "websocket")),
                 "https://jupyter-server.readthedocs.io/en/latest/operators/public-server.html", 30.0),
+    Application("Superset's notifications", ("superset_websocket",), (), (("/ws", "websocket"),),
+                "https://github.com/apache/superset/blob/master/superset-websocket/src/config.ts", 20.0),
     Application("JupyterHub", ("jupyterhub",), (), (("/user/x/api/kernels/x/channels", "websocket"),),
                 "https://jupyterhub.readthedocs.io/en/stable/howto/configuration/config-proxy.html", 30.0),
     Application("RStudio", ("rstudio", "rstudio_server"), (), (("/p/x/", "websocket"),),
@@ -294,7 +301,8 @@ APPLICATIONS: tuple[Application, ...] = (
     Application("Centrifugo", ("centrifugo",), (),
                 (("/connection/websocket", "websocket"),),
                 "https://centrifugal.dev/docs/server/load_balancing", 25.0),
-    Application("Mercure", ("mercure",), (), (("/.well-known/mercure", "sse"),), "https://mercure.rocks/docs/hub/nginx", 40.0),
+    Application("Mercure", ("mercure",), (), (("/.well-known/mercure", "sse"),),
+                "https://github.com/dunglas/mercure/blob/main/subscribe.go", 40.0, unbuffers=True),
     Application("Soketi", ("soketi",), (), (("/app/x", "websocket"),),
                 "https://docs.soketi.app/getting-started/ssl-configuration/nginx-configuration"),
     Application("Laravel Reverb", ("reverb", "laravel_reverb"), (), (("/app/x", "websocket"),), "https://laravel.com/docs/12.x/reverb#web-server"),

@@ -31,6 +31,9 @@ class Stream:
     :param silent: whether it can be expected to fall silent for long; a download is not.
     :param mixed: whether ordinary requests go the same way.
     :param vouched: whether the path or the application says so besides the directives, which may be a boilerplate.
+    :param copied: whether those directives are half a handshake, as people copy it around any application: ``Upgrade`` alone, or beside
+        ``Connection: keep-alive``.
+    :param unbuffers: whether each of its answers asks for no buffering, by ``X-Accel-Buffering``, as far as the application is known.
     """
 
     protocol: str
@@ -42,6 +45,8 @@ class Stream:
     silent: bool = True
     mixed: bool = False
     vouched: bool = False
+    copied: bool = False
+    unbuffers: bool = False
 
 
 # ---- what the user declares ----
@@ -176,11 +181,18 @@ class Told:
     protocol: str
     why: str
     heartbeat: float | None = None
+    unbuffers: bool = False
 
     @property
     def stream(self) -> Stream:
         """What is likely to flow there."""
-        return Stream(protocol=self.protocol, confidence=Confidence.INFERRED, why=self.why, heartbeat=self.heartbeat)
+        return Stream(
+            protocol=self.protocol,
+            confidence=Confidence.INFERRED,
+            why=self.why,
+            heartbeat=self.heartbeat,
+            unbuffers=self.unbuffers,
+        )
 
 
 def told_by_path(path: str) -> Told | None:
@@ -200,7 +212,7 @@ def told_by_path(path: str) -> Told | None:
     segments[-1] = segments[-1].rstrip("*")
     row = _row(segments)
     if row is not None:
-        return Told(row.protocol, f"{path} is {row.what}", row.heartbeat)
+        return Told(row.protocol, f"{path} is {row.what}", row.heartbeat, row.unbuffers)
     for segment in segments:
         words = _words(segment)
         for word in words:
@@ -296,12 +308,13 @@ def stream_of(application: Application, path: str, protocol: str, *, mixed: bool
         why=f"{application.name} is behind it, whose {path} comes through here",
         heartbeat=application.heartbeat,
         mixed=mixed,
+        unbuffers=application.unbuffers,
     )
 
 
 _ASSETS = frozenset(
-    ("static", "assets", "media", "images", "image", "img", "css", "js", "fonts", "uploads", "favicon.ico", "robots.txt", "_nuxt", "dist",
-     "vendor", "packs", "build", "public", "manifest.json", "sw.js", "healthz", "health", "ping", "metrics", ".well-known", "dns-query")
+    ("static", "assets", "fileserver", "media", "images", "image", "img", "css", "js", "fonts", "uploads", "favicon.ico", "robots.txt", "_nuxt",
+     "dist", "vendor", "packs", "build", "public", "manifest.json", "sw.js", "healthz", "health", "ping", "metrics", ".well-known", "dns-query")
 )  # fmt: skip
 
 
@@ -329,7 +342,8 @@ def chief_first(found: Iterable[Stream]) -> tuple[Stream, ...]:
         elif stream.confidence is Confidence.INFERRED:
             # The config says that it is one, the path or the upstream whose.
             heartbeat = stream.heartbeat if known.heartbeat is None else known.heartbeat
-            by_protocol[stream.protocol] = replace(known, heartbeat=heartbeat, vouched=True)
+            unbuffers = known.unbuffers or stream.unbuffers
+            by_protocol[stream.protocol] = replace(known, heartbeat=heartbeat, vouched=True, unbuffers=unbuffers)
     ranked = sorted(by_protocol.values(), key=lambda stream: (stream.confidence is Confidence.INFERRED, stream.mixed))
     # They ask for the same; one finding about it is enough.
     downloads = [stream for stream in ranked if stream.protocol in {"sse", "ndjson"}]

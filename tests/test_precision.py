@@ -17,6 +17,7 @@ from tests.targets.envoy_configs import TWO, WEBSOCKET, bootstrap, cluster, conf
 PASS = "proxy_pass http://127.0.0.1:3000;"
 UP = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_set_header Host $host;"
 COPIED = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection keep-alive;"
+HALF = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Host $host;"
 LONG = "proxy_read_timeout 7d;"
 
 
@@ -44,6 +45,31 @@ CASES = {
         [],
     ),
     "headers copied from a guide": (f"location /api/ {{ {COPIED} {PASS} }}", []),
+    "half of them, beside a socket that has them all": (
+        f"location /websocket {{ {UP} {LONG} {PASS} }} location ~ ^/(printer|api)/ {{ {HALF} {PASS} }}",
+        [],
+    ),
+    "half of them, and nothing else": (f"location /api/ {{ {HALF} {PASS} }}", []),
+    "half of them, by somebody who expects to wait": (
+        f"location /app/ {{ {HALF} {LONG} {PASS} }}",
+        [("upgrade-headers-missing", "error")],
+    ),
+    "half of them, around a socket": (
+        f"location /ws {{ {HALF} {LONG} {PASS} }}",
+        [("upgrade-headers-missing", "error")],
+    ),
+    "files that a handshake's headers are copied around": (
+        f"location /fileserver/ {{ try_files $uri @fileserver; }} location @fileserver {{ {UP} {PASS} }}",
+        [],
+    ),
+    "a hub that asks for no buffering": (
+        f"location /.well-known/mercure {{ proxy_http_version 1.1; proxy_read_timeout 2h; {PASS} }}",
+        [],
+    ),
+    "a hub that asks for no buffering, and is not heard": (
+        f"location /.well-known/mercure {{ proxy_http_version 1.1; proxy_ignore_headers X-Accel-Buffering; {PASS} }}",
+        [("sse-response-buffered", "warning"), ("x-accel-buffering-ignored", "warning")],
+    ),
     "the same around a socket": (f"location /ws {{ {COPIED} {LONG} {PASS} }}", [("upgrade-headers-missing", "error")]),
     "a page of an application": ("location /splash { proxy_pass http://jellyfin:8096/Branding/Splashscreen; }", []),
     "an application by the base that it has itself": (
@@ -76,6 +102,16 @@ CASES = {
 def test_only_what_is_so_is_said(server: str, expected: list[tuple[str, str]]) -> None:
     """Above info."""
     assert said_of(server) == expected
+
+
+def test_a_map_that_keeps_handshakes_alive_is_copied_like_the_words() -> None:
+    """Tailscale's clients upgrade by it, to something that is no WebSocket; a map that says `close` is a mistake."""
+    mapped = f"location / {{ {UP.replace('Connection upgrade', 'Connection $kept')} {LONG} {PASS} }}"
+
+    assert said_of(mapped, http="map $http_upgrade $kept { default keep-alive; '' close; }") == []
+    assert said_of(mapped, http="map $http_upgrade $kept { default close; '' upgrade; }") == [
+        ("upgrade-headers-missing", "error")
+    ]
 
 
 def test_a_name_with_ws_in_it_tells_nothing_where_somebody_marked_the_sockets() -> None:

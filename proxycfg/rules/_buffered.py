@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxycfg.behavior import Answer
+from proxycfg.behavior import YES, Answer
 from proxycfg.finding import Severity
 from proxycfg.reading import ReadRoute
 from proxycfg.rule import Case, Complaint
 
 
 def held_back(case: Case, what: str) -> Iterator[Complaint]:
-    """The complaint that ``what`` a stream carries waits in a buffer; none where buffering is off."""
+    """The complaint that ``what`` a stream carries waits in a buffer; none where buffering is off, or the application is known to switch it off."""
     buffered = case.shortfalls.get("response_buffering")
-    if buffered is None:
+    if buffered is None or (case.stream.unbuffers and case.value("honors_x_accel_buffering") == YES):
         return
     holds = [_surely_held(case, route) for route in (case.route, case.older) if route is not None]
     sure = buffered.sure and all(holds)

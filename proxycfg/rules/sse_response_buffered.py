@@ -22,8 +22,8 @@ location /events {
 
 On Envoy: `FULL_DUPLEX_STREAMED` bodies, `bodyChunks()`, or the filter switched off in the route.
 
-**When it is fine.** If every answer of the route has `X-Accel-Buffering: no`, which the linter cannot see; write
-`# proxycfg: ignore[sse-response-buffered] the app sends X-Accel-Buffering` if you rely on that.
+**When it is fine.** If every answer of the route has `X-Accel-Buffering: no`, which the linter knows of a Mercure hub and cannot see otherwise;
+write `# proxycfg: ignore[sse-response-buffered] the app sends X-Accel-Buffering` if you rely on that.
 
 **Measured.** `tests/containers/`: a stock config that holds an SSE stream back, beside a generated one that does not. Its configs show it in
 `tests/containers/test_rule_fixtures.py`, those of Envoy in `tests/containers/test_envoy_rules.py`.

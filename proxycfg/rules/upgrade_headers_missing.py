@@ -19,9 +19,9 @@ location /ws {
 
 Where the location serves plain requests, too, take `Connection` from a map of `$http_upgrade`.
 
-**When it is fine.** Never, if clients of the route really open WebSockets. `Connection keep-alive` beside `Upgrade` is copied from guides of
-ASP.NET around applications that have none, so it is only an info where neither path nor application tells of WebSockets. A variable whose map is
-not at hand is taken to be right.
+**When it is fine.** Never, if clients of the route really open WebSockets. `Upgrade` alone, or beside `Connection keep-alive`, is copied from
+guides around applications that have none, or that upgrade to something else and look at `Upgrade` only, so it is an info where neither path nor
+application tells of WebSockets. A variable whose map is not at hand is taken to be right.
 
 **Measured.** `tests/containers/`: a handshake that a stock config breaks, and a generated one passes. Its configs show it in
 `tests/containers/test_rule_fixtures.py`.
@@ -61,6 +61,5 @@ def upgrade_headers_missing(case: Case) -> Iterator[Complaint]:
 
 
 def _is_boilerplate(case: Case) -> bool:
-    """Whether it is the block that people copy for ASP.NET, `Connection keep-alive` beside `Upgrade`, around any application."""
-    connection = case.route.reading.behavior.upstream_connection_header.low
-    return case.stream.mixed and not case.stream.vouched and connection.lower() == "keep-alive"
+    """Whether it is a block that people copy around any application."""
+    return case.stream.copied and case.stream.mixed and not case.stream.vouched

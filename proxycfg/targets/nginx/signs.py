@@ -38,7 +38,7 @@ from proxycfg.targets.nginx.scope import Level
 from proxycfg.targets.nginx.servers import Http, Location, Server, search
 from proxycfg.targets.nginx.shapes import Shape
 from proxycfg.targets.nginx.syntax import Directive, Text
-from proxycfg.targets.nginx.variables import PLAIN, Variables, names_in
+from proxycfg.targets.nginx.variables import HANDSHAKE, PLAIN, Variables, names_in
 
 _PATIENT = 300.0
 """Seconds: who lets an origin be silent for so long on a path with a name such as /events may well mean a stream."""
@@ -224,7 +224,20 @@ class Signs:
             why=f"`{line.source}` lets it upgrade",
             span=line.span,
             mixed=not told,
+            copied=self._is_half(location),
         )
+
+    def _is_half(self, location: Location) -> bool:
+        """Whether only half of a handshake's headers is set: ``Upgrade`` alone, or beside a Connection that is kept alive in a handshake, too.
+
+        Who sets ``Upgrade`` alone and a long timeout means it, and forgot the other.
+        """
+        lines = location.level.in_force.get("proxy_set_header", ())
+        set_to = {line.args[0].lower(): line.args[1] for line in lines if len(line.args) > 1}
+        if "upgrade" not in set_to or ("connection" not in set_to and self._said_by(location).patient):
+            return False
+        values = self.variables.values(set_to.get("connection", "keep-alive"), HANDSHAKE, location)
+        return values is not None and {value.lower() for value in values} == {"keep-alive"}
 
     def _is_socket_by_headers(self, location: Location) -> bool:
         """Whether a path such as /events, which may be anything, has Upgrade headers of its own that not every location has."""
@@ -481,7 +494,8 @@ def _spread(kind: str, name: str) -> _Paths:
     """Sites of a fleet have many paths in common."""
     paths = () if kind == "named" else tuple(paths_of_regex(name)) if kind in {"regex", "regex-i"} else (name,)
     told = tuple((path, said) for path in paths if (said := told_by_path(path)) is not None)
-    return _Paths(paths, told, bool(paths) and all(map(is_asset, paths)))
+    # The name of a named location is all that tells of it.
+    return _Paths(paths, told, all(map(is_asset, paths or (name.removeprefix("@"),))))
 
 
 def _is_ambiguous(path: str) -> bool:
