@@ -60,7 +60,9 @@ class Tool:
 
 _ONCE = (
     "nginx looks the name of an origin up when it starts, as `generate` says (`origin-names-resolved-once`); it knows no DNS server by itself. With "
-    "`targets: {nginx: {resolver: [127.0.0.11]}}` and nginx 1.27.3 it follows names, and the check is silent."
+    "`targets: {nginx: {resolver: [127.0.0.11]}}` and nginx 1.27.3 it follows names, and the check is silent. A server that is guessed would be worse: "
+    "nginx asks it and nobody else, not even its hosts file, so where it does not answer each request gets 502 (`tests/targets/test_nginx_running.py`). "
+    "A variable in `proxy_pass`, which older versions look up each time, takes the group away, and with it balance, affinity and kept connections."
 )
 
 TOOLS = (

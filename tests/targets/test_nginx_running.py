@@ -912,6 +912,22 @@ def test_a_name_that_moves_is_followed(tmp_path: Path) -> None:
             assert [one.target for one in origin.exchanges()] == [f"/{count}"]
 
 
+def test_a_dns_server_that_is_guessed_is_an_outage(tmp_path: Path) -> None:
+    """So none is written that the spec does not name: nginx asks that one and nobody else, not even its own hosts file."""
+    nginx_engine.image("1.30")
+    port, origin_port = free_port(), free_port()
+    about = f"listen: {{port: {port}}}\nupstreams: {{a: 'http://localhost:{origin_port}'}}\nroutes: [{{path: /, upstream: a}}]\n"
+    guess = "targets: {nginx: {resolver: [127.0.0.53]}}\n"
+    nobody = f"resolver 127.0.0.1:{free_port()};"
+
+    with Origin.start(host="127.0.0.1", port=origin_port):
+        for spec, status in ((about, "200"), (about + guess, "502")):
+            text = text_of(written(spec_of(spec))).replace("resolver 127.0.0.53;", nobody)
+            with nginx_engine.running("1.30", text, tmp_path / status, port) as nginx:
+                answer = nginx.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                assert answer.split()[1] == status.encode()
+
+
 # ---- browsers keep to HTTPS ----
 
 
