@@ -26,7 +26,7 @@ from proxycfg.targets.nginx.scene import scene_of
 from tests.containers.rule_demos import DEMOS, HOST, Demo, Stand
 from tests.differential.lab import TRIES
 from tests.differential.nginx.generator import CLEAR, SECURE
-from tests.differential.nginx.lab import SLACK, Lab, opened, target_of
+from tests.differential.nginx.lab import SLACK, Lab
 from tests.differential.nginx.predict import Prediction
 from tests.differential.nginx.tree import Config, Node, parsed
 from tests.engines.ports import free_ports
@@ -91,7 +91,7 @@ async def surroundings(version: str, folder: Path) -> AsyncIterator[Surroundings
     def named(_: object, name: str | None, __: object) -> int | None:
         return None if name == "api.openai.com" else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
-    async with opened(version, folder) as lab, contextlib.AsyncExitStack() as stack:
+    async with Lab.opened(version, folder) as lab, contextlib.AsyncExitStack() as stack:
         found = free_ports(3)
         for port, callback in zip(found, (None, named), strict=False):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -166,7 +166,7 @@ async def measured(around: Surroundings, text: str, rule: Rule) -> Proof:
             ask = Ask(port, port in SECURE, HOST, path)
             if prediction.route(ask) != node.place:
                 return
-            target = target_of(prediction, node.place, ask)
+            target = around.lab.target_of(prediction, node.place, ask)
             for probe in chosen:
                 values: dict[str, Any] = {}
                 for _ in range(TRIES):

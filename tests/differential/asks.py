@@ -41,3 +41,18 @@ class Prediction(Protocol):
 
     def behavior(self, place: str) -> Behavior:
         """Of a route."""
+
+
+PATHS = (
+    "/api/v1/stream",
+    "/x/app.js",
+    "/ws/events",
+    "/events",
+    "/chat/room",
+    "/some.json",
+    "/app/",
+    "/UPPER",
+    "/old/thing",
+    "/x/",
+)
+"""For patterns: each is taken by one that the generators write."""

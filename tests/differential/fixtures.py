@@ -118,7 +118,7 @@ async def remeasure(proxy: Proxy[Any], version: str) -> None:
 async def _lab(proxy: Proxy[Any], version: str) -> AsyncIterator[Lab[Any, Any]]:
     with tempfile.TemporaryDirectory(prefix="proxycfg-diff-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # noqa: ASYNC240 - nothing runs yet
-        async with proxy.opened(version, Path(folder)) as lab:
+        async with proxy.lab.opened(version, Path(folder)) as lab:
             yield lab
 
 

@@ -7,16 +7,16 @@ import contextlib
 import random
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from proxycfg.behavior import Answer, Between, exactly, properties
 from proxycfg.lab.bench import PATIENCE, Ask
 from proxycfg.lab.drivers import AtLeast, Probe, Target, Within
-from proxycfg.lab.origin import Arrival, Origin
+from proxycfg.lab.origin import Arrival, Blackhole, Origin
 from tests.clients.tls import make_authority
 from tests.differential.asks import End, Prediction
 from tests.differential.bench import Bench
@@ -120,20 +120,40 @@ class Lab(ABC, Generic[ConfigT, PredictionT]):
 
     slack: Slack
     kit: Kit
+    listens: tuple[int, ...]
+    """The ports that configs may listen on."""
+    shares = False
+    """Whether it sends several requests at once over one connection of HTTP/2."""
 
-    def __init__(
-        self, version: str, folder: Path, engine: Engine, origin: Origin, blackhole: int, names: Iterable[int]
-    ) -> None:
-        """``names`` are the ports that configs may listen on."""
+    def __init__(self, version: str, folder: Path, engine: Engine, origin: Origin, blackhole: int) -> None:
+        """``blackhole`` is the port of an origin that takes no connection."""
         self.version = version
         self.folder = folder
         self.engine = engine
         self.origin = origin
         self.blackhole = blackhole
         self.authority = make_authority(folder)
-        self._names = (0, *names)
+        self._names = (0, *self.listens)
         self._ports: list[dict[int, int]] = []
         self._numbers = 0
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, version: str, folder: Path) -> AsyncIterator[Self]:
+        """A lab for a version, with its files in ``folder``.
+
+        :raises EngineAbsent: if that version is not here.
+        """
+        port, nowhere = free_ports(2)
+        origin = Origin(port, shares=cls.shares)
+        blackhole = Blackhole(nowhere)
+        await origin.open()
+        try:
+            async with cls.running(version, folder) as engine:
+                yield cls(version, folder, engine, origin, nowhere)
+        finally:
+            blackhole.close()
+            await origin.close()
 
     @contextlib.contextmanager
     def ports(self) -> Iterator[dict[int, int]]:
@@ -154,6 +174,14 @@ class Lab(ABC, Generic[ConfigT, PredictionT]):
         return folder
 
     # ---- what differs between proxies ----
+
+    @staticmethod
+    @abstractmethod
+    def running(version: str, folder: Path) -> AbstractAsyncContextManager[Engine]:
+        """The engine, in a container that sees ``folder`` under the same path, and may write there.
+
+        :raises EngineAbsent: if there is no image of that version.
+        """
 
     @staticmethod
     @abstractmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -25,7 +24,6 @@ class Proxy(Generic[ConfigT]):
     :param remarks: what is to be said about how a property is measured, by property.
     :param kept: the folder of disagreements that are kept, each with a config in ``file``.
     :param make: the config of a seed for a version.
-    :param opened: a lab for a version, with its files in a folder; raises EngineAbsent.
     :param shown: a config as text, and the protocol that each route is declared to carry, by place; ``parsed`` turns it back.
     :param prune: takes away what is not needed to show a disagreement; whether anything was.
     """
@@ -40,7 +38,21 @@ class Proxy(Generic[ConfigT]):
     file: str
     lab: type[Lab[ConfigT, Any]]
     make: Callable[[int, str], ConfigT]
-    opened: Callable[[str, Path], AbstractAsyncContextManager[Lab[ConfigT, Any]]]
     shown: Callable[[ConfigT], tuple[str, dict[str, str]]]
     parsed: Callable[[str, dict[str, str]], ConfigT]
     prune: Callable[[ConfigT, Shows], Awaitable[bool]]
+
+
+async def thinned(items: list[Any], shows: Shows) -> bool:
+    """Take away what is not needed to show it, the largest pieces first; whether anything was."""
+    before = len(items)
+    size = (len(items) + 1) // 2
+    while size:
+        for at in range(len(items) - size, -size, -size):
+            low = max(0, at)
+            taken = items[low : at + size]
+            del items[low : at + size]
+            if not await shows():
+                items[low:low] = taken
+        size //= 2
+    return len(items) < before

@@ -75,7 +75,7 @@ async def measure(
     with tempfile.TemporaryDirectory(prefix="proxycfg-diff-", ignore_cleanup_errors=True) as folder:
         # Workers of nginx are nobody.
         Path(folder).chmod(0o755)  # noqa: ASYNC240 - nothing runs yet
-        async with proxy.opened(version, Path(folder)) as lab:
+        async with proxy.lab.opened(version, Path(folder)) as lab:
             seeds = iter(numbers or range(seed * 1_000_000, (seed + 1) * 1_000_000))
             doubtful: list[int] = []
             taken = 0

@@ -8,15 +8,13 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 from proxycfg.lab.bench import Ask
 from proxycfg.lab.drivers import Target
-from proxycfg.lab.origin import Blackhole, Origin
 from proxycfg.targets.envoy.routes import Door, Route
 from proxycfg.targets.envoy.tree import Message
 from tests.differential import lab
-from tests.differential.asks import End
+from tests.differential.asks import PATHS, End
 from tests.differential.bench import Bench
 from tests.differential.envoy.bench import EnvoyBench
 from tests.differential.envoy.engine import running
@@ -26,7 +24,6 @@ from tests.differential.envoy.predict import FILE, Prediction
 from tests.differential.envoy.probes import KIT
 from tests.differential.envoy.tree import Config, managers
 from tests.differential.lab import NOBODY, Slack
-from tests.engines.ports import free_ports
 
 SLACK = Slack(tardy=0.25, late=0.5)
 LONGEST = 3.75
@@ -38,6 +35,10 @@ class Lab(lab.Lab[Config, Prediction]):
 
     slack = SLACK
     kit = KIT
+    listens = (*CLEAR, *SECURE)
+    shares = True
+
+    running = staticmethod(running)
 
     @staticmethod
     def predict(config: Config, version: str) -> Prediction:
@@ -45,8 +46,18 @@ class Lab(lab.Lab[Config, Prediction]):
         return Prediction(config, version)
 
     def requests(self, prediction: Prediction, chance: random.Random) -> list[Ask]:
-        """Requests to try: at least one made for each route."""
-        return requests(prediction, chance)
+        """Requests to try on a config: at least one made for each route, and some that nobody thought of."""
+        made: dict[Ask, None] = {}
+        for door, route in prediction.named.values():
+            path = route.path if route.kind in {"prefix", "exact", "segments"} else chance.choice(PATHS)
+            if chance.random() < (0.1 if route.kind == "exact" else 0.4):
+                path += chance.choice(_ENDS)
+            made[_ask(prediction, door, route, path, chance)] = None
+            if chance.random() < 0.4:
+                made[_ask(prediction, door, route, chance.choice(_OTHERS), chance)] = None
+        asks = list(made)
+        chance.shuffle(asks)
+        return asks[:40]
 
     def target_of(self, prediction: Prediction, route: str, ask: Ask) -> Target:
         """A request for the route, through the one listener that leads there."""
@@ -117,20 +128,8 @@ class Lab(lab.Lab[Config, Prediction]):
 
 
 _ENDS = ("", "/", "x", "/deep/er", ".json", "/v2/stream", "?x=1")
-_REGEX_PATHS = (
-    "/api/v1/stream",
-    "/x/app.js",
-    "/ws/events",
-    "/events",
-    "/chat/room",
-    "/some.json",
-    "/app/",
-    "/UPPER",
-    "/old/thing",
-    "/x/",
-)
 _OTHERS = (
-    *_REGEX_PATHS,
+    *PATHS,
     "/",
     "/api/x",
     "/API",
@@ -144,21 +143,6 @@ _OTHERS = (
     "/chat;v=1/room",
 )
 _HOSTS = ("unknown.invalid", "API.example.com", "example.com.", "www.example.com", "a.b.example.com")
-
-
-def requests(prediction: Prediction, chance: random.Random) -> list[Ask]:
-    """Requests to try on a config: at least one made for each route, and some that nobody thought of."""
-    made: dict[Ask, None] = {}
-    for door, route in prediction.named.values():
-        path = route.path if route.kind in {"prefix", "exact", "segments"} else chance.choice(_REGEX_PATHS)
-        if chance.random() < (0.1 if route.kind == "exact" else 0.4):
-            path += chance.choice(_ENDS)
-        made[_ask(prediction, door, route, path, chance)] = None
-        if chance.random() < 0.4:
-            made[_ask(prediction, door, route, chance.choice(_OTHERS), chance)] = None
-    asks = list(made)
-    chance.shuffle(asks)
-    return asks[:40]
 
 
 def _ask(prediction: Prediction, door: Door, route: Route, path: str, chance: random.Random) -> Ask:
@@ -205,21 +189,3 @@ def _meeting(matcher: Message) -> list[tuple[str, str]]:
         (text for kind in ("exact", "prefix", "contains") if (text := matcher.text("string_match", kind))), "1"
     )
     return [(name.title(), wanted)]
-
-
-@contextlib.asynccontextmanager
-async def opened(version: str, folder: Path) -> AsyncIterator[Lab]:
-    """A lab for a version, with its files in ``folder``.
-
-    :raises EngineAbsent: if there is no Envoy of that version here.
-    """
-    port, nowhere = free_ports(2)
-    origin = Origin(port, shares=True)
-    blackhole = Blackhole(nowhere)
-    await origin.open()
-    try:
-        async with running(version, folder) as engine:
-            yield Lab(version, folder, engine, origin, nowhere, (*CLEAR, *SECURE))
-    finally:
-        blackhole.close()
-        await origin.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.differential.envoy import tree
 from tests.differential.envoy.generator import make
-from tests.differential.envoy.lab import LONGEST, Lab, opened
+from tests.differential.envoy.lab import LONGEST, Lab
 from tests.differential.envoy.predict import FILE
 from tests.differential.envoy.tree import Config
 from tests.differential.proxy import Proxy, Shows
@@ -44,7 +44,6 @@ PROXY = Proxy(
     file=FILE,
     lab=Lab,
     make=make,
-    opened=opened,
     shown=_shown,
     parsed=tree.parsed,
     prune=_prune,

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.differential.proxy import Shows
+from tests.differential.proxy import Shows, thinned
 
 Data = dict[str, Any]
 HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -119,25 +119,11 @@ def copied(data: Any) -> Any:
 
 async def pruned(node: Any, shows: Shows) -> bool:
     """Take away what is not needed to show it, from the outside in and the largest pieces first; whether anything was."""
-    changed = await (_pruned_list(node, shows) if isinstance(node, list) else _pruned_mapping(node, shows))
+    changed = await (thinned(node, shows) if isinstance(node, list) else _pruned_mapping(node, shows))
     for each in list(node.values()) if isinstance(node, dict) else list(node):
         if isinstance(each, (dict, list)):
             changed |= await pruned(each, shows)
     return changed
-
-
-async def _pruned_list(node: list[Any], shows: Shows) -> bool:
-    before = len(node)
-    size = (len(node) + 1) // 2
-    while size:
-        for at in range(len(node) - size, -size, -size):
-            low = max(0, at)
-            taken = node[low : at + size]
-            del node[low : at + size]
-            if not await shows():
-                node[low:low] = taken
-        size //= 2
-    return len(node) < before
 
 
 async def _pruned_mapping(node: Data, shows: Shows) -> bool:

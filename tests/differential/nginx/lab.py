@@ -7,15 +7,13 @@ import random
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from proxycfg.lab import drivers as probes
 from proxycfg.lab.bench import Ask
 from proxycfg.lab.drivers import Target
-from proxycfg.lab.origin import Blackhole, Origin
 from tests.differential import lab
-from tests.differential.asks import End
+from tests.differential.asks import PATHS, End
 from tests.differential.bench import Bench
 from tests.differential.lab import Kit, Slack
 from tests.differential.nginx.engine import running
@@ -23,7 +21,6 @@ from tests.differential.nginx.generator import CLEAR, SECURE
 from tests.differential.nginx.instrument import Surroundings, instrument
 from tests.differential.nginx.predict import Prediction
 from tests.differential.nginx.tree import Config
-from tests.engines.ports import free_ports
 
 SLACK = Slack(
     tardy=2.0,
@@ -47,6 +44,9 @@ class Lab(lab.Lab[Config, Prediction]):
 
     slack = SLACK
     kit = KIT
+    listens = (*CLEAR, *SECURE)
+
+    running = staticmethod(running)
 
     @staticmethod
     def predict(config: Config, version: str) -> Prediction:
@@ -54,17 +54,77 @@ class Lab(lab.Lab[Config, Prediction]):
         return Prediction(config, version)
 
     def requests(self, prediction: Prediction, chance: random.Random) -> list[Ask]:
-        """Requests to try: at least one made for each location."""
-        return requests(prediction, chance)
+        """Requests to try on a config: at least one made for each location, and some that nobody thought of."""
+        made: dict[Ask, None] = {}
+        for server in prediction.servers.values():
+            for location in server.locations.all():
+                path = (
+                    location.name if location.kind in {"exact", "prefix", "no-regex"} else chance.choice(_REGEX_PATHS)
+                )
+                if chance.random() < 0.4:
+                    path += chance.choice(_ENDS)
+                made[_ask(server, path, chance)] = None
+            for _ in range(4):
+                path = chance.choice(
+                    (*_REGEX_PATHS, "/", "/api/x", "/API", "//api//v1", "/a/../ws", "/%61pi", "/apix", "/events?x=1")
+                )
+                made[_ask(server, path, chance)] = None
+        asks = list(made)
+        chance.shuffle(asks)
+        return asks[:40]
 
     def target_of(self, prediction: Prediction, route: str, ask: Ask) -> Target:
         """A plain GET for the route, through each port of the server that leads there."""
-        return target_of(prediction, route, ask)
+        server = prediction.servers[prediction.server_of(ask)]
+        asks = []
+        complete = True
+        for listen in server.listens:
+            for address in ("127.0.0.1", "127.0.0.2"):
+                one = replace(ask, port=listen.port, secure=listen.port in SECURE, address=address)
+                if (
+                    (listen.address in {"*", address})
+                    and prediction.route(one) == route
+                    and prediction.server_of(one) == prediction.server_of(ask)
+                ):
+                    asks.append(one)
+                    break
+            else:
+                complete = False
+        found = prediction.routes[route]
+        main = next((one for one in asks if one.port == ask.port), ask)
+        return Target(
+            place=route,
+            ask=main,
+            asks=tuple(dict.fromkeys([main, *asks])),
+            protocol=found.protocol or prediction.protocol_of(main),
+            straight=prediction.follow(main).straight,
+            posts=prediction.route(replace(main, method="POST")) == route,
+            shakes=prediction.route(replace(main, headers=(("Upgrade", "websocket"),))) == route,
+            complete=complete,
+        )
 
     @staticmethod
     def same(predicted: End, measured: End) -> bool:
         """Whether a request ended where it was to end."""
-        return same(predicted, measured)
+        if predicted.proxied != measured.proxied:
+            return False
+        if predicted.proxied:
+            return predicted.place == measured.place
+        code = predicted.answer[:3]
+        # An error page keeps the status of the error, unless it says otherwise.
+        if code.isdigit() and code != measured.answer and predicted.straight:
+            return False
+        if not code.isdigit() and measured.answer not in {"403", "404", "405", "500"}:
+            return False
+        # What is decided before a location's own directives run has no place of its own to tell.
+        elsewhere = (
+            "(the same path with a slash)",
+            "(the location is internal)",
+            "(everybody is refused)",
+            "(no location matches)",
+            "500 ",
+        )
+        return predicted.place == measured.place or any(each in predicted.answer for each in elsewhere)
 
     @contextlib.asynccontextmanager
     async def started(self, config: Config, *, unreachable: bool = False, limits: bool = False) -> AsyncIterator[Bench]:
@@ -122,65 +182,10 @@ def _two_only(config: Config) -> frozenset[tuple[str, int]]:
     )
 
 
-def same(predicted: End, measured: End) -> bool:
-    """Whether a request ended where it was to end."""
-    if predicted.proxied != measured.proxied:
-        return False
-    if predicted.proxied:
-        return predicted.place == measured.place
-    code = predicted.answer[:3]
-    # An error page keeps the status of the error, unless it says otherwise.
-    if code.isdigit() and code != measured.answer and predicted.straight:
-        return False
-    if not code.isdigit() and measured.answer not in {"403", "404", "405", "500"}:
-        return False
-    # What is decided before a location's own directives run has no place of its own to tell.
-    elsewhere = (
-        "(the same path with a slash)",
-        "(the location is internal)",
-        "(everybody is refused)",
-        "(no location matches)",
-        "500 ",
-    )
-    return predicted.place == measured.place or any(each in predicted.answer for each in elsewhere)
-
-
 _WORDS = {"*.example.com": "deep.a.example.com", ".example.org": "sub.example.org", "chat.*": "chat.anything.net", r"~^(?<sub>\w+)\.test$": "abc.test",
           "~^www\\d+\\.": "www12.somewhere", "_": "nobody.invalid", '""': "empty.invalid"}  # fmt: skip
 _ENDS = ("", "/", "x", "/deep/er", ".json", "/v2/stream")
-_REGEX_PATHS = (
-    "/api/v1/stream",
-    "/x/app.js",
-    "/ws/events",
-    "/events",
-    "/chat/room",
-    "/some.json",
-    "/app/",
-    "/UPPER",
-    "/old/thing",
-    "/x/",
-    "/auth",
-    "/50x.html",
-)
-
-
-def requests(prediction: Prediction, chance: random.Random) -> list[Ask]:
-    """Requests to try on a config: at least one made for each location, and some that nobody thought of."""
-    made: dict[Ask, None] = {}
-    for server in prediction.servers.values():
-        for location in server.locations.all():
-            path = location.name if location.kind in {"exact", "prefix", "no-regex"} else chance.choice(_REGEX_PATHS)
-            if chance.random() < 0.4:
-                path += chance.choice(_ENDS)
-            made[_ask(server, path, chance)] = None
-        for _ in range(4):
-            path = chance.choice(
-                (*_REGEX_PATHS, "/", "/api/x", "/API", "//api//v1", "/a/../ws", "/%61pi", "/apix", "/events?x=1")
-            )
-            made[_ask(server, path, chance)] = None
-    asks = list(made)
-    chance.shuffle(asks)
-    return asks[:40]
+_REGEX_PATHS = (*PATHS, "/auth", "/50x.html")
 
 
 def _ask(server: Any, path: str, chance: random.Random) -> Ask:
@@ -197,52 +202,3 @@ def _ask(server: Any, path: str, chance: random.Random) -> Ask:
     method = chance.choice(("POST", "DELETE", "PUT")) if chance.random() < 0.08 else "GET"
     address = "127.0.0.2" if listen.address == "*" and chance.random() < 0.15 else "127.0.0.1"
     return Ask(listen.port, listen.port in SECURE, host, path, method, headers, address)
-
-
-def target_of(prediction: Prediction, route: str, ask: Ask) -> Target:
-    """A plain GET for the route, through each port of the server that leads there."""
-    server = prediction.servers[prediction.server_of(ask)]
-    asks = []
-    complete = True
-    for listen in server.listens:
-        for address in ("127.0.0.1", "127.0.0.2"):
-            one = replace(ask, port=listen.port, secure=listen.port in SECURE, address=address)
-            if (
-                (listen.address in {"*", address})
-                and prediction.route(one) == route
-                and prediction.server_of(one) == prediction.server_of(ask)
-            ):
-                asks.append(one)
-                break
-        else:
-            complete = False
-    found = prediction.routes[route]
-    main = next((one for one in asks if one.port == ask.port), ask)
-    return Target(
-        place=route,
-        ask=main,
-        asks=tuple(dict.fromkeys([main, *asks])),
-        protocol=found.protocol or prediction.protocol_of(main),
-        straight=prediction.follow(main).straight,
-        posts=prediction.route(replace(main, method="POST")) == route,
-        shakes=prediction.route(replace(main, headers=(("Upgrade", "websocket"),))) == route,
-        complete=complete,
-    )
-
-
-@contextlib.asynccontextmanager
-async def opened(version: str, folder: Path) -> AsyncIterator[Lab]:
-    """A lab for a version, with its files in ``folder``.
-
-    :raises EngineAbsent: if there is no nginx of that version here.
-    """
-    port, nowhere = free_ports(2)
-    origin = Origin(port)
-    blackhole = Blackhole(nowhere)
-    await origin.open()
-    try:
-        async with running(version, folder) as engine:
-            yield Lab(version, folder, engine, origin, nowhere, (*CLEAR, *SECURE))
-    finally:
-        blackhole.close()
-        await origin.close()

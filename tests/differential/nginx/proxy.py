@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.differential.nginx.generator import make
-from tests.differential.nginx.lab import Lab, opened
+from tests.differential.nginx.lab import Lab
 from tests.differential.nginx.tree import Config, Node, parsed
-from tests.differential.proxy import Proxy, Shows
+from tests.differential.proxy import Proxy, Shows, thinned
 from tests.engines import NGINX
 
 _ROOT = Path(__file__).parents[3]
@@ -41,18 +41,8 @@ async def _prune(config: Config, shows: Shows) -> bool:
 
 
 async def pruned(nodes: list[Node], shows: Shows) -> bool:
-    """Take away what is not needed to show it, from the outside in and the largest pieces first; whether anything was."""
-    before = len(nodes)
-    size = (len(nodes) + 1) // 2
-    while size:
-        for at in range(len(nodes) - size, -size, -size):
-            low = max(0, at)
-            taken = nodes[low : at + size]
-            del nodes[low : at + size]
-            if not await shows():
-                nodes[low:low] = taken
-        size //= 2
-    changed = len(nodes) < before
+    """Take away what is not needed to show it, from the outside in; whether anything was."""
+    changed = await thinned(nodes, shows)
     for node in nodes:
         if node.block:
             changed |= await pruned(node.block, shows)
@@ -84,7 +74,6 @@ PROXY = Proxy(
     file="nginx.conf",
     lab=Lab,
     make=make,
-    opened=opened,
     shown=_shown,
     parsed=_parsed,
     prune=_prune,
