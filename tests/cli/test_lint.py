@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from proxycfg.commands import Exit
+from proxycfg.faults import faults
 from proxycfg.remarks import remarks
 from proxycfg.rules import rules
 from tests.cli.conftest import Cli, stdin
@@ -412,7 +413,8 @@ def test_rules_are_listed_and_explained(cli: Cli) -> None:
     told_by = dict(line.split()[:2] for line in cli("rules")[1].splitlines())
     listed = json.loads(cli("rules", "--format", "json")[1])["rules"]
 
-    assert {**dict.fromkeys(rules(), "lint"), **dict.fromkeys(remarks(), "generate")} == told_by
+    kinds = {"lint": rules(), "generate": remarks(), "probe": faults()}
+    assert {name: command for command, known in kinds.items() for name in known} == told_by
     assert told_by == {each["rule"]: each["told_by"] for each in listed}
     for kind in (rules()["sse-response-buffered"], remarks()["cache-not-kept"]):
         assert cli("rules", kind.name)[1].endswith(f"; told by proxycfg {kind.told_by})\n\n{kind.page}\n")
