@@ -47,14 +47,61 @@ def test_init_does_not_replace_a_folder(cli: Cli) -> None:
     assert "a: is a folder, where a file should be written" in cli("init", "--force", "-o", "a")[2]
 
 
-def test_init_from_a_config_says_what_to_do_instead(cli: Cli) -> None:
-    """It is not built, and nobody should take the starter for their own routes."""
-    Path("routes.yaml").unlink()
-    code, out, err = cli("init", "--from", "my nginx.conf")
+CONFIG = """\
+server {
+    listen 8080;
+    location /events { proxy_pass http://127.0.0.1:9000; proxy_buffering off; }
+    location /admin { auth_basic on; proxy_pass http://127.0.0.1:9000; }
+}
+"""
 
-    assert (Exit.USAGE, "", False) == (code, out, Path("routes.yaml").exists())
-    assert "--from my nginx.conf: proxycfg cannot make a spec of a config yet; nothing was written." in err
-    assert "`proxycfg explain 'my nginx.conf'`" in err
+
+def test_init_from_a_config_makes_its_spec(cli: Cli) -> None:
+    """What is lost is told with its place, on standard error and in the file; the next command works on it."""
+    Path("routes.yaml").unlink()
+    Path("site.conf").write_text(CONFIG)
+    code, out, err = cli("init", "--from", "site.conf")
+    text = Path("routes.yaml").read_text()
+
+    assert (Exit.OK, "routes.yaml\n") == (code, out)
+    assert "site.conf:4:23: `auth_basic on` decides who gets in" in err
+    assert "1 route carried over; 1 route written as comments; 1 thing not carried over" in err
+    assert "#   site.conf:4:23: `auth_basic on` decides who gets in" in text
+    assert "  # - path: /admin\n" in text
+    assert "  - path: /events\n    protocol: sse\n" in text
+    assert Exit.OK == cli("generate", "routes.yaml", "--fail-on", "error")[0]
+
+
+def test_init_from_prints_and_reports(cli: Cli) -> None:
+    """To standard output; and as JSON what became of each route."""
+    Path("site.conf").write_text(CONFIG)
+
+    assert cli("init", "--from", "site.conf", "-o", "-", "-q")[1].startswith("# Made from site.conf (nginx 1.30)")
+    report = json.loads(cli("init", "--from", "site.conf", "-o", "new.yaml", "--format", "json")[1])
+    assert ["/events"] == [each["route"] for each in report["routes"]]
+    assert ["/admin"] == [each["route"] for each in report["withheld"]]
+    assert [4] == [each["location"]["start"]["line"] for each in report["not_carried_over"]]
+
+
+def test_init_from_what_is_no_config_writes_nothing(cli: Cli) -> None:
+    """Nor from one without a route, nor over a spec that exists, nor from several at once."""
+    before = Path("routes.yaml").read_text()
+    Path("none.conf").write_text("server { listen 80; return 404; }\n")
+    Path("broken.conf").write_text("server { listen 80; location / { proxy_pass http://a;\n")
+    for name in ("none.conf", "broken.conf", "missing.conf"):
+        code, out, err = cli("init", "--from", name, "--force")
+
+        assert (Exit.USAGE, "") == (code, out)
+        assert name in err
+    assert "--force" in cli("init", "--from", "none.conf")[2]
+    whole = "events {}\nhttp { server { location / { proxy_pass http://a; } } }\n"
+    Path("one.conf").write_text(whole)
+    Path("two.conf").write_text(whole)
+    assert (
+        "these are 2 configs, and a spec is made of one"
+        in cli("init", "--from", "one.conf", "--from", "two.conf", "--force")[2]
+    )
+    assert before == Path("routes.yaml").read_text()
 
 
 def test_init_reports_json(cli: Cli) -> None:

@@ -1,0 +1,956 @@
+"""An nginx configuration as a draft of a spec: what of it a spec can say, and what it cannot.
+
+Three fates of a directive: it becomes a field; what it decides is decided anew for every route, by its protocol (timers, buffers, compression,
+logs); or it is told as lost. A route whose requests the spec could not keep as they are (it would lose its login, or its path) is withheld.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, NamedTuple
+
+from proxycfg.behavior import exactly
+from proxycfg.collector import held_off
+from proxycfg.draft import (
+    Draft,
+    DraftRoute,
+    DraftUpstream,
+    Lost,
+    Namer,
+    held,
+    merged,
+    retried,
+    strip_for,
+    terms,
+)
+from proxycfg.finding import Confidence
+from proxycfg.headers import CORS, HSTS
+from proxycfg.protocols import protocols
+from proxycfg.spec import DEFAULT_KEEPALIVE
+from proxycfg.streams import Stream
+from proxycfg.targets.nginx import facts
+from proxycfg.targets.nginx.config import Config
+from proxycfg.targets.nginx.place import Reader, seconds
+from proxycfg.targets.nginx.read import read_route
+from proxycfg.targets.nginx.scope import Level
+from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
+from proxycfg.targets.nginx.signs import Signs
+from proxycfg.targets.nginx.syntax import Directive, number
+from proxycfg.targets.nginx.upstreams import is_address
+from proxycfg.targets.nginx.variables import PLAIN, names_in
+from proxycfg.units import show_duration
+
+
+@held_off()
+def draft_of(config: Config, version: str, *, stated: bool) -> Draft:
+    """The draft of one configuration.
+
+    :param stated: whether somebody says the version: only then the spec does.
+    """
+    drafting = _Drafting(config, version)
+    for http in read_http(config)[:1]:
+        drafting.http(http)
+    routes, left_out = merged(sorted(drafting.routes, key=lambda route: route.span))
+    nginx: dict[str, Any] = {"version": version} if stated else {}
+    if config.context != "main":
+        nginx["layout"] = "site"
+    streams = _scale(held(routes))
+    settings = {
+        "targets": {"nginx": nginx},
+        **drafting.settings,
+        **({"scale": {"streams": streams}} if streams > _STREAMS else {}),
+    }
+    lost = [*drafting.lost, *left_out]
+    return Draft(
+        target="nginx",
+        settings=settings,
+        upstreams=tuple(drafting.upstreams.values()),
+        routes=tuple(routes),
+        lost=tuple(dict.fromkeys(lost)),
+    )
+
+
+def _scale(streams: float) -> int:
+    """The scale for which as many slots are written as there are now, in two digits."""
+    least = math.ceil((streams - facts.SPARE_SLOTS) / facts.HEADROOM)
+    unit: int = 10 ** max(0, len(str(least)) - 2)
+    return -(-least // unit) * unit
+
+
+_STREAMS = 10_000
+"""The default of ``scale``."""
+
+
+class _Unsayable(Exception):
+    """A route that a spec has no words for: why."""
+
+    def __init__(self, lost: Lost) -> None:
+        super().__init__(lost.what)
+        self.lost = lost
+
+
+class _Pass(NamedTuple):
+    """Where a ``*_pass`` leads: the scheme, the name of a group or ``host:port``, and the path that it puts in place of the location's.
+
+    ``removed`` is a prefix that a map takes off the URL as it came.
+    """
+
+    scheme: str
+    address: str
+    path: str
+    removed: str = ""
+
+
+class _Drafting:
+    """One run."""
+
+    def __init__(self, config: Config, version: str) -> None:
+        self.config = config
+        self.version = version
+        self.routes: list[DraftRoute] = []
+        self.lost: list[Lost] = []
+        self.settings: dict[str, Any] = {}
+        self.upstreams: dict[tuple[str, str, str], DraftUpstream] = {}
+        self.namer = Namer()
+
+    def lose(self, line: Directive, what: str, instead: str = "") -> None:
+        """Tell of a directive that is left out; what every generated config has needs no telling."""
+        if not line.text.text.startswith("# Made by proxycfg "):
+            self.lost.append(Lost(line.span, what, instead))
+
+    def http(self, http: Http) -> None:
+        """A whole http block."""
+        self.reader = Reader(http, self.version)
+        self.signs = Signs(http, self.reader.variables)
+        self.block = http
+        for server in http.servers:
+            self.server(server)
+        self.listeners()
+        self.trusted()
+        levels = [level for level in (http.level.above, http.level) if level is not None]
+        for level in levels:
+            self.leftovers(level)
+
+    # ---- servers ----
+
+    def server(self, server: Server) -> None:
+        """A server: the routes of its locations."""
+        before = len(self.routes)
+        closed = server.level.own.get("return") or [
+            line for line in server.level.own.get("rewrite", ()) if _redirects(line)
+        ]
+        if closed and (server.level.own.get("return") or not any(each.handler for each in server.locations.all())):
+            self.lose(
+                closed[0], f"`{closed[0].source}` answers every request of this server", "keep it in a file of its own"
+            )
+            return
+        hosts = self.hosts(server)
+        for location in server.locations.all():
+            self.location(location, hosts)
+        if len(self.routes) > before:
+            self.leftovers(server.level)
+        elif not server.locations.prefixes and not server.locations.exact:
+            self.lose(server.directive, "this server hands no request to an origin", "keep it in a file of its own")
+
+    def hosts(self, server: Server) -> tuple[str, ...] | Lost:
+        """Its hosts, as a spec has them; why a spec cannot have them."""
+        found: list[str] = []
+        for name in server.names:
+            if name in {"", "_", "*", "~^", "~.*", "~^.*$", "~.+", "~^(.+)$", "~^.+$"}:
+                found.append("*")
+            elif name.startswith(".") and len(name) > 1:
+                found += [name[1:], f"*{name}"]
+            elif name.startswith("~") or name.endswith(".*"):
+                line = next(
+                    each
+                    for each in server.level.lines("server_name")
+                    if name in map(str.lower, each.args) or name in each.args
+                )
+                return Lost(
+                    line.span,
+                    f"server_name {name} is a pattern; hosts of a spec are names, or *.name",
+                    "list the names that it is meant for",
+                )
+            else:
+                found.append(name)
+        return ("*",) if "*" in found else tuple(dict.fromkeys(found))
+
+    def listeners(self) -> None:
+        """The one listener of a spec: that of most routes, one with TLS before one without."""
+        shares: dict[tuple[str, int, bool], int] = {}
+        at: dict[tuple[str, int, bool], tuple[Server, Listen]] = {}
+        owners = {route.span: route for route in self.routes}
+        for server in self.block.servers:
+            count = sum(1 for each in server.locations.all() if each.directive.span in owners)
+            for listen in server.listens:
+                shares[listen.socket] = shares.get(listen.socket, 0) + count
+                at.setdefault(listen.socket, (server, listen))
+        used = [key for key, count in shares.items() if count and not key[2] and not key[0].startswith("unix:")]
+        if not used:
+            return
+        sockets = self.reader.sockets.sockets
+        best = max(used, key=lambda key: (sockets[key].ssl, shares[key], key[1] in {80, 443}, -key[1]))
+        server, listen = at[best]
+        both = any(key[1] == best[1] and key[0].startswith("[") for key in used)
+        made: dict[str, Any] = {"port": best[1]}
+        if best[0] not in {"*", "[::]"}:
+            made = {"address": best[0].strip("[]"), **made}
+        elif both:
+            made = {"address": "::", **made}
+        if sockets[best].ssl:
+            made["tls"] = self.certificate(server, listen)
+        if any("3" in each.reading.behavior.client_http_versions.high for each in self.routes):
+            made["http"] = ["1.1", "2", "3"]
+        self.settings["listen"] = made
+        for key in used:
+            if key[1] != best[1]:
+                other = at[key][1].directive
+                if other is not None:
+                    self.lose(
+                        other,
+                        f"`{other.source}`: a spec has one listener, which is port {best[1]} here",
+                        "write a spec of its own for this port, or a redirect to the other",
+                    )
+
+    def certificate(self, server: Server, listen: Listen) -> dict[str, Any]:
+        """The files of TLS; the server's own promise about HTTPS, which is kept as it is."""
+        made: dict[str, Any] = {}
+        for name, field_name in (("ssl_certificate", "certificate"), ("ssl_certificate_key", "key")):
+            lines = [*server.level.lines(name), *(self.block.level.lines(name))]
+            usable = next(
+                (line for line in lines if line.args and "$" not in line.args[0] and ":" not in line.args[0]), None
+            )
+            if usable is None:
+                place = lines[0] if lines else listen.directive or server.directive
+                self.lose(
+                    place, f"no file of {name} is known for port {listen.port}", f"correct listen.tls.{field_name}"
+                )
+            made[field_name] = (
+                usable.args[0] if usable else f"/etc/tls/tls.{'crt' if field_name == 'certificate' else 'key'}"
+            )
+        others = {
+            line.args[0]: line
+            for each in self.block.servers
+            if any(inner.port == listen.port for inner in each.listens)
+            for line in each.level.lines("ssl_certificate")
+            if line.args and line.args[0] != made["certificate"]
+        }
+        for line in others.values():
+            self.lose(
+                line,
+                f"`{line.source}`: a spec has one certificate",
+                "use one with all hosts, or a spec for each certificate",
+            )
+        made["hsts"] = self.hsts()
+        return made
+
+    def hsts(self) -> str | bool:
+        """For how long browsers are told to keep to HTTPS today; False if they are not."""
+        lines = [
+            line
+            for server in self.block.servers
+            for level in (server.level, self.block.level, *(each.level for each in server.locations.all()))
+            for line in level.lines("add_header")
+            if line.args[1:] and line.args[0].lower() == HSTS.lower()
+        ]
+        ages = [re.search(r"max-age=\"?([0-9]{1,9})", line.args[1]) for line in lines]
+        longest = max((int(age[1]) for age in ages if age), default=0)
+        return f"{longest}s" if longest else False
+
+    def trusted(self) -> None:
+        """Whose forwarded headers count."""
+        lines = [
+            *self.block.level.lines("set_real_ip_from"),
+            *(line for each in self.block.servers for line in each.level.lines("set_real_ip_from")),
+        ]
+        networks = list(dict.fromkeys(line.args[0] for line in lines if line.args))
+        known = [each for each in networks if re.fullmatch(r"[0-9A-Fa-f:.]+(?:/[0-9]+)?", each)]
+        if known:
+            self.settings["trusted_proxies"] = known
+        for line in lines:
+            if line.args and line.args[0] not in known:
+                self.lose(line, f"`{line.source}`: trusted_proxies are networks", "write its networks there")
+
+    # ---- one location ----
+
+    def location(self, location: Location, hosts: tuple[str, ...] | Lost) -> None:
+        """A location: one route, or several where others lead to it by name."""
+        if location.kind == "named":
+            # Those that lead here speak for it.
+            return
+        level = location.level
+        handed_on = self.named(location)
+        source = handed_on or location
+        handler = source.level.last_handler()
+        line = location.directive
+        if "internal" in level.own:
+            self.lose(line, f"`{line.source}` is internal: no client reaches it", "let the application do what it did")
+            return
+        if handler is None or "return" in level.own:
+            inside = [
+                each
+                for each in level.own.get("if", ())
+                if any(inner.name.endswith("_pass") for inner in self.config.block(each))
+            ]
+            if inside:
+                what = f"`{line.source}` hands requests on under a condition only: `{inside[0].source}`"
+                self.lose(inside[0], what, "give each of the origins a path of its own")
+            elif not any(True for _ in location.inside):
+                what = f"`{line.source}` answers by itself ({_answer(level)}); a spec has only origins"
+                self.lose(line, what, "keep it in a server of its own, or let an origin answer")
+            return
+        withheld: list[Lost] = [hosts] if isinstance(hosts, Lost) else []
+        stream = self.stream(source)
+        name = stream.protocol if stream else "http"
+        reading = read_route(self.reader, source, [source.level], protocol=name).reading
+        try:
+            match, path = self.match(location)
+            to = self.passed(source, handler, name)
+            strip = self.strip(location, source, match, path, to)
+        except _Unsayable as error:
+            self.lost.append(error.lost)
+            return
+        if strip is None:
+            what = f"`{handler.source}` puts {to.path or '/'} in place of {path}; a spec can only remove a prefix"
+            withheld.append(Lost(handler.span, what, f"let the origin take {path}, then take the route in"))
+            strip = ""
+        withheld += self.guards(source.level)
+        if source is not location:
+            withheld += [each for each in self.guards(location.level) if each not in withheld]
+        upstream = self.upstream(source, handler, to, name)
+        made = terms(protocols()[name], stream, reading)
+        if strip:
+            made["strip_prefix"] = True if strip == path.rstrip("/") else strip
+        fields = {
+            **made,
+            **self.methods(source.level),
+            **self.headers(source, handler, to, name),
+            **self.cors(source.level),
+            **self.limits(source.level),
+            **self.cached(source.level, name),
+            **({"retry": True} if retried(protocols()[name], reading, len(upstream.servers)) else {}),
+        }
+        self.routes.append(
+            DraftRoute(
+                match=match,
+                path=path,
+                hosts=() if isinstance(hosts, Lost) else hosts,
+                protocol=name,
+                upstream=upstream.name,
+                fields=fields,
+                span=line.span,
+                reading=reading,
+                because=(stream.why + (", and ordinary requests go the same way" if stream.mixed else ""))
+                if stream
+                else "",
+                withheld=tuple(withheld),
+            )
+        )
+        self.leftovers(source.level)
+        if source is not location:
+            self.leftovers(location.level)
+
+    def named(self, location: Location) -> Location | None:
+        """The named location that a location without an origin hands its requests to, if no file answers them."""
+        if location.handler is not None:
+            return None
+        lines = [*location.level.own.get("try_files", ()), *location.level.own.get("error_page", ())]
+        for line in lines:
+            found = location.server.locations.named.get(line.args[-1]) if line.args else None
+            if found is not None:
+                self.lose(
+                    line,
+                    f"`{line.source}`: files are served before the origin is asked",
+                    "let the origin, or another server, serve them",
+                )
+                return found
+        return None
+
+    def stream(self, location: Location) -> Stream | None:
+        """What a route carries, WebSockets first: their route serves ordinary requests, too, and unbuffered ones."""
+        streams = self.signs.all_of(location)
+        sure = [each for each in streams if each.protocol == "websocket" and each.confidence is not Confidence.INFERRED]
+        return next(iter((*sure, *streams)), None)
+
+    def match(self, location: Location) -> tuple[str, str]:
+        """How a spec matches it.
+
+        :raises _Unsayable: if it does not.
+        """
+        parent, name = location.parent, location.name
+        if location.kind == "exact":
+            return "exact", name
+        if location.kind in {"prefix", "no-regex"}:
+            return "path", name or "/"
+        while parent is not None and parent.kind != "named":
+            if (
+                not re.match(
+                    rf"\^{re.escape(parent.name.rstrip('/'))}(?:/|$|\\|\()",
+                    name.replace("\\-", "-").replace("\\.", "."),
+                )
+                and parent.name != "/"
+            ):
+                line = location.directive
+                what = f"`{line.source}` holds only inside of `{parent.directive.source}`; a spec has no routes within routes"
+                raise _Unsayable(Lost(line.span, what, "write one regular expression for the whole path"))
+            parent = parent.parent
+        segment = _SEGMENT.fullmatch(name)
+        if segment and location.kind == "regex":
+            return "path", re.sub(r"\\(.)", r"\1", segment[1])
+        return "regex", ("(?i)" if location.kind == "regex-i" else "") + whole(name)
+
+    def passed(self, location: Location, handler: Directive, protocol: str) -> _Pass:
+        """Where requests go.
+
+        :raises _Unsayable: if that is no HTTP or gRPC, or hangs on the request.
+        """
+        if handler.name not in {"proxy_pass", "grpc_pass"} or not handler.args:
+            what = f"`{handler.source}`: a spec has origins of HTTP and gRPC alone"
+            raise _Unsayable(Lost(handler.span, what, "put an HTTP server in front of the application"))
+        text, removed = self.without_rest(_OWN_PATH.sub("", handler.args[0]))
+        values = self.reader.variables.values(text, PLAIN, location)
+        if not values or len(values) != 1:
+            what = f"`{handler.source}`: which origin it is hangs on the request"
+            raise _Unsayable(Lost(handler.span, what, "write a route for each of the origins"))
+        target = next(iter(values))
+        found = _TARGET.fullmatch(target if "://" in target else f"grpc://{target}")
+        if found is None:
+            raise _Unsayable(
+                Lost(handler.span, f"`{handler.source}` is no address that a spec can have", "write host and port")
+            )
+        secure = found["scheme"].lower() in {"https", "grpcs"}
+        # By grpc_pass nginx reaches any origin of HTTP/2.
+        calls = protocol == "grpc" or (handler.name == "grpc_pass" and protocols()[protocol].grpc_origin)
+        path = found["path"] or ""
+        if path and "$" in handler.args[0]:
+            # With variables in it, every request goes to the very path that stands there.
+            what = f"`{handler.source}` sends every request to {path}"
+            raise _Unsayable(Lost(handler.span, what, "let the origin take the paths of clients"))
+        return _Pass(
+            ("grpc" if calls else "http") + ("s" if secure else ""), found["unix"] or found["host"], path, removed
+        )
+
+    def without_rest(self, text: str) -> tuple[str, str]:
+        """A ``*_pass`` without a variable at its end that is the URL less a prefix, and that prefix."""
+        head, dollar, name = text.rpartition("$")
+        made = self.reader.variables.map(name.strip("{}")) if dollar else None
+        if made is None or made.source != "$request_uri" or made.default != "$request_uri" or not made.patterns:
+            return text, ""
+        found = _REST.fullmatch(made.patterns[0].key)
+        if found is None or made.patterns[0].value.strip("${}") != found["name"]:
+            return text, ""
+        # A letter may come as it is or with its number.
+        plain = re.sub(r"\(\?:\\?(.)\|[^)]*\)", r"\1", found["prefix"]).replace("/+", "/")
+        return head, re.sub(r"\\(.)", r"\1", plain)
+
+    def strip(self, location: Location, source: Location, match: str, path: str, to: _Pass) -> str | None:
+        """The prefix that is removed from paths; empty for none, None if they are changed otherwise.
+
+        :raises _Unsayable: if rewrites send requests to other locations.
+        """
+        for line in source.level.own.get("rewrite", ()):
+            if _redirects(line):
+                self.lose(line, f"`{line.source}`: a spec has no redirects", "let the origin redirect")
+                continue
+            pattern, to_text, flag = (*line.args, "", "", "")[:3]
+            short = _REMOVED.fullmatch(pattern) if flag == "break" else None
+            rest = {"/(.*)": "/$1", "/?(.*)": "/$1", "(/.*)": "$1", "/(.+)": "/$1"}.get(short["rest"] if short else "")
+            if short is None or to_text != rest or match == "regex":
+                what = f"`{line.source}` changes paths; a spec can only remove a prefix"
+                raise _Unsayable(Lost(line.span, what, "let the origin take the paths of clients"))
+            prefix = re.sub(r"\\(.)", r"\1", short["prefix"])
+            return prefix if f"{path.rstrip('/')}/".startswith(f"{prefix}/") else None
+        if to.removed:
+            return to.removed if f"{path.rstrip('/')}/".startswith(f"{to.removed}/") else None
+        if not to.path:
+            return ""
+        if match == "regex" or source is not location:
+            return None
+        if match == "exact":
+            return "" if path == to.path else (strip_for(path, to.path) or None)
+        return strip_for(path, to.path)
+
+    # ---- origins ----
+
+    def upstream(self, location: Location, handler: Directive, to: _Pass, protocol: str) -> DraftUpstream:
+        """The group of servers."""
+        level = self.block.upstreams.get(to.address) or self.block.upstreams.get(to.address.lower())
+        secure = to.scheme in {"https", "grpcs"}
+        fields: dict[str, Any] = self.tls(location, handler, to) if secure else {}
+        version = location.level.first("proxy_http_version")
+        # A handshake needs HTTP/1.1, whatever stands there.
+        two = handler.name == "grpc_pass" or (version is not None and version.directive.args[:1] == ("2",))
+        if two and protocol != "websocket" and to.scheme in {"http", "https"}:
+            fields["http"] = "2"
+        key = (to.scheme, to.address, repr(sorted(fields.items(), key=str)))
+        if key in self.upstreams:
+            return self.upstreams[key]
+        if level is None or level.directive is None:
+            host, _, port = (
+                to.address.partition(":") if not to.address.startswith(("unix:", "[")) else (to.address, "", "")
+            )
+            label = to.address if is_address(host) else host.split(".")[0]
+            name = self.namer.name("local" if host in {"localhost", "127.0.0.1"} and not port else label)
+            made = DraftUpstream(name=name, servers=(_url(to.scheme, to.address),), span=handler.span, fields=fields)
+        else:
+            made = self.group(level, to.scheme, fields)
+        self.upstreams[key] = made
+        return made
+
+    def group(self, level: Level, scheme: str, fields: dict[str, Any]) -> DraftUpstream:
+        """A group of ``upstream``."""
+        assert level.directive is not None
+        lines = [line for line in level.lines("server") if line.args]
+        servers: list[str] = []
+        limits: set[int] = set()
+        for line in lines:
+            words = {word.partition("=")[0]: word.partition("=")[2] for word in line.args[1:]}
+            if words.keys() & {"down", "backup"} and len(lines) > 1:
+                which = "down" if "down" in words else "backup"
+                self.lose(
+                    line,
+                    f"`{line.source}`: the servers of a spec are equal, so one that is `{which}` is left out",
+                    "list it if it is to take requests",
+                )
+                continue
+            if words.get("weight", "1") != "1":
+                self.lose(
+                    line,
+                    f"`{line.source}`: the servers of a spec are equal, so the weight is left out",
+                    "list only servers of one size",
+                )
+            limits.add(number(words.get("max_conns", "0")) or 0)
+            servers.append(_url(scheme, line.args[0]))
+        fields = {**fields, **self.most(level, limits), **self.affinity(level)}
+        kept = level.lines("keepalive")
+        if kept and kept[0].args and (idle := number(kept[0].args[0])) and idle != DEFAULT_KEEPALIVE:
+            fields["keepalive"] = idle
+        self.leftovers(level)
+        return DraftUpstream(
+            name=self.namer.name(level.directive.args[0]),
+            servers=tuple(dict.fromkeys(servers)),
+            span=level.directive.span,
+            fields=fields,
+        )
+
+    def most(self, level: Level, limits: set[int]) -> dict[str, Any]:
+        """The connections that each server takes, if all take as many."""
+        assert level.directive is not None
+        if limits == {0} or not limits:
+            return {}
+        # Without a zone each worker counts for itself.
+        workers = exactly(1.0) if level.lines("zone") else self.reader.workers.processes
+        if len(limits) > 1 or not workers.exact:
+            why = (
+                "servers of a spec are equal"
+                if len(limits) > 1
+                else "each worker counts for itself, and there is one for each core"
+            )
+            self.lose(
+                level.directive,
+                f"max_conns of upstream {level.directive.args[0]}: {why}",
+                "state its `max_connections`",
+            )
+            return {}
+        return {"max_connections": int(limits.pop() * workers.low)}
+
+    def affinity(self, level: Level) -> dict[str, Any]:
+        """What ties a client to a server."""
+        assert level.directive is not None
+        group = self.reader.upstreams.named(level.directive.args[0])
+        line, by = group.chosen_by, group.affinity
+        if line is None or not by.exact or by.low == "none":
+            return {}
+        if by.low == "ip":
+            return {"affinity": {"by": "ip"}}
+        key = line.args[0] if line.name == "hash" and line.args else ""
+        named = re.fullmatch(r"\$\{?(cookie|arg|http)_(\w+)\}?", key)
+        if named:
+            kind, name = named[1], named[2]
+            kinds = {"cookie": ("cookie", name), "arg": ("hash", name), "http": ("header", name.replace("_", "-"))}
+            kept, word = kinds[kind]
+            return {"affinity": {"by": kept, "name": word}}
+        if line.name == "sticky" and line.args[:1] == ("cookie",) and len(line.args) > 1:
+            return {"affinity": {"by": "cookie", "name": line.args[1]}}
+        if re.fullmatch(r"\$(?:request_uri|uri|document_uri)", key):
+            return {"affinity": {"by": "hash"}}
+        self.lose(
+            line,
+            f"`{line.source}`: a spec ties clients by address, one cookie, header or argument, or by the path",
+            "state affinity of the upstream",
+        )
+        return {}
+
+    def tls(self, location: Location, handler: Directive, to: _Pass) -> dict[str, Any]:
+        """How the certificate of an origin is checked: as it is today."""
+        module = handler.name.removesuffix("_pass")
+        made: dict[str, Any] = {}
+        if (first := location.level.first(f"{module}_ssl_verify")) is None or first.directive.args[:1] != ("on",):
+            made["verify"] = False
+        else:
+            ca = location.level.first(f"{module}_ssl_trusted_certificate")
+            if ca is not None and ca.directive.args:
+                made["ca"] = ca.directive.args[0]
+        name = location.level.first(f"{module}_ssl_name")
+        said = name.directive.args[0] if name is not None and name.directive.args else ""
+        if said and "$" not in said:
+            made["sni"] = said
+        elif not is_address(to.address.partition(":")[0]) and to.address not in self.block.upstreams:
+            made["sni"] = to.address.partition(":")[0]
+        return {"tls": made} if made else {}
+
+    # ---- fields of a route ----
+
+    def guards(self, level: Level) -> list[Lost]:
+        """What decides who gets in: without it, the route would be open to everybody."""
+        found: list[Directive] = []
+        for name in (
+            "auth_basic",
+            "auth_request",
+            "auth_request_set",
+            "auth_jwt",
+            "auth_oidc",
+            "auth_ldap",
+            "auth_digest",
+        ):
+            first = level.first(name)
+            if first is not None and first.directive.args[:1] != ("off",):
+                found.append(first.directive)
+        lines, _ = level.all("deny")
+        found += lines[:1]
+        client = level.first("ssl_verify_client")
+        if client is not None and client.directive.args[:1] not in {("off",), ("optional_no_ca",)}:
+            found.append(client.directive)
+        found += [
+            line
+            for each in level.levels()
+            for line in each.children
+            if line.name.startswith("access_by_lua") or line.name == "secure_link"
+        ]
+        found += [
+            line
+            for each in level.levels()
+            if each.kind in {"location", "server"}
+            for line in each.lines("if")
+            if self.refuses(line)
+        ]
+        return [
+            Lost(
+                line.span,
+                f"`{line.source}` decides who gets in; without it the route is open to everybody",
+                "check it in the application, then take the route in",
+            )
+            for line in dict.fromkeys(found)
+        ]
+
+    def refuses(self, condition: Directive) -> bool:
+        """Whether an ``if`` turns clients away, or to a login, for what they are; for their host, method, scheme or path does not count."""
+        # What is answered with a 2xx, such as a preflight, is let in.
+        answers = any(
+            _redirects(line) or (line.name == "return" and line.args[:1] and not line.args[0].startswith("2"))
+            for line in self.config.block(condition)
+        )
+        variables = self.reader.variables
+        asked = {inner for name in names_in(" ".join(condition.args)) for inner in variables.reach(name)}
+        # What a map looks at is among them; what a `set` hangs on is not told.
+        asked = {name for name in asked if variables.map(name) is None}
+        return answers and not asked <= _OF_THE_URL and self.checked_origins(condition) is None
+
+    def checked_origins(self, condition: Directive) -> list[str] | None:
+        """The web origins that an ``if`` lets through, where it asks a map of them; None if it does anything else."""
+        asked = names_in(" ".join(condition.args))
+        made = self.reader.variables.map(asked[0]) if len(asked) == 1 else None
+        if made is None or names_in(made.source or "") != ["http_origin"] or made.patterns or made.masks:
+            return None
+        found = [key for key, value in made.exact.items() if key and value in {"", "0"}]
+        return found if found and made.default not in {"", "0"} else None
+
+    def methods(self, level: Level) -> dict[str, Any]:
+        """The methods that pass ``limit_except``."""
+        for line in level.own.get("limit_except", ()):
+            if any(inner.name == "deny" for inner in self.config.block(line)):
+                known = [word.upper() for word in line.args if word.upper() in _METHODS]
+                return {"methods": known} if known else {}
+        return {}
+
+    def headers(self, location: Location, handler: Directive, to: _Pass, protocol: str) -> dict[str, Any]:
+        """Headers that are set or removed, as far as they are the same for every request."""
+        module = handler.name.removesuffix("_pass")
+        request: dict[str, str | None] = {}
+        lines = location.level.in_force.get(f"{module}_set_header", ())
+        host_said = False
+        for line in lines:
+            if len(line.args) < 2:  # noqa: PLR2004 - a name and a value
+                continue
+            name, value = line.args[0], line.args[1]
+            lower = name.lower()
+            host_said = host_said or lower == "host"
+            if lower == "accept-encoding" and protocol not in {"http", "websocket"}:
+                continue
+            if lower in _OWNED or (lower == "host" and names_in(value) and _SAME_HOST.issuperset(names_in(value))):
+                continue
+            if lower == "host" and "proxy_host" in names_in(value):
+                host_said = False
+                continue
+            if re.fullmatch(rf"\$\{{?http_{re.escape(lower.replace('-', '_'))}\}}?", value):
+                continue
+            values = self.reader.variables.values(value, PLAIN, location)
+            if values is None or len(values) != 1:
+                self.lose(
+                    line,
+                    f"`{line.source}`: headers of a spec are the same for every request",
+                    "let the application, or a hop in front, set it",
+                )
+                continue
+            request[name] = next(iter(values)) or None
+        address = to.address.partition(":")[0]
+        if not host_said and "." in address and not is_address(address) and to.address not in self.block.upstreams:
+            request["Host"] = address
+        response = self.response_headers(location)
+        sides = {side: made for side, made in (("request", request), ("response", response)) if made}
+        return {"headers": sides} if sides else {}
+
+    def response_headers(self, location: Location) -> dict[str, str | None]:
+        """What is added to answers, or hidden."""
+        made: dict[str, str | None] = {}
+        for line in location.level.in_force.get("add_header", ()):
+            if len(line.args) < 2:  # noqa: PLR2004 - a name and a value
+                continue
+            name, value = line.args[0], line.args[1]
+            lower = name.lower()
+            if lower in _ANSWERED or any(lower == each.lower() for each in CORS):
+                continue
+            values = self.reader.variables.values(value, PLAIN, location)
+            if values is None or len(values) != 1:
+                self.lose(
+                    line,
+                    f"`{line.source}`: headers of a spec are the same for every answer",
+                    "let the application send it",
+                )
+            elif text := next(iter(values)):
+                made[name] = text
+        for line in location.level.in_force.get("proxy_hide_header", ()):
+            if line.args and line.args[0].lower() not in {each.lower() for each in made} | _ANSWERED:
+                made[line.args[0]] = None
+        return made
+
+    def cors(self, level: Level) -> dict[str, Any]:
+        """The origins that answers are readable for, or that may open a socket."""
+        for line in level.own.get("if", ()):
+            if origins := self.checked_origins(line):
+                return {"cors": {"origins": origins}}
+        for line in level.in_force.get("add_header", ()):
+            if len(line.args) > 1 and line.args[0].lower() == "access-control-allow-origin":
+                if "$" not in line.args[1] and (line.args[1] == "*" or "://" in line.args[1]):
+                    return {"cors": {"origins": [line.args[1]]}}
+                self.lose(
+                    line,
+                    f"`{line.source}`: which origins may read answers hangs on the request",
+                    "list them in `cors` of the route",
+                )
+        return {}
+
+    def limits(self, level: Level) -> dict[str, Any]:
+        """What one client may take."""
+        made: dict[str, Any] = {}
+        for line in level.in_force.get("limit_req", ()):
+            zone = self.zone("limit_req_zone", line)
+            rate = next((word[5:] for word in (zone.args if zone else ()) if word.startswith("rate=")), "")
+            found = re.fullmatch(r"([0-9]{1,9})r/([sm])", rate)
+            if zone is None or found is None or not self.by_address(zone) or "rate" in made:
+                self.lose(
+                    line,
+                    f"`{line.source}`: limits of a spec are one rate for each client address",
+                    "state `limits` of the route",
+                )
+                continue
+            made["rate"] = f"{found[1]}/{found[2]}"
+            burst = next((number(word[6:]) for word in line.args if word.startswith("burst=")), None)
+            made["burst"] = burst or 0
+        for line in level.in_force.get("limit_conn", ()):
+            zone = self.zone("limit_conn_zone", line)
+            most = number(line.args[1]) if len(line.args) > 1 else None
+            if zone is None or not most or not self.by_address(zone):
+                self.lose(
+                    line,
+                    f"`{line.source}`: limits of a spec count streams of each client address",
+                    "state `max_connections` of the upstream",
+                )
+                continue
+            made["per_client"] = most
+        return {"limits": made} if made else {}
+
+    def zone(self, kind: str, line: Directive) -> Directive | None:
+        """The zone that a limit counts in."""
+        words = [word.removeprefix("zone=") for word in line.args[:1]] + [
+            word[5:] for word in line.args if word.startswith("zone=")
+        ]
+        for zone in self.block.level.own.get(kind, ()):
+            name = next((word[5:].partition(":")[0] for word in zone.args if word.startswith("zone=")), "")
+            if name in words:
+                return zone
+        return None
+
+    def by_address(self, zone: Directive) -> bool:
+        """Whether a zone counts by the client's address, alone or apart for each path and the like."""
+        return any(
+            self.reader.upstreams.kind_of(f"${name}") == "ip" for name in names_in(zone.args[0] if zone.args else "")
+        )
+
+    def cached(self, level: Level, protocol: str) -> dict[str, Any]:
+        """For how long answers are shared."""
+        first = level.first("proxy_cache")
+        if first is None or first.directive.args[:1] == ("off",):
+            return {}
+        line = first.directive
+        times = [
+            seconds(each.args[-1])
+            for each in level.in_force.get("proxy_cache_valid", ())
+            if each.args and (len(each.args) == 1 or "200" in each.args)
+        ]
+        known = [each for each in times if each]
+        if protocol == "poll" and known:
+            return {"cache": show_duration(min(known))}
+        self.lose(
+            line, f"`{line.source}`: only a route of protocol poll is cached", "let the application, or a CDN, cache it"
+        )
+        return {}
+
+    # ---- what is left ----
+
+    def leftovers(self, level: Level) -> None:
+        """What stands in a block, and became nothing, though nothing else takes care of it."""
+        for line in level.children:
+            if line.name == "proxy_redirect" and line.args in {("off",), ("default",)}:
+                continue
+            if line.block is None and line.name not in _TAKEN and not _DECIDED.fullmatch(line.name):
+                self.lose(line, f"`{_shown(line)}` is not carried over", "see whether the application needs it")
+            elif line.name == "if" and not self.refuses(line):
+                self.lose(
+                    line,
+                    f"`{line.source}` is not carried over: routes of a spec hang on host and path alone",
+                    "let the application decide",
+                )
+
+
+def whole(pattern: str) -> str:
+    r"""A regular expression that is looked for anywhere, as one that matches the whole path.
+
+    >>> whole(r"^/rooms/\d+$")
+    '/rooms/\\d+'
+    >>> whole(r"\.php$")
+    '.*\\.php'
+    """
+    flat = re.sub(r"\\.|\[[^\]]*\]", "", pattern)
+    depth = 0
+    for sign in flat:
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == "|" and depth == 0:
+            return f".*(?:{pattern}).*"
+    begins = pattern.startswith("^")
+    ends = re.search(r"(?<!\\)(?:\\\\)*(\$|\\z)\Z", pattern)
+    body = pattern[1 if begins else 0 : ends.start(1) if ends else len(pattern)]
+    if not begins and not body.startswith(".*"):
+        body = f".*{body}"
+    body = body if ends or body.endswith(".*") else f"{body}.*"
+    return body[3:-1] if _is_one_group(body) else body
+
+
+def _is_one_group(pattern: str) -> bool:
+    """Whether it is ``(?:…)`` and nothing beside."""
+    if not pattern.startswith("(?:") or not pattern.endswith(")"):
+        return False
+    depth = 0
+    flat = re.sub(r"\\.|\[[^\]]*\]", lambda found: "." * len(found[0]), pattern)
+    for at, sign in enumerate(flat):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if depth == 0:
+            return at == len(pattern) - 1
+    return False
+
+
+def _url(scheme: str, address: str) -> str:
+    if address.startswith("unix:"):
+        return address.partition(":/")[0] + ":/" + address.partition(":/")[2].partition(":")[0]
+    port = address.rpartition(":")[2] if not address.endswith("]") and ":" in address else ""
+    # A server of a group without a port is at 80, whatever is spoken there.
+    return f"{scheme}://{address}" if port else f"{scheme}://{address}:{443 if scheme in {'https', 'grpcs'} else 80}"
+
+
+def _redirects(line: Directive) -> bool:
+    return line.name == "rewrite" and (
+        line.args[2:3] in {("permanent",), ("redirect",)}
+        or (len(line.args) > 1 and line.args[1].startswith(("http://", "https://", "$scheme")))
+    )
+
+
+def _answer(level: Level) -> str:
+    """What a location without an origin does, in a word."""
+    for name in ("return", "try_files", "rewrite", "alias", "root"):
+        if found := level.own.get(name):
+            return _shown(found[0])
+    return "files of its root"
+
+
+def _shown(line: Directive) -> str:
+    text = " ".join(line.source.split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+_LONGEST = 100
+_OWN_PATH = re.compile(r"(?:\$request_uri|\$uri(?:\$is_args\$args)?|\$document_uri)$")
+"""Behind the address, the path of the request: the same as nothing there."""
+_TARGET = re.compile(
+    r"(?P<scheme>https?|grpcs?)://(?:(?P<unix>unix:/[^:]*):?|(?P<host>\[[^\]]*\](?::[0-9]+)?|[^/\s$?#]+))(?P<path>/[^\s?#]*)?",
+    re.IGNORECASE,
+)
+_SEGMENT = re.compile(r"\^((?:/(?:[\w~-]|\\?[.-])+)+)\(?(?:\?:)?(?:/\|(?:\$|\\z)|(?:\$|\\z)\|/)\)?")
+"""``^/api(/|$)``: a segment prefix, as a spec has them."""
+_REST = re.compile(r"~\*?\^(?P<prefix>/.+?)\(\?P?<(?P<name>\w+)>/\.\*\)\$?")
+"""A prefix, and behind it the rest as a capture."""
+_REMOVED = re.compile(
+    r"(?:\(\?s\))?\^?(?P<prefix>(?:/(?:[\w~-]|\\?[.-])+)+)(?P<rest>/\(\.\*\)|/\?\(\.\*\)|\(/\.\*\)|/\(\.\+\))\$?"
+)
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_OF_THE_URL = frozenset(
+    ("host", "http_host", "server_name", "request_method", "scheme", "https", "server_port", "uri", "request_uri", "document_uri", "request_filename",
+     "args", "query_string", "is_args", "http_user_agent", "http_referer", "http_upgrade", "http_x_forwarded_proto")
+)  # fmt: skip
+_SAME_HOST = frozenset(
+    ("host", "http_host", "server_port", "proxy_port", "server_name", "is_request_port", "request_port")
+)
+"""Variables of which the host is made that the client asked for."""
+_OWNED = frozenset(
+    ("x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server", "x-forwarded-scheme",
+     "x-forwarded-ssl", "x-scheme", "x-original-forwarded-for", "forwarded", "x-request-id", "upgrade", "connection", "te", "content-length",
+     "transfer-encoding", "keep-alive", "proxy-connection", "trailer", "expect", "http2-settings")
+)  # fmt: skip
+"""Request headers that are written for every route, or belong to the connection."""
+_ANSWERED = frozenset(
+    ("strict-transport-security", "alt-svc", "server", "date", "connection", "transfer-encoding", "content-length", "x-accel-buffering", "upgrade",
+     "trailer", "keep-alive")
+)  # fmt: skip
+"""Response headers that are decided elsewhere, or belong to the connection."""
+
+_TAKEN = frozenset(
+    ("listen", "server_name", "proxy_pass", "grpc_pass", "proxy_set_header", "grpc_set_header", "add_header", "proxy_hide_header",
+     "grpc_hide_header", "rewrite", "return", "set", "if", "limit_except", "limit_req", "limit_conn", "limit_req_zone", "limit_conn_zone",
+     "proxy_cache", "proxy_cache_valid", "proxy_cache_path", "auth_basic", "auth_basic_user_file", "auth_request", "auth_request_set",
+     "auth_jwt", "deny", "allow", "satisfy", "secure_link", "server", "upstream", "hash", "ip_hash", "sticky", "least_conn", "keepalive",
+     "zone", "keepalive_timeout", "keepalive_requests", "keepalive_time", "resolver", "resolver_timeout", "set_real_ip_from",
+     "real_ip_header", "real_ip_recursive", "include", "internal", "try_files", "map", "break", "root", "index", "random", "least_time",
+     "user", "pid", "events", "load_module", "daemon", "env", "pcre_jit", "timer_resolution", "thread_pool", "master_process", "lock_file",
+     "satisfy_any", "ssi", "autoindex", "charset", "default_type", "log_format", "access_log", "error_log", "server_tokens", "rewrite_log")
+)  # fmt: skip
+"""What became a field, or a guard, or a route; or concerns only how nginx runs, or files that it serves itself."""
+_DECIDED = re.compile(
+    r"(?:proxy|grpc)_(?:(?:read|send|connect)_timeout|.*buffer.*|max_temp_file_size|temp_.*|http_version|next_upstream.*|socket_keepalive|intercept_errors"
+    r"|ignore_client_abort|ssl_.*|headers_hash.*|cache_.*|pass_request_.*|pass_header|limit_rate|ignore_headers|no_cache|force_ranges|set_body_unused)"
+    r"|client_.*|keepalive_.*|send_(?:timeout|lowat)|lingering_.*|tcp_.*|sendfile.*|aio.*|directio.*|gzip.*|brotli.*|zstd.*|ssl_.*|http2.*|http3.*|quic_.*"
+    r"|types.*|variables_hash.*|map_hash.*|server_names_hash.*|large_client_header_buffers|reset_timedout_connection|open_file_cache.*|limit_(?:req|conn)_.*"
+    r"|ignore_invalid_headers|underscores_in_headers|port_in_redirect|absolute_redirect|server_name_in_redirect|worker_.*|log_.*|output_buffers"
+    r"|postpone_output|read_ahead|chunked_transfer_encoding|etag|if_modified_since|msie_.*|connection_pool_size|request_pool_size|uninitialized_.*"
+    r"|max_ranges|limit_rate.*|charset_.*|override_charset|ssl"
+)
+"""What a hardened config decides for each route by its protocol, or by the scale."""
