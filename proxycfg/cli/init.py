@@ -5,33 +5,42 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from proxycfg.cli.configs import (
+    READ,
     AllowOutside,
+    EnvoyVersion,
     NginxVersion,
     Root,
+    Target,
+    envoy_version,
     nginx_version,
     of_skipped,
     standard_input,
+    tell_envoys,
     tell_read,
 )
 from proxycfg.cli.options import Option
-from proxycfg.cli.shared import Shared
+from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage, InvalidInput
 from proxycfg.units import counted
 
 if TYPE_CHECKING:
     from proxycfg.adopt import Adopted
+    from proxycfg.draft import Draft
     from proxycfg.errors import Problem
     from proxycfg.roots import Search
+    from proxycfg.source import Source
+    from proxycfg.targets.envoy.bootstrap import Config as Envoy
+    from proxycfg.targets.nginx.config import Config as Nginx
 
 EXAMPLE = "proxycfg init --from /etc/nginx && proxycfg generate routes.yaml"
 FORMATS = ("text", "json")
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     shared: Shared,
     output: Annotated[
         str, Option("--output", "-o", metavar="FILE", help="File to write; - for standard output.")
@@ -42,10 +51,12 @@ def command(
         Option(
             "--from",
             metavar="CONFIG",
-            help="Make the spec of an existing config: an nginx.conf, its folder, site files, the output of `nginx -T`; repeatable.",
+            help="Make the spec of an existing config: an nginx.conf, its folder, site files, `nginx -T`, an Envoy bootstrap or dump; repeatable.",
         ),
     ] = None,
+    target: Target = "",
     version: NginxVersion = "",
+    of_envoy: EnvoyVersion = "",
     root: Root = None,
     allow_outside: AllowOutside = False,
 ) -> int:
@@ -65,8 +76,10 @@ def command(
     if from_config:
         from proxycfg.roots import Search  # noqa: PLC0415
 
-        search = Search(stdin=standard_input(from_config), target="nginx", root=root, allow_outside=allow_outside)
-        adopted = _adopted(shared, search, from_config, version)
+        if target:
+            one_of("--target", target, READ)
+        search = Search(stdin=standard_input(from_config), target=target, root=root, allow_outside=allow_outside)
+        adopted = _adopted(shared, search, from_config, version, of_envoy)
     text = adopted.text if adopted else _starter()
     if output == "-":
         sys.stdout.write(text)
@@ -91,31 +104,65 @@ def _starter() -> str:
     return starter()
 
 
-def _adopted(shared: Shared, search: Search, paths: Sequence[str], version: str) -> Adopted:
+class _Read(NamedTuple):
+    """A config that was read: its draft, its files, what it runs on, and what had to be assumed or is missing."""
+
+    draft: Draft
+    files: Sequence[str]
+    engine: str
+    assumed: Sequence[str]
+    missing: Sequence[Problem]
+
+
+def _adopted(shared: Shared, search: Search, paths: Sequence[str], version: str, of_envoy: str) -> Adopted:
     """The spec of the one config that the paths mean.
 
-    :raises BadUsage: if they mean several.
+    :raises BadUsage: if they mean several, or one that no spec is made of.
     """
     from proxycfg.adopt import adopt  # noqa: PLC0415
-    from proxycfg.targets.nginx.draft import draft_of  # noqa: PLC0415
 
     found = search.find(paths)
     for problem in found.skipped:
         shared.note(of_skipped(problem))
-    configs = found.configs or found.loose
-    if len(configs) > 1:
-        names = ", ".join(next(iter(each.files), "") for each in configs)
-        raise BadUsage(f"--from: these are {len(configs)} configs, and a spec is made of one: give one of {names}")
-    config = configs[0]
-    said = nginx_version(version, "", found.sources)
-    tell_read(shared, found.sources, configs, said)
+    nginxes = found.configs or found.loose
+    envoys = found.every_envoy
+    if len(nginxes) + len(envoys) > 1:
+        names = ", ".join(
+            [*(next(iter(each.files), "") for each in nginxes), *(next(iter(each.files), "") for each in envoys)]
+        )
+        raise BadUsage(
+            f"--from: these are {len(nginxes) + len(envoys)} configs, and a spec is made of one: give one of {names}"
+        )
+    if not nginxes and not envoys:
+        raise BadUsage(
+            "--from: Cloudflare's rules hold no routes: give the config of the hop behind it, of nginx or Envoy"
+        )
+    read = _of_nginx(shared, nginxes[0], found.sources, version) if nginxes else _of_envoy(shared, envoys[0], of_envoy)
+    for problem in read.missing:
+        shared.say(str(problem))
+    return adopt(read.draft, _heading(read.files, read.engine, read.assumed, read.missing))
+
+
+def _of_nginx(shared: Shared, config: Nginx, sources: Sequence[Source], version: str) -> _Read:
+    from proxycfg.targets.nginx.draft import draft_of  # noqa: PLC0415
+
+    said = nginx_version(version, "", sources)
+    tell_read(shared, sources, [config], said)
     draft = draft_of(config, said.number, stated=said.known)
     if config.problems:
         raise InvalidInput(config.problems)
-    for problem in config.missing:
-        shared.say(str(problem))
-    assumed = [said.assumed, *config.assumed]
-    return adopt(draft, _heading(list(config.files), f"nginx {said.number}", assumed, config.missing))
+    return _Read(draft, list(config.files), f"nginx {said.number}", [said.assumed, *config.assumed], config.missing)
+
+
+def _of_envoy(shared: Shared, config: Envoy, version: str) -> _Read:
+    from proxycfg.targets.envoy.draft import draft_of  # noqa: PLC0415 - nginx is read more often
+
+    said = envoy_version(version, [config])
+    draft = draft_of(config, said.number, stated=said.known)
+    tell_envoys(shared, [config], said)
+    if config.problems:
+        raise InvalidInput(config.problems)
+    return _Read(draft, list(config.files), f"Envoy {said.number}", [said.assumed, *config.assumed], ())
 
 
 def _heading(files: Sequence[str], engine: str, assumed: Sequence[str], missing: Sequence[Problem]) -> list[str]:
