@@ -91,6 +91,7 @@ class Composed(NamedTuple):
     :param hops: each as it behaves in this company.
     :param deciding: by property, the places of the hops that decide it: all of them would have to change for it to change.
     :param through: by property, the one of theirs by which they do, where that is another.
+    :param speakers: places of the hops that speak HTTP.
     :param unmet: places of hops that speak a version of HTTP which the next one does not take, and whether that is sure.
     """
 
@@ -99,6 +100,11 @@ class Composed(NamedTuple):
     deciding: Mapping[str, tuple[int, ...]]
     through: Mapping[str, str]
     unmet: Mapping[int, Between[bool]]
+    speakers: tuple[int, ...]
+
+    def next_of(self, at: int) -> int | None:
+        """The next hop inwards that speaks HTTP; None for the innermost."""
+        return next((then for then in self.speakers if then > at), None)
 
 
 def compose(hops: Sequence[Hop]) -> Composed:
@@ -116,6 +122,7 @@ def compose(hops: Sequence[Hop]) -> Composed:
         deciding={name: each.by for name, each in found.items()},
         through={name: each.through for name, each in found.items() if each.through},
         unmet=walk.unmet,
+        speakers=tuple(walk.speakers),
     )
 
 

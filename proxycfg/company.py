@@ -5,21 +5,27 @@ What one hop knows to stream is a stream on all of them: an outer hop that says 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from proxycfg.behavior import Between
+from proxycfg.behavior import Answer, Between
 from proxycfg.chain import Composed
-from proxycfg.finding import Confidence
+from proxycfg.finding import Confidence, Fix, Related
 from proxycfg.knowledge import Knowledge
 from proxycfg.record import record, replace
 from proxycfg.request import Asked
 from proxycfg.rule import Case, Scene
+from proxycfg.source import Span
 from proxycfg.stack import NAMED, Reached, ReadHop, Stack, Way, follow, together
 from proxycfg.streams import Declared, Stream
 
 TARGET = "chain"
 """What findings about several hops are about."""
+
+
+FixOf = Callable[[Case, tuple[str, ...]], Fix | None]
+"""A change that gives a stream what it wants of these properties, where a hop has one."""
+_Known = tuple[Case, FixOf]
 
 
 @record(frozen=True, slots=True)
@@ -28,11 +34,13 @@ class Met:
 
     :param at: its place, 0 for the outermost.
     :param case: the stream as the hop's own rules see it; None for a hop without a config.
+    :param fix: the hop's own way to change what it does to its streams.
     """
 
     at: int
     reached: Reached
     case: Case | None
+    fix: FixOf
 
     @property
     def name(self) -> str:
@@ -44,7 +52,7 @@ class Met:
         found: Between[Any] = getattr(self.reached.reading.behavior, name)
         return found
 
-    def span_of(self, name: str) -> Any:
+    def span_of(self, name: str) -> Span:
         """Where to look for what decides a property: the directive, or the route where silence does."""
         return self.reached.reading.evidence[name].span or self.reached.span
 
@@ -52,9 +60,17 @@ class Met:
         """What decides a property, in the words of the config."""
         return self.reached.reading.evidence[name].text
 
-    def hint(self, name: str) -> str:
-        """What to write for a property to be as the stream needs it, as a sentence; empty where the hop has no config."""
-        return self.case.hint(self.case, name) if self.case is not None else ""
+    def remedy(self, name: str) -> str:
+        """What to write on this hop for a property to be as the stream needs it, as a sentence; empty where it has no config."""
+        if self.case is None:
+            return ""
+        fix = self.fix(self.case, (name,)) if name in self.case.shortfalls else None
+        said = f"{fix.title[:1].upper()}{fix.title[1:]}." if fix is not None else self.case.hint(self.case, name)
+        return f"{self.name}: {said}" if said else ""
+
+    def tells(self, name: str) -> Related:
+        """This hop as another place that a finding speaks of."""
+        return Related(self.span_of(name), f"{self.name}: {self.said(name)}")
 
 
 @record(frozen=True, slots=True)
@@ -80,6 +96,21 @@ class Company:
         """What the hops do together."""
         found: Between[Any] = getattr(self.whole.behavior, name)
         return found
+
+    def short(self, name: str) -> Answer:
+        """Whether what the hops do together is what the stream can live with."""
+        return self.value(name).within(self.wanted(name))
+
+    def undone(self, name: str) -> Iterator[tuple[Met, Met]]:
+        """The hops by which the whole falls short of what the stream asks for, each with one that gives it."""
+        if self.short(name) is Answer.YES:
+            return
+        culprits = [self.met[at] for at in self.whole.deciding[name]]
+        for other in self.met:
+            gives = other.value(name).within(self.wanted(name)) is Answer.YES
+            if gives and other not in culprits and not other.reached.seam.relays:
+                yield from ((culprit, other) for culprit in culprits)
+                return
 
     def pairs(self) -> Iterator[tuple[Met, Met]]:
         """Each two hops that both speak HTTP, the outer one first."""
@@ -116,7 +147,7 @@ def scene_of(stack: Stack, hops: Sequence[ReadHop], knowledge: Knowledge) -> Sce
             for path, stream in streams.values()
         ],
     )
-    cases = [case for hop in hops for scene in hop.scenes(shared) for case in scene.cases]
+    cases = [(case, scene.fix) for hop in hops for scene in hop.scenes(shared) for case in scene.cases]
     met = [
         company
         for path, stream in streams.values()
@@ -147,7 +178,7 @@ def _streams(declared: Sequence[Declared], scenes: Sequence[Scene]) -> Iterator[
 
 
 def _company(
-    stack: Stack, hops: Sequence[ReadHop], knowledge: Knowledge, path: str, stream: Stream, cases: Sequence[Case]
+    stack: Stack, hops: Sequence[ReadHop], knowledge: Knowledge, path: str, stream: Stream, cases: Sequence[_Known]
 ) -> Company | None:
     """A stream on its way; None where no origin gets it."""
     known = stream.protocol if stream.confidence is not Confidence.INFERRED else None
@@ -157,10 +188,13 @@ def _company(
         return None
     need, asked = knowledge.need_of(stream)
     shown = replace(route, protocol=stream.protocol, confidence=stream.confidence)
-    met = tuple(Met(at, reached, _of(reached, stream, cases)) for at, reached in enumerate(way.reached))
+    met = tuple(Met(at, reached, *_of(reached, stream, cases)) for at, reached in enumerate(way.reached))
     return Company(Case(route=shown, need=need, stream=stream, asked=asked), way, way.whole, met)
 
 
-def _of(reached: Reached, stream: Stream, cases: Sequence[Case]) -> Case | None:
-    """The stream as a hop's own rules see it."""
-    return next((case for case in cases if case.route.span == reached.span and case.protocol == stream.protocol), None)
+def _of(reached: Reached, stream: Stream, cases: Sequence[_Known]) -> tuple[Case | None, FixOf]:
+    """The stream as a hop's own rules see it, and how that hop is changed."""
+    return next(
+        (known for known in cases if known[0].route.span == reached.span and known[0].protocol == stream.protocol),
+        (None, lambda _case, _wishes: None),
+    )

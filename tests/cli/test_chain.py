@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,35 @@ def test_what_hurts_in_company_is_not_repaired(stack: Cli) -> None:
 
     assert code == Exit.USAGE
     assert "repairs each hop by itself" in err
+
+
+# ---- the gallery ----
+
+ROOT = Path(__file__).parent.parent.parent
+ROW = re.compile(
+    r"^\| .* \| \[`(?P<rule>[a-z-]+)`\]\(.*\): .* \| `(?P<hop>[a-z-]+)` \| .* \| `proxycfg (?P<command>lint --chain \S+)` \|$",
+    re.MULTILINE,
+)
+GALLERY = [found.groupdict() for found in ROW.finditer((ROOT / "docs" / "chains.md").read_text())]
+
+
+def test_the_gallery_has_ten_stacks() -> None:
+    """The table is read as it is written."""
+    assert len(GALLERY) >= 10
+    assert len({row["rule"] for row in GALLERY}) >= 10
+
+
+@pytest.mark.parametrize(
+    "row", GALLERY, ids=[row["command"].split("/")[2] + row["command"].split("/")[4] for row in GALLERY]
+)
+def test_a_stack_of_the_gallery_shows_what_the_page_says(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, row: dict[str, str]
+) -> None:
+    """The command finds the rule, at the hop that the page names."""
+    monkeypatch.chdir(ROOT)
+    code, out, _ = cli(*row["command"].split(), "--format", "json")
+    found = [finding for finding in json.loads(out)["findings"] if finding["rule"] == row["rule"]]
+
+    assert code == Exit.FOUND
+    assert len(found) == 1
+    assert found[0]["message"].startswith(row["hop"])

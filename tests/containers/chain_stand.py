@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proxycfg.cli.stacks import load_stack
@@ -31,6 +31,11 @@ class StandingStack:
     proxies: tuple[RunningProxy, ...]
     ports: dict[int, int]
     doors: tuple[int, ...]
+
+    @property
+    def inner(self) -> StandingStack:
+        """The same without its outermost hop."""
+        return replace(self, proxies=self.proxies[1:], doors=self.doors[1:])
 
     def client(self, transport: Transport = "http/1.1", *, timeout: float = 10.0) -> Client:
         """A client of the outermost hop."""
