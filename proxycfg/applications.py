@@ -26,6 +26,8 @@ class TellingPath(NamedTuple):
     """A segment below which they mean something else."""
     unbuffers: bool = False
     """Whether each of its answers asks for no buffering, by ``X-Accel-Buffering``: its own code says so."""
+    bare: bool = False
+    """Whether they mean something else with a slash behind them: pages, of which this would be the folder."""
 
 
 class Application(NamedTuple):
@@ -109,7 +111,7 @@ PATHS: tuple[TellingPath, ...] = (
     TellingPath(_words("_next/webpack-hmr"), "websocket", "the hot reload of Next.js",
                 "https://nextjs.org/docs/architecture/fast-refresh"),
     TellingPath(_words("signalr"), "websocket", "SignalR's path", _SIGNALR, inside=True, heartbeat=15.0),
-    TellingPath(_words("hub"), "websocket", "a SignalR hub by its name", _SIGNALR, heartbeat=15.0),
+    TellingPath(_words("hub"), "websocket", "a SignalR hub by its name", _SIGNALR, heartbeat=15.0, bare=True),
     TellingPath(_words("hubs"), "websocket", "SignalR hubs by their name", _SIGNALR, inside=True, heartbeat=15.0),
     TellingPath(_words("chathub"), "websocket", "a SignalR hub by its name", _SIGNALR, inside=True, heartbeat=15.0),
     TellingPath(_words("notificationhub"), "websocket", "a SignalR hub by its name", _SIGNALR, inside=True, heartbeat=15.0),

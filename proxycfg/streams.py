@@ -210,7 +210,7 @@ def told_by_path(path: str) -> Told | None:
     if not segments:
         return None
     segments[-1] = segments[-1].rstrip("*")
-    row = _row(segments)
+    row = _row(segments, folder=path.partition("?")[0].rstrip("*").endswith("/"))
     if row is not None:
         return Told(row.protocol, f"{path} is {row.what}", row.heartbeat, row.unbuffers)
     for segment in segments:
@@ -240,14 +240,14 @@ def _by_last() -> dict[str, list[TellingPath]]:
     return found
 
 
-def _row(segments: Sequence[str]) -> TellingPath | None:
+def _row(segments: Sequence[str], *, folder: bool) -> TellingPath | None:
     last = len(segments) - 1
     for end in range(last, -1, -1):
         for row in _by_last().get(segments[end], ()):
             start = end + 1 - len(row.segments)
             if start < 0 or tuple(segments[start : end + 1]) != row.segments or not (row.inside or end == last):
                 continue
-            if row.not_below and row.not_below in segments[:start]:
+            if (row.not_below and row.not_below in segments[:start]) or (row.bare and folder):
                 continue
             # /ws/2, /sse/v1: the name of an interface, with its version.
             if end < last and len(row.segments) == 1 and _VERSION.fullmatch(segments[end + 1]):

@@ -50,7 +50,7 @@ SILENT = """
     /views /laws /draws /jaws.html /browse /newsletter/subscribe /subscriptions /notifications /updates /push /poll /polls /chat /messages
     /messages/ /api/messages /conversations /event /eventual /events/2024/summer /events/calendar.php /streams /streaming.mp4 /upstream /mainstream
     /streamer /ws/2 /ws/2/ /ws/v1/ /sse/v2/ /download /downloads/ /upload /uploads /files/ /backup /docs /docs/ /swagger-ui/ /openapi.json /v1 /v1/
-    /v2/ /v2/library/nginx/manifests/latest /v1/models /v1/embeddings /v1/images/generations /api/tags /api/version /api/pull /hubspot /github
+    /hub/ /hub/* /v2/ /v2/library/nginx/manifests/latest /v1/models /v1/embeddings /v1/images/generations /api/tags /api/version /api/pull /hubspot /github
     /eventbrite /events.ics /session /oauth2/callback /auth /auth/realms/master /git/ /repo.git/info/refs /svn /kibana/ /prometheus/ /alertmanager/
     /grafana/ /jenkins/ /nexus/ /sonarqube /minio/ /solr/ /elasticsearch/ /_cat/indices /cgi-bin/ /server-status /watch /watch?v=1 /video/ /hls/
     /dash/ /player/ /thumbnails/ /crossdomain.xml /answers /flows /knows /shows/ /rows /throws

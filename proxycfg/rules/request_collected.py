@@ -17,7 +17,7 @@ proxy_request_buffering off;
 
 On Envoy the filter is switched off in the route: `typed_per_filter_config`, with `disabled: true`.
 
-**When it is fine.** For a Connect service that has only unary calls and server streams.
+**When it is fine.** For a service of Connect or gRPC that has only unary calls and server streams: a warning, where nobody declares the stream.
 
 **Measured.** Pieces of an upload arrived as sent with both lines, and all at the end without either, or with a mirror (1.22, 1.26; HTTP/1.1 is the
 default on 1.30). Its configs show it in `tests/containers/test_rule_fixtures.py`, those of Envoy in `tests/containers/test_envoy_rules.py`.
@@ -44,13 +44,12 @@ from proxycfg.rule import Case, Complaint, route_rule
 def request_collected(case: Case) -> Iterator[Complaint]:
     """Request bodies that wait for their end."""
     short = case.shortfalls["request_buffering"]
-    severity = (
-        Severity.INFO
-        if case.protocol == "connect" and case.stream.confidence is Confidence.INFERRED
-        else Severity.WARNING
-    )
-    if case.protocol != "connect":
-        severity = short.severity
+    severity = short.severity
+    if case.protocol == "connect":
+        severity = Severity.INFO if case.stream.confidence is Confidence.INFERRED else Severity.WARNING
+    elif case.protocol == "grpc" and short.sure and case.stream.confidence is not Confidence.DECLARED:
+        # Calls that send one message do not notice.
+        severity = Severity.WARNING
     yield Complaint(
         severity=severity,
         message=f"what clients of {case.title} send {short.will} be collected first: {short.evidence.text}",
