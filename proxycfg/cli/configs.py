@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from proxycfg.cli.options import Option
+from proxycfg.cli.shared import one_of
 from proxycfg.errors import BadUsage, InvalidInput, Problem
 from proxycfg.source import Source, Span
 from proxycfg.units import counted
 
 if TYPE_CHECKING:
     from proxycfg.cli.shared import Shared
+    from proxycfg.targets.cloudflare.config import Config as Cloudflare
     from proxycfg.targets.envoy.bootstrap import Config as Envoy
     from proxycfg.targets.nginx.config import Config
     from proxycfg.version import Version
@@ -51,6 +53,14 @@ EnvoyVersion = Annotated[
         "--envoy-version",
         metavar="X.Y.Z",
         help="The Envoy that runs it, 1.24 to 1.40. Default: what a dump or a comment such as `# envoy 1.36` says, or the newest known.",
+    ),
+]
+CloudflarePlan = Annotated[
+    str,
+    Option(
+        "--cloudflare-plan",
+        metavar="PLAN",
+        help="The plan of the zones: free, pro, business or enterprise. Default: what a resource or a comment such as `# proxycfg: plan=pro` says.",
     ),
 ]
 Root = Annotated[
@@ -186,3 +196,17 @@ def headers_of(lines: Sequence[str]) -> dict[str, str]:
             raise BadUsage(f"--header {line!r}: write `Name: value`")
         made[name.lower()] = value.strip()
     return made
+
+
+def state_plan(stated: str, configs: Sequence[Cloudflare]) -> None:
+    """Take the zones for ones of the plan that is stated, whatever the files say.
+
+    :raises BadUsage: if there is no such plan.
+    """
+    if not stated:
+        return
+    from proxycfg.targets.cloudflare import facts  # noqa: PLC0415 - nginx is read more often
+
+    one_of("--cloudflare-plan", stated, tuple(facts.PLANS))
+    for zone in (zone for config in configs for zone in config.zones):
+        zone.plan, zone.plan_said_by = facts.PLANS[stated], "--cloudflare-plan"

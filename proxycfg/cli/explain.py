@@ -9,6 +9,7 @@ from proxycfg.cli.configs import (
     READ,
     AllowOutside,
     Chain,
+    CloudflarePlan,
     EnvoyVersion,
     NginxBinary,
     NginxVersion,
@@ -20,6 +21,7 @@ from proxycfg.cli.configs import (
     nginx_version,
     of_skipped,
     standard_input,
+    state_plan,
     tell_envoys,
     tell_read,
 )
@@ -87,6 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     version: NginxVersion = "",
     binary: NginxBinary = "",
     of_envoy: EnvoyVersion = "",
+    plan: CloudflarePlan = "",
     root: Root = None,
     allow_outside: AllowOutside = False,
 ) -> int:
@@ -116,6 +119,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         return _explain_chain(shared, chain, asked, protocol, full=full)
     search = Search(stdin=standard_input(configs), target=target, root=root, allow_outside=allow_outside)
     found = search.find(configs)
+    state_plan(plan, found.clouds)
     for problem in found.skipped:
         shared.note(of_skipped(problem))
     of = {
@@ -245,15 +249,14 @@ def _of_clouds(shared: Shared, found: Found, asked: Asked, protocol: str) -> _To
     for each in found.clouds:
         for name, source in each.files.items():
             shared.detail(f"read {name}: {counted(source.text.count(chr(10)), 'line')}")
-    problems = [problem for each in found.clouds for problem in each.problems]
     return _Told(
         "cloudflare",
         " and ".join(plans) or "unknown plan",
         " and ".join(plans.values()) or "nothing",
         explained,
-        [line for each in found.clouds for line in each.assumed],
-        problems,
-        refused=bool(problems),
+        [line for each in found.clouds for line in (*each.assumed, *each.plans_unsaid)],
+        [problem for each in found.clouds for problem in (*each.problems, *each.missing)],
+        refused=any(each.problems for each in found.clouds),
     )
 
 

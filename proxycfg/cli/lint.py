@@ -15,6 +15,7 @@ from proxycfg.cli.configs import (
     READ,
     AllowOutside,
     Chain,
+    CloudflarePlan,
     EnvoyVersion,
     NginxBinary,
     NginxVersion,
@@ -24,6 +25,7 @@ from proxycfg.cli.configs import (
     nginx_version,
     of_skipped,
     standard_input,
+    state_plan,
 )
 from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.progress import Progress
@@ -92,6 +94,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     version: NginxVersion = "",
     binary: NginxBinary = "",
     envoy_version: EnvoyVersion = "",
+    plan: CloudflarePlan = "",
     fix: Annotated[bool, Option("--fix", help=_HELP["fix"])] = False,
     unsafe_fixes: Annotated[bool, Option("--unsafe-fixes", help=_HELP["unsafe_fixes"])] = False,
     diff: Annotated[bool, Option("--diff", help=_HELP["diff"])] = False,
@@ -136,6 +139,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             return [_of_chain(chain, knowledge)]
         search = Search(stdin=stdin, target=target, root=root, allow_outside=allow_outside, texts=texts, watch=progress)
         found = search.find(named)
+        state_plan(plan, found.clouds)
         configs = [*found.configs, *found.loose]
         scenes = _scenes(configs[part::parts], stated, knowledge, progress)
         scenes += _of_envoys(found.envoys[part::parts], envoy_version, knowledge)
@@ -143,7 +147,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         scenes += _of_clouds(found.clouds[part::parts], knowledge)
         progress.clear()
         # Each thing is told once, however often the configs are read.
-        missing = (f"{problem.span}: {problem.message}" for config in configs for problem in config.missing)
+        absent = [*(each.missing for each in configs), *(each.missing for each in found.clouds)]
+        missing = (f"{problem.span}: {problem.message}" for problems in absent for problem in problems)
         for text in (*map(of_skipped, found.skipped), *missing, *_nowhere(scenes)):
             if text not in told:
                 told.add(text)

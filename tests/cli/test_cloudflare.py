@@ -158,10 +158,12 @@ def test_a_module_is_read_with_what_its_caller_gives_it(cli: Cli, named: tuple[s
 @pytest.mark.usefixtures("tree")
 def test_a_module_outside_of_the_folder_is_named_and_not_opened(cli: Cli) -> None:
     """Unless somebody says so."""
-    told = json.loads(cli("explain", "live/main.tf", "--format", "json")[1])
+    named = "live/main.tf:2:12: module.chat (../modules/cache) is not at hand, so what it sets up is not known: it is outside of live"
+    code, out, err = cli("explain", "live/main.tf", "--format", "json")
 
-    assert told["routes"] == []
-    assert "live/main.tf:2:12: module.chat (../modules/cache) is not at hand, so what it sets up is not known: it is outside of live" in told["assumed"]  # fmt: skip
+    assert (code, json.loads(out)["routes"]) == (Exit.OK, [])
+    assert named in err
+    assert named in cli("lint", "live/main.tf")[2]
 
 
 @pytest.mark.usefixtures("tree")
@@ -239,3 +241,25 @@ def test_what_is_no_yaml_is_told_with_its_place(cli: Cli, text: str) -> None:
         assert code == Exit.USAGE
         assert "config.yml:1:" in err
         assert "Traceback" not in err
+
+
+@pytest.mark.usefixtures("module")
+def test_a_plan_can_be_stated(cli: Cli) -> None:
+    """It counts for more than what the files say, so that one can try another."""
+
+    def limit(*options: str) -> tuple[str, object]:
+        told = json.loads(cli("explain", "zone", "--path", "/events/x", "--format", "json", *options)[1])
+        assert any("nothing says the zone's plan" in each for each in told.get("assumed", [])) is not bool(options)
+        return told["target_version"], told["routes"][0]["behavior"]["request_body_limit"]["value"]
+
+    assert limit()[0] == "unknown plan"
+    assert limit("--cloudflare-plan", "business") == ("business", 200_000_000)
+    Path("zone/variables.tf").write_text(f"# proxycfg: plan=free\n{VARIABLES}")
+    assert limit("--cloudflare-plan", "enterprise") == ("enterprise", 500_000_000)
+    code, _, err = cli("lint", "zone", "--cloudflare-plan", "gold")
+    assert (code, "free, pro, business" in err) == (Exit.USAGE, True)
+    Path("zone/settings.tf").write_text(
+        'resource "cloudflare_zone_setting" "s" {\n  zone_id = var.zone_id\n  setting_id = "max_upload"\n  value = 500\n}\n'
+    )
+    assert "setting-beyond-plan" in cli("lint", "zone", "--cloudflare-plan", "pro")[1]
+    assert "setting-beyond-plan" not in cli("lint", "zone", "--cloudflare-plan", "enterprise")[1]

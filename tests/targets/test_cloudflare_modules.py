@@ -189,14 +189,15 @@ def test_however_many_modules_are_called_the_work_is_bounded() -> None:
 )  # fmt: skip
 def test_a_module_that_is_not_at_hand_is_named(source: str, told: str) -> None:
     """With the place of its source."""
-    (sentence,) = config_of(f'module "a" {{\n  source = "{source}"\n}}\n').assumed
+    (problem,) = config_of(f'module "a" {{\n  source = "{source}"\n}}\n').missing
 
-    assert sentence.startswith(f"main.tf:2:12: {told}")
+    assert str(problem.span) == "main.tf:2:12"
+    assert problem.message.startswith(told)
 
 
 def test_a_module_of_another_provider_is_nobodys_concern() -> None:
     """The registry says what it is for."""
-    assert config_of('module "vpc" {\n  source = "terraform-aws-modules/vpc/aws"\n}\n').assumed == []
+    assert config_of('module "vpc" {\n  source = "terraform-aws-modules/vpc/aws"\n}\n').missing == []
 
 
 def test_a_mistake_in_a_module_is_told_once_with_its_place() -> None:

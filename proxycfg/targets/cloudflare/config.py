@@ -31,6 +31,7 @@ class Config:
 
     :param files: those under review, by name; those that only say what names stand for are not among them.
     :param printed: the names of those that Terraform has printed, which nobody edits.
+    :param missing: modules that are called and not at hand.
     :param modules: the folders of the modules that were called, by the caller's words.
     """
 
@@ -41,9 +42,19 @@ class Config:
     workers: list[Worker] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    missing: list[Problem] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
     printed: set[str] = field(default_factory=set)
     modules: list[str] = field(default_factory=list)
+
+    @property
+    def plans_unsaid(self) -> list[str]:
+        """What is open since nothing says a zone's plan."""
+        return [
+            f"{zone.span}: nothing says the zone's plan, so what hangs on it is a range; `# proxycfg: plan=pro` or --cloudflare-plan says it"
+            for zone in self.zones
+            if zone.plan is None
+        ]
 
     def excerpt(self, span: Span) -> str:
         """The line on which a place begins."""
@@ -117,10 +128,6 @@ def load(
     for zone in config.zones:
         # Of a rule that a module makes for several zones it is one mistake.
         config.problems += (each for each in zone.problems if each not in config.problems)
-        if zone.plan is None:
-            config.assumed.append(
-                f"{zone.span}: nothing says the zone's plan, so what hangs on it is a range; `# proxycfg: plan=pro` says it"
-            )
     return config
 
 
@@ -137,18 +144,19 @@ class _Modules:
         folder = posixpath.normpath(posixpath.join(posixpath.dirname(span.file), source))
         if not source.startswith(("./", "../")):
             if _PROVIDER.fullmatch(source) is None:
-                self._absent(span, name, source, "it lies elsewhere")
+                self._absent(span, name, source, "it lies elsewhere", "read what `terraform show -json` says of a plan")
             return None
         if folder not in self._known:
             self._known[folder] = None
             try:
                 self._known[folder] = self._read(folder)
             except Unreadable as error:
-                self._absent(span, name, source, str(error))
+                self._absent(span, name, source, str(error), "give a folder that both lie in, with --root DIR")
         return self._known[folder]
 
-    def _absent(self, span: Span, name: str, source: str, why: str) -> None:
-        self._config.assumed.append(f"{span}: {name} ({source}) is not at hand, so what it sets up is not known: {why}")
+    def _absent(self, span: Span, name: str, source: str, why: str, instead: str) -> None:
+        message = f"{name} ({source}) is not at hand, so what it sets up is not known: {why}"
+        self._config.missing.append(Problem(span, message, instead, self._config.excerpt(span)))
 
     def _read(self, folder: str) -> terraform.Module:
         config, files, trees = self._config, list[hcl.File](), list[Value]()
