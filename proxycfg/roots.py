@@ -136,6 +136,8 @@ _LOOKED = {
     "nginx": f"no config in this folder: looked for {_NAMES}",
     "envoy": f"no config in this folder: looked for {_BOOTSTRAPS}",
 }
+_LOWERED = ("kubernetes", "envoy", "nginx")
+"""Targets for which manifests are read: what their controllers configure is an Envoy or an nginx."""
 _ITSELF = "give the file itself if it is to be read"
 _Piece = tuple[Source, Config]
 """A file that was read by itself, and what it came to."""
@@ -187,16 +189,50 @@ class Search:
         seen = _real_names(pieces, links) if folders else set[str]()
         for folder in folders:
             before = len(found.envoys) + len(found.clouds) + len(found.manifests)
-            if self.target in {"", "cloudflare"}:
-                self._search_clouds(folder, found)
-            if self.target != "cloudflare":
-                self._search_yaml(folder, found)
-            any_found = self.target in {"", "nginx"} and self._search(folder, found, seen, links)
+            self._search_by_words(folder, found)
+            any_found = self._reads("nginx") and self._search(folder, found, seen, links)
             if not any_found and len(found.envoys) + len(found.clouds) + len(found.manifests) == before:
                 found.skipped.append(Problem(Span.whole(folder), _LOOKED[self.target], "give the file itself"))
         if found.empty:
             raise InvalidInput(found.skipped)
         return found
+
+    def _reads(self, *targets: str) -> bool:
+        """Whether configs of one of the targets are looked for."""
+        return not self.target or self.target in targets
+
+    def _search_by_words(self, folder: str, found: Found) -> None:
+        """Find in a folder what its words tell: configs of Envoy, manifests of Kubernetes, and what speaks of Cloudflare."""
+        endings = cloudflare.ENDINGS if self._reads("cloudflare") else recognise.ENDINGS
+        known = {os.path.realpath(name) for config in found.every_envoy for name in config.files}
+        known |= {os.path.realpath(name) for config in found.clouds for name in config.files}
+        envoys: dict[str, list[Source]] = {}
+        manifests: dict[str, list[Source]] = {}
+        clouds: dict[str, list[Source]] = {}
+        for path in _files(folder, endings):
+            if os.path.realpath(path) in known:
+                continue
+            self.watch("reading files", 0)
+            try:
+                source = Source(path, self._text(path))
+            except OSError as error:
+                found.skipped.append(Problem(Span.whole(path), f"cannot read: {error.strerror}", _ITSELF))
+                continue
+            if recognise.recognises(source.text):
+                if self._is_envoy(source) and _ending(path) in recognise.ENDINGS:
+                    envoys.setdefault(os.path.dirname(path), []).append(source)
+                continue
+            if self._reads(*_LOWERED) and _ending(path) in recognise.ENDINGS and kubernetes.recognises(source.text):
+                manifests.setdefault(os.path.dirname(path), []).append(source)
+            if self._reads("cloudflare") and cloudflare.kind_of(path, source.text):
+                clouds.setdefault(os.path.dirname(path), []).append(source)
+        self._search_clouds(folder, clouds, found)
+        for group in manifests.values():
+            # What is said about routes says nothing without them.
+            if any(kubernetes.has_routes(source.text) for source in group):
+                found.manifests += self._manifests(group, found, lenient=True)
+        for group in envoys.values():
+            found.envoys += self._envoys(group, found, lenient=True)
 
     def _given(self, name: str) -> Source:
         if name == "-":
@@ -213,8 +249,7 @@ class Search:
     def _is_cloudflare(self, source: Source) -> bool:
         if self.target:
             return self.target == "cloudflare"
-        ending = os.path.splitext(source.name)[1].lower()
-        looks = ending in cloudflare.ENDINGS or source.name == "<stdin>"
+        looks = _ending(source.name) in cloudflare.ENDINGS or source.name == "<stdin>"
         # All that is said in an Envoy's words is an Envoy's.
         return looks and bool(cloudflare.kind_of(source.name, source.text)) and not recognise.recognises(source.text)
 
@@ -281,20 +316,8 @@ class Search:
                 # What it says stays unknown.
                 continue
 
-    def _search_clouds(self, folder: str, found: Found) -> None:
-        known = {os.path.realpath(name) for config in found.clouds for name in config.files}
-        by_folder: dict[str, list[Source]] = {}
-        for path in _files(folder, cloudflare.ENDINGS):
-            if os.path.realpath(path) in known:
-                continue
-            self.watch("reading files", 0)
-            try:
-                source = Source(path, self._text(path))
-            except OSError as error:
-                found.skipped.append(Problem(Span.whole(path), f"cannot read: {error.strerror}", _ITSELF))
-                continue
-            if cloudflare.kind_of(path, source.text) and not recognise.recognises(source.text):
-                by_folder.setdefault(os.path.dirname(path), []).append(source)
+    def _search_clouds(self, folder: str, by_folder: Mapping[str, list[Source]], found: Found) -> None:
+        """Put together what files of a folder say that may speak of Cloudflare."""
         # A module that says nothing of Cloudflare, nor calls one that does, is somebody else's.
         calls = {os.path.normpath(home): _called_by(home, group) for home, group in by_folder.items()}
         theirs = {
@@ -329,9 +352,8 @@ class Search:
     # ---- Kubernetes ----
 
     def _is_manifest(self, source: Source) -> bool:
-        if self.target == "cloudflare" or (
-            os.path.splitext(source.name)[1].lower() not in recognise.ENDINGS and source.name != "<stdin>"
-        ):
+        looks = _ending(source.name) in recognise.ENDINGS or source.name == "<stdin>"
+        if not self._reads(*_LOWERED) or not looks:
             return False
         return self.target == "kubernetes" or kubernetes.recognises(source.text)
 
@@ -369,33 +391,6 @@ class Search:
 
     def _is_envoy(self, source: Source) -> bool:
         return self.target == "envoy" or (not self.target and recognise.recognises(source.text))
-
-    def _search_yaml(self, folder: str, found: Found) -> None:
-        """Find the configs of Envoy and the manifests of Kubernetes in a folder."""
-        known = {os.path.realpath(name) for config in found.every_envoy for name in config.files}
-        sources: list[Source] = []
-        manifests: dict[str, list[Source]] = {}
-        for path in _files(folder, recognise.ENDINGS):
-            if os.path.realpath(path) in known:
-                continue
-            try:
-                source = Source(path, self._text(path))
-            except OSError as error:
-                found.skipped.append(Problem(Span.whole(path), f"cannot read: {error.strerror}", _ITSELF))
-                continue
-            if self.target in {"", "envoy"} and recognise.recognises(source.text):
-                sources.append(source)
-            elif kubernetes.recognises(source.text):
-                manifests.setdefault(os.path.dirname(source.name), []).append(source)
-        for group in manifests.values():
-            # What is said about routes says nothing without them.
-            if any(kubernetes.has_routes(source.text) for source in group):
-                found.manifests += self._manifests(group, found, lenient=True)
-        by_folder: dict[str, list[Source]] = {}
-        for source in sources:
-            by_folder.setdefault(os.path.dirname(source.name), []).append(source)
-        for group in by_folder.values():
-            found.envoys += self._envoys(group, found, lenient=True)
 
     def _envoys(self, sources: Sequence[Source], found: Found, *, lenient: bool = False) -> list[Envoy]:
         """The Envoys that files make: each bootstrap with the files that it names, and the other resources together.
@@ -613,7 +608,7 @@ def _not_text(source: Source) -> Problem | None:
 
 def _misnamed(source: Source) -> Problem | None:
     """A file whose name says that it is something else, and whose words do not contradict."""
-    if os.path.splitext(source.name)[1].lower() not in _OTHERS or split_dump(source):
+    if _ending(source.name) not in _OTHERS or split_dump(source):
         return None
     why = _other_words(source.text)
     return (
@@ -680,7 +675,7 @@ def _files(folder: str, endings: Container[str]) -> Iterator[str]:
     """The files below a folder whose names end so."""
     for at, names in _walk(folder):
         for name in names:
-            if os.path.splitext(name)[1].lower() in endings and not name.startswith("."):
+            if _ending(name) in endings and not name.startswith("."):
                 yield os.path.join(at, name)
 
 
@@ -688,7 +683,7 @@ def _candidates(folder: str) -> Iterator[str]:
     for at, names in _walk(folder):
         in_sites = os.path.basename(at) in _SITES
         for name in names:
-            ending = os.path.splitext(name)[1].lower()
+            ending = _ending(name)
             if ending in _OTHERS or name.startswith("."):
                 continue
             if _NAMED.fullmatch(name) or (in_sites and not ending):
@@ -700,6 +695,10 @@ def _precedence(path: str) -> tuple[bool, bool, str]:
     name = _folder_name(path)
     is_main = name not in _SITES and re.match(r"nginx.*\.conf", os.path.basename(path)) is not None
     return not is_main, name == "sites-available", path
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
 
 
 def _folder_name(path: str) -> str:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proxycfg import roots
 from proxycfg.commands import Exit
+from proxycfg.confdir import read_text
 from tests.cli.conftest import Cli, stdin
 from tests.kubernetes.test_contour import PROXY
 from tests.kubernetes.test_gateway_api import GATEWAY
@@ -137,3 +139,28 @@ def test_two_proxies_in_one_folder_are_asked_for_one_by_one(cli: Cli) -> None:
     assert cli("explain", "--target", "nginx", "manifests")[0] == Exit.OK
     assert cli("explain", "--target", "envoy", "manifests")[0] == Exit.OK
     assert "nginx.ingress" in cli("lint", "--stream", "/events=sse", "manifests")[1]
+
+
+def test_a_target_that_is_named_leaves_manifests_to_the_others(cli: Cli) -> None:
+    """They come to an Envoy: nobody who asks for nginx or Cloudflare means them."""
+    write(chat=DECLARED)
+    Path("manifests/nginx.conf").write_text("events {}\nhttp { server { listen 80; location / { return 200; } } }\n")
+    routes = {
+        target: json.loads(cli("lint", "--format", "json", "--target", target, "manifests")[1])["routes"]
+        for target in ("nginx", "envoy", "kubernetes")
+    }
+
+    assert routes == {"nginx": 0, "envoy": 1, "kubernetes": 1}
+    code, _, err = cli("lint", "--target", "nginx", "manifests/chat.yaml")
+    assert (code, "begins with a directive of nginx" in err) == (Exit.USAGE, True)
+
+
+def test_each_file_of_a_folder_is_read_once(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it may turn out to be."""
+    write(chat=DECLARED, other="a: b")
+    Path("manifests/main.tf").write_text("")
+    seen: list[str] = []
+    monkeypatch.setattr(roots, "read_text", lambda path: (seen.append(path.name), read_text(path))[1])
+    cli("lint", "manifests")
+
+    assert sorted(seen) == ["chat.yaml", "main.tf", "other.yaml"]
