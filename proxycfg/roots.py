@@ -127,15 +127,13 @@ class _Overlaid:
         return self.lookup.glob(pattern)
 
 
-_NAMES = "*.conf, *.nginx, *.vhost, nginx*.template, and whatever is in sites-enabled, conf.d and the like"
-_BOOTSTRAPS = "*.yaml, *.yml and *.json with resources of Envoy, or with routes of Kubernetes"
-_RULES = "*.tf and exports that speak of Cloudflare"
 _LOOKED = {
-    "": f"no config in this folder: looked for {_NAMES}; {_BOOTSTRAPS}; {_RULES}",
-    "cloudflare": f"no config in this folder: looked for {_RULES}",
-    "nginx": f"no config in this folder: looked for {_NAMES}",
-    "envoy": f"no config in this folder: looked for {_BOOTSTRAPS}",
+    "nginx": "*.conf, *.nginx, *.vhost, nginx*.template, and whatever is in sites-enabled, conf.d and the like",
+    "envoy": "*.yaml, *.yml and *.json with resources of Envoy, or with routes of Kubernetes",
+    "kubernetes": "*.yaml, *.yml and *.json with routes of Kubernetes",
+    "cloudflare": "*.tf and exports that speak of Cloudflare",
 }
+"""What a folder is searched for, by target."""
 _LOWERED = ("kubernetes", "envoy", "nginx")
 """Targets for which manifests are read: what their controllers configure is an Envoy or an nginx."""
 _ITSELF = "give the file itself if it is to be read"
@@ -192,7 +190,11 @@ class Search:
             self._search_by_words(folder, found)
             any_found = self._reads("nginx") and self._search(folder, found, seen, links)
             if not any_found and len(found.envoys) + len(found.clouds) + len(found.manifests) == before:
-                found.skipped.append(Problem(Span.whole(folder), _LOOKED[self.target], "give the file itself"))
+                looked = _LOOKED.get(self.target) or "; ".join(
+                    _LOOKED[target] for target in ("nginx", "envoy", "cloudflare")
+                )
+                what = f"no config in this folder: looked for {looked}"
+                found.skipped.append(Problem(Span.whole(folder), what, "give the file itself"))
         if found.empty:
             raise InvalidInput(found.skipped)
         return found

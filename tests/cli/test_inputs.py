@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from proxycfg.cli.configs import READ
 from proxycfg.commands import Exit
 from tests.cli.conftest import Cli, stdin
 
@@ -114,6 +115,17 @@ def test_what_is_no_config_is_passed_over_but_never_alone(cli: Cli, name: str, t
         assert (code, True) == (Exit.OK, err.startswith(f"{name}: skipped: "))
         code, out, err = cli(command, name)
         assert (code, out, True) == (Exit.USAGE, "", err.startswith(f"{name}:1:"))
+
+
+@pytest.mark.parametrize("target", ["", *READ])
+@pytest.mark.parametrize("command", ["lint", "explain"])
+def test_a_folder_with_nothing_in_it_says_what_was_looked_for(cli: Cli, command: str, target: str) -> None:
+    """By the target that was named, or all of them."""
+    Path("empty").mkdir()
+    code, out, err = cli(command, *(["--target", target] if target else []), "empty")
+
+    assert (code, out) == (Exit.USAGE, "")
+    assert err.startswith("empty:1:1: no config in this folder: looked for *.")
 
 
 def test_a_request_ends_in_no_file_that_nobody_includes(cli: Cli) -> None:
