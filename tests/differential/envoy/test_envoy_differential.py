@@ -1,4 +1,4 @@
-"""The differential test of Envoy in the small: kept disagreements without an engine, and a fixed sample of configs on the real one."""
+"""The differential test of Envoy: its generator, and what becomes of a config before it runs."""
 
 from __future__ import annotations
 
@@ -8,48 +8,13 @@ import pytest
 
 from proxycfg.behavior import properties
 from proxycfg.lab.drivers import AtLeast, Within
-from tests.differential import fixtures, run
 from tests.differential.envoy import tree
 from tests.differential.envoy.generator import make
 from tests.differential.envoy.instrument import Surroundings, instrument
 from tests.differential.envoy.lab import SLACK
 from tests.differential.envoy.predict import Prediction
 from tests.differential.envoy.probes import KIT, Held, Spent, unless
-from tests.differential.envoy.proxy import PROXY
 from tests.differential.lab import agrees
-from tests.engines import EngineAbsent, required
-
-KEPT = fixtures.load(PROXY)
-SAMPLE = 4
-"""Configs: what a few seconds have room for."""
-
-
-@pytest.mark.parametrize("kept", KEPT, ids=[kept.name for kept in KEPT])
-def test_what_envoy_once_did_otherwise_is_predicted(kept: fixtures.Fixture) -> None:
-    """What disagreed once does not do so again."""
-    assert kept.measured, "measured on no version"
-    for version, measured in kept.measured.items():
-        right, predicted = fixtures.holds(PROXY, kept, version)
-        assert right, f"Envoy {version}: {kept.what} is predicted as {predicted}, and was measured as {measured}"
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("version", PROXY.versions)
-def test_a_sample_of_configs_does_on_envoy_what_is_predicted(version: str) -> None:
-    """A few seconds of the whole."""
-    try:
-        tally = asyncio.run(run.measure(PROXY, version, SAMPLE, 0))
-    except EngineAbsent as absent:
-        if required():
-            pytest.fail(f"PROXYCFG_REQUIRE_ENGINES is set, but {absent}", pytrace=False)
-        pytest.skip(str(absent))
-    assert tally.configs >= SAMPLE
-    assert not tally.crashes
-    assert not tally.failures
-    assert tally.wrong == []
-    # An empty comparison agrees, too.
-    assert tally.measured["location"] > 5 * SAMPLE
-    assert len(tally.measured) > len(properties()) // 2
 
 
 def test_every_property_has_a_probe() -> None:
