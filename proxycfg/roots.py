@@ -387,6 +387,9 @@ class Search:
             lowered.ingresses = None
         found.skipped += lowered.skipped
         found.sources += rest
+        if lowered.empty and self.target in {"nginx", "envoy"}:
+            what = f"its routes come to no {self.target}, but to another proxy"
+            found.skipped += [Problem(Span.whole(source.name), what, "leave --target out") for source in rest]
         return [] if lowered.empty else [lowered]
 
     # ---- Envoy ----

@@ -141,18 +141,19 @@ def test_two_proxies_in_one_folder_are_asked_for_one_by_one(cli: Cli) -> None:
     assert "nginx.ingress" in cli("lint", "--stream", "/events=sse", "manifests")[1]
 
 
-def test_a_target_that_is_named_leaves_manifests_to_the_others(cli: Cli) -> None:
-    """They come to an Envoy: nobody who asks for nginx or Cloudflare means them."""
+def test_manifests_that_come_to_another_proxy_than_was_named_are_passed_over_with_a_word(cli: Cli) -> None:
+    """In a folder beside others; by itself it is bad usage."""
     write(chat=DECLARED)
     Path("manifests/nginx.conf").write_text("events {}\nhttp { server { listen 80; location / { return 200; } } }\n")
     routes = {
         target: json.loads(cli("lint", "--format", "json", "--target", target, "manifests")[1])["routes"]
         for target in ("nginx", "envoy", "kubernetes")
     }
+    code, out, err = cli("lint", "--target", "nginx", "manifests/chat.yaml")
 
     assert routes == {"nginx": 0, "envoy": 1, "kubernetes": 1}
-    code, _, err = cli("lint", "--target", "nginx", "manifests/chat.yaml")
-    assert (code, "begins with a directive of nginx" in err) == (Exit.USAGE, True)
+    assert (code, out) == (Exit.USAGE, "")
+    assert err.startswith("manifests/chat.yaml:1:1: its routes come to no nginx, but to another proxy\n")
 
 
 def test_each_file_of_a_folder_is_read_once(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
