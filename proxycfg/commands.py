@@ -7,7 +7,7 @@ scripts ask for most are given before it is imported. Both doors print the same 
 from enum import IntEnum
 
 COMMANDS = {
-    "init": "Write a commented starter routes.yaml.",
+    "init": "Write a commented routes.yaml: a starter, or that of an existing config.",
     "generate": "Write hardened proxy configs from a spec, or show what would change.",
     "lint": "Find what breaks streams in existing configs, and repair it.",
     "merge": "Join the JSON or SARIF of several lint runs.",
@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "Show what a config really does to each route, and which line decides it.",
     "check": "Run a config as it is on the real proxy, and measure each route.",
     "probe": "Measure what a running endpoint does to a stream, as one of its clients.",
+    "advise": "Answer which protocol fits, why, what it costs, and what each hop must have.",
     "schema": "Print the JSON Schema of the spec, for editors.",
     "demo": "Stream tokens through a generated config, beside a stock one.",
 }
