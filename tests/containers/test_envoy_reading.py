@@ -115,6 +115,9 @@ TRIALS: dict[str, Trial] = {
     ),
     "idle_timeout of the route over it": Trial({"route": {**STREAMING, "idle_timeout": "0s"}, "hcm": {"stream_idle_timeout": "1s"}}, ("upstream_idle_timeout",), "sse"),
     "idle_timeout of the route over none": Trial({"route": {**STREAMING, "idle_timeout": "2s"}, "hcm": {"stream_idle_timeout": "0s"}}, ("upstream_idle_timeout",), "sse"),
+    "per_try_idle_timeout ends with the attempt's time": Trial(
+        {"route": {**STREAMING, "retry_policy": {"per_try_idle_timeout": "2s", "per_try_timeout": "1s"}}}, ("upstream_idle_timeout",), "sse",
+    ),
     "per_try_idle_timeout goes on": Trial({"route": {**STREAMING, "retry_policy": {"per_try_idle_timeout": "2s"}}}, ("upstream_idle_timeout",), "sse"),
     "per_try_timeout does not": Trial({"route": {**STREAMING, "retry_policy": {"per_try_timeout": "1s"}}}, ("upstream_idle_timeout", "total_timeout"), "sse"),
     "per_try_timeout ends a poll": Trial({"route": {**STREAMING, "retry_policy": {"per_try_timeout": "2s"}}}, ("upstream_idle_timeout",), "long-poll"),

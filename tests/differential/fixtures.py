@@ -82,9 +82,9 @@ async def _shows(lab: Lab[Any, Any], config: Any, check: Check) -> bool:
     try:
         if _predicted(lab.predict(config, lab.version), check) != check.predicted:
             return False
+        result = await lab.examine(config, 0, only=check.what, asks=(check.ask,))
     except (ValueError, LookupError):
         return False  # what is left is no config
-    result = await lab.examine(config, 0, only=check.what, asks=(check.ask,))
     return any(found.what == check.what for found in result.disagreements)
 
 

@@ -108,6 +108,12 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, object]] = {
     "idle off in the route": ({"hcm": {"stream_idle_timeout": "2s"}, "route": {"idle_timeout": "0s"}}, "upstream_idle_timeout", None, None),
     "idle of the route over none": ({"hcm": {"stream_idle_timeout": "0s"}, "route": {"idle_timeout": "3s"}}, "upstream_idle_timeout", None, 3),
     "idle of an attempt": ({"route": {"retry_policy": {"per_try_idle_timeout": "4s"}}}, "upstream_idle_timeout", "sse", 4),
+    "idle of an attempt whose time is over before": (
+        {"route": {"retry_policy": {"per_try_idle_timeout": "4s", "per_try_timeout": "3s"}}}, "upstream_idle_timeout", "sse", 300,
+    ),
+    "idle of an attempt whose time is over later": (
+        {"route": {"retry_policy": {"per_try_idle_timeout": "4s", "per_try_timeout": "5s"}}}, "upstream_idle_timeout", "sse", {"between": [4, 300]},
+    ),
     "idle of an attempt and a WebSocket": ({"route": {"retry_policy": {"per_try_idle_timeout": "4s"}}}, "upstream_idle_timeout", "websocket", 300),
     "timeout of an attempt and a poll": ({"route": {"retry_policy": {"per_try_timeout": "4s"}}}, "upstream_idle_timeout", "long-poll", 4),
     "timeout of an attempt and events": ({"route": {"retry_policy": {"per_try_timeout": "4s"}}}, "upstream_idle_timeout", "sse", 300),

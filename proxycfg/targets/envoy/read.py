@@ -351,14 +351,24 @@ def _quic_idle(place: Place) -> Iterator[Found]:
 
 
 def _tries(place: Place, *names: str) -> Iterator[Found]:
-    """The timers of an attempt."""
+    """The timers of an attempt.
+
+    When ``per_try_timeout`` is over, it takes the idle timer along, also where the answer has begun and it does nothing else: silence is cut before
+    that alone (``upstream_request.cc``, ``onPerTryTimeout``).
+    """
     policy = _retry_policy(place)
     if policy is None or place.protocol == "websocket":
         return
+    over = policy[0].seconds("per_try_timeout")
     for name in names:
         value = policy[0].seconds(name)
-        if value:
-            yield exactly(value), Why(policy[0].field(name), block=policy[1])
+        if not value:
+            continue
+        said = Why(policy[0].field(name), block=policy[1])
+        if name == "per_try_timeout" or not over:
+            yield exactly(value), said
+        elif value <= over:
+            yield Between(value, FOREVER), said
 
 
 def client_idle_timeout(place: Place) -> Found:
