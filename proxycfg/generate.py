@@ -14,6 +14,7 @@ from proxycfg.behavior import Behavior
 from proxycfg.collector import held_off
 from proxycfg.finding import Finding
 from proxycfg.hops import spec_of, unconnected
+from proxycfg.mismatch import mismatches
 from proxycfg.record import record
 from proxycfg.spec import Spec
 from proxycfg.targets import BY_DEFAULT, TARGETS, target
@@ -60,7 +61,11 @@ def generate(spec: Spec, targets: Sequence[str], spec_path: str = "") -> Generat
     """
     files: dict[str, str] = {}
     main: dict[str, str] = {}
-    findings: list[Finding] = [*unheeded(spec, targets[0]), *unconnected(spec, targets)]
+    findings: list[Finding] = [
+        *unheeded(spec, targets[0]),
+        *mismatches(spec, targets[0]),
+        *unconnected(spec, targets),
+    ]
     aims: dict[tuple[str, str], Behavior] = {}
     parts: dict[str, Spec] = {}
     for folder, name, part in _parts(spec, targets):

@@ -137,6 +137,52 @@ OUTER_HOP_NOT_TRUSTED = _remark("outer-hop-not-trusted", Category.FORWARDED_HEAD
     Write where the outer hop is, `chain: [{nginx: {}, at: "http://10.0.0.4:8080"}, envoy]`, or its network into `trusted_proxies`.
 """)  # fmt: skip
 
+# ---- a protocol that does not fit ----
+
+GRPC_FROM_BROWSERS = _remark("grpc-from-browsers", Category.PROTOCOL_MISMATCH, _W, _ALL, """
+    A route of native gRPC says which web pages may call it, and no page can.
+
+    Scripts get at neither HTTP/2 frames nor trailers, so each call fails in the browser, whatever CORS allows. Write `protocol: grpc-web`, which
+    Envoy translates, or `connect`, which a Connect server speaks to browsers and services alike.
+""")  # fmt: skip
+HEADER_OUT_OF_REACH = _remark("header-out-of-reach", Category.PROTOCOL_MISMATCH, _W, _ALL, """
+    Clients log in by a header that a browser does not let a page set.
+
+    `new WebSocket(url)` and `new EventSource(url)` take no headers, so pages of the origins in `cors` are never logged in. An event stream can
+    be read with `fetch`, which takes them; a socket needs a cookie, or a ticket for one use in the query (`auth: {by: query}` keeps it out of logs).
+""")  # fmt: skip
+NO_STREAM_FROM_THE_CLIENT = _remark("no-stream-from-the-client", Category.PROTOCOL_MISMATCH, _W, _ALL, """
+    A route of gRPC-Web streams uploads, and the protocol has none.
+
+    gRPC-Web has unary calls and streams from the server. A call in which the client goes on sending ends with its first message, or is refused by
+    the library. In browsers a WebSocket can do it; between services, native gRPC.
+""")  # fmt: skip
+HEARTBEAT_WITHOUT_A_STREAM = _remark("heartbeat-without-a-stream", Category.PROTOCOL_MISMATCH, _I, _ALL, """
+    A route whose answers are complete has a heartbeat.
+
+    Between two polls there is no connection to keep alive, and within a long poll nothing can be sent before the answer. The heartbeat only sets the
+    timer, to three times itself and a minute at least: state `idle_timeout`, as long as the origin holds a request.
+""")  # fmt: skip
+SOCKET_FOR_ONE_WAY = _remark("socket-for-one-way", Category.PROTOCOL_MISMATCH, _I, _ALL, """
+    A WebSocket has the path of something that clients only listen to.
+
+    A client that never speaks pays for the socket all the same: each hop must pass the upgrade, over HTTP/1.1; there are no status codes and no
+    caches; after a cut nothing comes back by itself. Server-sent events are an ordinary answer that goes on. `proxycfg advise` asks
+    what decides.
+""")  # fmt: skip
+NO_WAY_BACK = _remark("no-way-back", Category.PROTOCOL_MISMATCH, _I, _ALL, """
+    Clients of an event stream have no way to say anything.
+
+    Events go to the client alone. To cancel, a client can close the stream, which the origin learns, but an EventSource opens it again after
+    every cut, and an approval or a new question needs a request. Add a route for it, with POST; a socket would cost more.
+""")  # fmt: skip
+POLLED_BELOW_CACHE = _remark("polled-below-cache", Category.PROTOCOL_MISMATCH, _I, _ALL, """
+    A client may poll more often than the shared answer changes.
+
+    For as long as `cache` says, everybody without a credential gets the same answer: polls in between bring nothing but load and battery. Let clients
+    ask at that interval, or shorten `cache`. Many people behind one address are a reason for such limits.
+""")  # fmt: skip
+
 # ---- a route's needs ----
 
 GRPC_WITHOUT_HTTP2 = _remark("grpc-without-http2", Category.GRPC_TRANSPORT, _E, _BOTH, """
