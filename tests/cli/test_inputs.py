@@ -128,6 +128,36 @@ def test_a_folder_with_nothing_in_it_says_what_was_looked_for(cli: Cli, command:
     assert err.startswith("empty:1:1: no config in this folder: looked for *.")
 
 
+ODD = {
+    "manifest.yaml": "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec:\n  http:\n  - route: [{destination: {host: a}}]\n",
+    "zone.tf": 'resource "cloudflare_ruleset" "x" {\n  zone_id = "z"\n  phase = "http_request_cache_settings"\n  kind = "zone"\n  rules = []\n}\n',
+    "envoy.yaml": "static_resources: {listeners: [], clusters: []}\n",
+    "nginx.conf": "events {}\n",
+    "half.tf": 'resource "x" {',
+    "half.yaml": "a: [b\n",
+    "half.json": '{"a":',
+    "list.json": "[]",
+    "empty.yaml": "",
+    "binary.conf": "\0\1",
+}
+
+
+@pytest.mark.parametrize("target", ["", *READ])
+@pytest.mark.parametrize("command", ["lint", "explain", "explain --path /x"])
+def test_whatever_is_given_as_whatever_comes_to_a_word_or_to_nothing_wrong(cli: Cli, command: str, target: str) -> None:
+    """Alone, and all of it as a folder; who is refused is told why."""
+    Path("odd").mkdir()
+    for name, text in ODD.items():
+        Path(f"odd/{name}").write_text(text)
+    Path("odd/loop.conf").symlink_to("loop.conf")
+    as_what = ["--target", target] if target else []
+
+    for path in ("odd", *(f"odd/{name}" for name in (*ODD, "loop.conf", "none"))):
+        code, _, err = cli(*command.split(), *as_what, path)
+        assert code in {Exit.OK, Exit.FOUND, Exit.USAGE}
+        assert err or code != Exit.USAGE, path
+
+
 def test_a_request_ends_in_no_file_that_nobody_includes(cli: Cli) -> None:
     """A fragment of the folder is shown, and asked nothing, beside a main file."""
     Path("nginx.conf").write_text("events {}\nhttp { server { location /here { proxy_pass http://a; } } }")
