@@ -590,7 +590,7 @@ async def body_limit(bench: Bench, target: Target) -> Values:
         if not await refused(size + 1):
             taken = size + 1
             continue
-        if taken and not await refused(size):
+        if not await refused(size):
             return {"request_body_limit": float(size)}
         # Between two of them: halved until nothing is between.
         limit = size
