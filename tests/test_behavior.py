@@ -179,3 +179,39 @@ def test_behaviors_differ_where_they_differ() -> None:
 
     assert {} == differences(one, one)
     assert {"caching": (NO, YES), "total_timeout": (exactly(FOREVER), exactly(60.0))} == differences(one, other)
+
+
+RANGE_OF_A_KIND = st.sampled_from([NUMBERS, st.booleans(), SETS]).flatmap(
+    lambda kind: st.tuples(*[_pair(kind).map(_ordered)] * 2)
+)
+
+
+def _ordered(ends: tuple[Any, Any]) -> Between[Any]:
+    a, b = ends
+    return Between(a & b, a | b) if isinstance(a, frozenset) else Between(min(a, b), max(a, b))
+
+
+@given(RANGE_OF_A_KIND)
+def test_either_of_two_ranges_lies_within_their_hull(ranges: tuple[Between[Any], Between[Any]]) -> None:
+    """And no end of it is made up, but for sets, which meet where neither ends."""
+    one, other = ranges
+    hull = one.hull(other)
+
+    assert one.within(hull) is other.within(hull) is Answer.YES
+    assert hull == other.hull(one)
+    if not isinstance(hull.low, frozenset):
+        assert {hull.low, hull.high} <= {one.low, one.high, other.low, other.high}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [(YES, NO, YES), (NO, NO, NO), (EITHER, NO, EITHER), (EITHER, YES, YES)],
+)
+def test_what_is_so_by_either_of_two_is_so_by_both(
+    one: Between[bool], other: Between[bool], both: Between[bool]
+) -> None:
+    """In whatever order; of sets together what either has."""
+    two, three = exactly(frozenset({"2"})), exactly(frozenset({"3"}))
+
+    assert one.both(other) == other.both(one) == both
+    assert two.both(three) == exactly(frozenset({"2", "3"}))
