@@ -17,6 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -33,7 +34,10 @@ _ANSWERS_WITHIN = 20.0
 _PULLS_WITHIN = 300.0
 _STARTS_WITHIN = 30.0
 _STOPS_WITHIN = 10.0
+_MEASURES_WITHIN = 300.0
+"""Seconds between two things that the lab tells."""
 _NOBODY = 65534
+_FAKETIME = "/var/lib/proxycfg-clock/libfaketime.so.1"
 _WRITTEN_MB = 64
 """What may be written to each folder that the proxy writes to, and to its logs, in MiB."""
 _MEMORY_MB = 1024
@@ -42,8 +46,13 @@ _SAID_MOST = 2**20
 
 _LIMITS = (
     "--cap-drop=ALL", "--security-opt=no-new-privileges", "--log-driver=none", "--pull=never", f"--memory={_MEMORY_MB}m",
-    f"--memory-swap={_MEMORY_MB}m", "--pids-limit=512", "--ulimit=core=0",
+    f"--memory-swap={_MEMORY_MB}m", "--pids-limit=512", "--cpu-shares=4096", "--ulimit=core=0",
 )  # fmt: skip
+_SYSCTLS = (
+    "--sysctl=net.ipv4.ip_unprivileged_port_start=0",
+    # A client that stops reading is felt at once, and not when megabytes have gone into the kernel.
+    "--sysctl=net.ipv4.tcp_wmem=4096 16384 16384",
+)
 
 
 class ProxyFailed(Exception):
@@ -115,8 +124,14 @@ def found(runner: str) -> Containers:
 class Run:
     """A stage that stands: the lab, and the proxy as soon as it is started."""
 
-    def __init__(self, engine: Containers, image: str, lab: str, stage: Stage) -> None:
-        """Nothing is started yet."""
+    def __init__(self, engine: Containers, image: str, lab: str, stage: Stage, *, lapse: float = 1.0) -> None:
+        """Nothing is started yet.
+
+        :param lapse: how much faster the proxy's clock should run; :attr:`lapse` is how much it does.
+        """
+        library = faketime() if lapse > 1 and stage.target == "nginx" else None
+        self.lapse = lapse if library else 1.0
+        self._library = library or b""
         self.engine, self.image, self.lab, self.stage = engine, image, lab, stage
         self.name = f"proxycfg-check-{uuid.uuid4().hex[:10]}"
         self.said = b""
@@ -138,18 +153,18 @@ class Run:
         command = [
             self.engine.command, "run", "--rm", "--interactive", f"--name={self.name}-lab", f"--label={LABEL}", "--network=none", *_LIMITS,
             *(f"--cap-add={name}" for name in ("NET_ADMIN", "SYS_ADMIN", "NET_BIND_SERVICE", "SETUID", "SETGID")),
-            "--sysctl=net.ipv4.ip_unprivileged_port_start=0", *volumes, *written, "--entrypoint=python3", self.lab, "-I", "-c", BOOT,
+            *_SYSCTLS, *volumes, *written, "--entrypoint=python3", self.lab, "-I", "-c", BOOT,
         ]  # fmt: skip
         self._lab = self._spawn(command, stdin=subprocess.PIPE)
         threading.Thread(target=self._hear, args=(self._lab,), daemon=True).start()
         threading.Thread(target=self._keep_complaints, args=(self._lab,), daemon=True).start()
         self._tell_raw(packed())
-        self._tell(_setting(self.stage, certificate))
+        self._tell(_setting(self.stage, certificate, self._library))
         self.next("ready", _STARTS_WITHIN)
         command = [
             self.engine.command, "run", "--rm", f"--name={self.name}-proxy", f"--label={LABEL}", f"--network=container:{self.name}-lab",
             f"--pid=container:{self.name}-lab", f"--volumes-from={self.name}-lab", "--read-only", *_LIMITS, f"--user={_NOBODY}:{_NOBODY}",
-            f"--entrypoint={self.stage.command[0]}", self.image, *self.stage.command[1:],
+            *self._hurried(), f"--entrypoint={self.stage.command[0]}", self.image, *self.stage.command[1:],
         ]  # fmt: skip
         self._proxy = self._spawn(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         threading.Thread(target=self._listen, args=(self._proxy,), daemon=True).start()
@@ -160,12 +175,18 @@ class Run:
             ports = ", ".join(map(str, told["missing"]))
             raise ProxyFailed(f"the proxy does not listen on port {ports}{self._last_words()}")
 
-    def measure(
-        self, routes: Sequence[Mapping[str, Any]], probes: Sequence[str], *, longest: float
-    ) -> Iterator[Mapping[str, Any]]:
-        """What the lab tells of each probe, until it is done."""
-        self._tell({"do": "measure", "routes": list(routes), "probes": list(probes), "lapse": 1.0, "longest": longest})
-        while not (told := self.next(None, 600.0)).get("done"):
+    def _hurried(self) -> tuple[str, ...]:
+        if not self._library:
+            return ()
+        return (f"--env=LD_PRELOAD={_FAKETIME}", f"--env=FAKETIME=+0 x{self.lapse:g}")
+
+    def measure(self, routes: Sequence[Mapping[str, Any]], work: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """What the lab tells of each probe, until it is done.
+
+        :param work: which probes, and how: see ``lab.floor``.
+        """
+        self._tell({"do": "measure", "routes": list(routes), "lapse": self.lapse, **work})
+        while not (told := self.next(None, _MEASURES_WITHIN)).get("done"):
             yield told
 
     def close(self) -> None:
@@ -259,9 +280,15 @@ class Run:
         return lines[-1] if lines else "without a word"
 
 
+def faketime() -> bytes | None:
+    """The library that hurries a program's clock, from this machine; None if it has none."""
+    path = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+    return path.read_bytes() if path else None
+
+
 def _volumes(stage: Stage) -> list[str]:
     """The fewest folders that hold all files."""
-    folders = {os.path.dirname(path) for path in stage.files}  # noqa: PTH120 - paths of another machine
+    folders = {os.path.dirname(path) for path in (*stage.files, _FAKETIME)}  # noqa: PTH120 - paths of another machine
     folders -= set(stage.writable)
     return sorted(
         each for each in folders if not any(each.startswith(f"{other}/") for other in folders | set(stage.writable))
@@ -275,9 +302,10 @@ def _written(folder: str) -> str:
     )
 
 
-def _setting(stage: Stage, certificate: str) -> dict[str, Any]:
+def _setting(stage: Stage, certificate: str, library: bytes) -> dict[str, Any]:
+    files = {**stage.files, **({_FAKETIME: library} if library else {})}
     return {
-        "files": [{"path": path, "base64": base64.b64encode(data).decode()} for path, data in stage.files.items()],
+        "files": [{"path": path, "base64": base64.b64encode(data).decode()} for path, data in files.items()],
         "writable": list(stage.writable),
         "ports": list(stage.ports),
         "own": list(stage.own),

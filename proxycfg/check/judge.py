@@ -54,14 +54,20 @@ def judge(told: Iterable[Mapping[str, Any]], probes: Iterable[str]) -> Judged:
     :param told: what the lab said of each.
     :param probes: those that were tried.
     """
-    found: dict[str, Found] = {}
+    values: dict[str, Any] = {}
     failed: dict[str, str] = {}
     for each in told:
         if "skipped" in each:
             failed[each["probe"]] = each["skipped"]
-        for name, value in each.get("values", {}).items():
-            if name in properties():
-                found[name] = _found(name, value)
+        values.update(each.get("values", {}))
+    # A timer that has not run out may yet send the request again.
+    if values.get("retries") is False and values.get("retried_silence", False) is not False:
+        values["retries"] = values["retried_silence"]
+    found = {
+        name: _found(name, value)
+        for name, value in values.items()
+        if name in properties() and not (name == "retries" and value is None)
+    }
     unknown = {name: "the probes that were tried do not show it" for name in properties() if name not in found}
     tried = set(probes)
     nothing = tried and set(failed) >= tried

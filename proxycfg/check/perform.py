@@ -17,10 +17,17 @@ from proxycfg.measured import Judged, Measured, Tried, measured
 from proxycfg.record import record
 from proxycfg.stage import Stage, StagedRoute
 
-PROBES = ("plain", "buffering", "stalls", "upload", "grpc", "abort", "body_limit", "versions", "caching")
-"""What is tried on each route, in this order."""
-_LONGEST = 5.0
-"""Seconds of the proxy's clock for which a timer is waited for."""
+QUICK = ("plain", "buffering", "stalls", "upload", "grpc", "abort", "body_limit", "versions")
+"""What is tried on each route, in this order; their time is that of the machine."""
+SLOW = ("upgrade", "origin_silence", "client_silence", "stopped_reading", "talking", "silent_origin")
+"""They wait for timers, side by side."""
+ALONE = ("failures", "caching", "affinity")
+"""Another's request may take the kept connection that is to break, be stored in the way, or count as a server's load."""
+PROBES = (*QUICK, *SLOW, *ALONE)
+LAPSE = 20.0
+"""How much faster the proxy's clock runs where it can be hurried."""
+_LONGEST = {True: 75.0, False: 5.0}
+"""Seconds of the proxy's clock for which a timer is waited for, with time-lapse and without."""
 
 Say = Callable[[str], object]
 
@@ -53,9 +60,11 @@ def perform(
         engine.need(each, say)
     told: dict[int, list[Any]] = {number: [] for number in range(len(stage.routes))}
     routes = [_told(number, staged) for number, staged in enumerate(stage.routes) if staged.entries]
-    with ended_in_order(), contextlib.closing(Run(engine, image, options.lab_image, stage)) as run:
+    with ended_in_order(), contextlib.closing(Run(engine, image, options.lab_image, stage, lapse=LAPSE)) as run:
         run.start(_pem() if stage.secure else "", detail)
-        for said in run.measure(routes, PROBES, longest=_LONGEST):
+        lapsed = run.lapse > 1
+        work = {"quick": QUICK, "slow": SLOW, "alone": ALONE, "rest": stage.rest, "longest": _LONGEST[lapsed]}
+        for said in run.measure(routes, work):
             told[said["route"]].append(said)
     return [_measured(staged, told[number], stage, reproduce) for number, staged in enumerate(stage.routes)]
 

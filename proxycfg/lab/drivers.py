@@ -300,6 +300,11 @@ async def _warmed(bench: Bench, target: Target) -> None:
     await bench.caught_up(1)
 
 
+async def silent_origin(bench: Bench, target: Target) -> Values:
+    """Whether silence, too, sends a request again: no property by itself. None where no timer ran out."""
+    return {"retried_silence": await _slow(bench, target)}
+
+
 async def _slow(bench: Bench, target: Target) -> bool | None:
     """Whether a request goes on to another server when the first one is silent; None if that cannot be waited for."""
     came: list[Arrival] = []

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,25 +88,38 @@ class _Lab:
         _say(listening=sorted(there & wanted), missing=sorted(wanted - there))
 
     async def _measure(self, asked: Mapping[str, Any]) -> None:
-        """Each probe on each route: the routes side by side, the probes of a route in turn, but for those that wait."""
+        """Each probe on each route: the routes side by side, and then one after another where nothing else may disturb.
+
+        What is quick is done in turn on each route, beside what waits for timers.
+        """
         quiet = Quiet(Threads(_own()), (self._here, Sockets(self._world.diagnosed)), lapse=asked["lapse"])
         stand = Stand(self._origin, quiet, self._setting["writable"])
         stand.longest = asked["longest"]
-        await asyncio.gather(*(self._route(stand, route, asked["probes"]) for route in asked["routes"]))
+        routes = [(route["id"], _target(route)) for route in asked["routes"]]
+
+        async def in_turn(number: int, target: Target, probes: Iterable[str]) -> None:
+            for name in probes:
+                await _tried(stand, number, target, name)
+
+        jobs = [in_turn(number, target, asked["quick"]) for number, target in routes]
+        jobs += [_tried(stand, number, target, name) for number, target in routes for name in asked["slow"]]
+        await asyncio.gather(*jobs)
+        for number, target in routes:
+            await in_turn(number, target, asked["alone"])
+            if asked["rest"]:
+                await stand.until(lambda: False, asked["rest"])
         stand.close()
         _say(done=True)
 
-    async def _route(self, stand: Stand, route: Mapping[str, Any], probes: list[str]) -> None:
-        target = _target(route)
-        for name in probes:
-            probe = getattr(drivers, name)
-            try:
-                values = await probe(stand, target)
-            except OSError as error:
-                _say(route=route["id"], probe=name, skipped=f"{error.strerror or error}")
-                continue
-            told = {each: _value(value) for each, value in values.items()}
-            _say(route=route["id"], probe=name, values=told)
+
+async def _tried(stand: Stand, number: int, target: Target, name: str) -> None:
+    """One probe on one route, told as soon as it is done."""
+    try:
+        values = await getattr(drivers, name)(stand, target)
+    except OSError as error:
+        _say(route=number, probe=name, skipped=error.strerror or str(error))
+        return
+    _say(route=number, probe=name, values={each: _value(value) for each, value in values.items()})
 
 
 def _own() -> set[int]:

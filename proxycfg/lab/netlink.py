@@ -9,7 +9,6 @@ import ipaddress
 import os
 import socket
 import struct
-from collections.abc import Iterator
 from typing import NamedTuple
 
 Address = ipaddress.IPv4Interface | ipaddress.IPv6Interface
@@ -135,26 +134,30 @@ class Sockets:
         """``diagnosed`` is a socket of the kind that :func:`diagnosing` makes, of another namespace."""
         self._socket = diagnosed or diagnosing()
 
-    def every(self) -> Iterator[Held]:
+    def every(self) -> list[Held]:
         """Each of them."""
+        found: list[Held] = []
         for family in (socket.AF_INET, socket.AF_INET6):
             body = struct.pack(_REQUEST_OF, family, socket.IPPROTO_TCP, 0, _ALL_BUT_WAITING)
             self._socket.send(struct.pack("=IHHII", 16 + len(body), _BY_FAMILY, _REQUEST | _DUMP, 1, 0) + body)
-            yield from self._told()
+            # To its end, or the next answer would begin with what is left of this one.
+            while not self._read(found):
+                pass
+        return found
 
-    def _told(self) -> Iterator[Held]:
-        while True:
-            data = self._socket.recv(1 << 18)
-            at = 0
-            while at < len(data):
-                size, kind = struct.unpack_from("=IH", data, at)
-                if kind in {_DONE, _ERROR}:
-                    return
-                _, state, _, _, port, peer, _, unread, unsettled, owner, _ = struct.unpack_from(
-                    _SOCKET_OF, data, at + 16
-                )
-                yield Held(state, int.from_bytes(port, "big"), int.from_bytes(peer, "big"), unread, unsettled, owner)
-                at += size + -size % 4
+    def _read(self, found: list[Held]) -> bool:
+        """Take what comes at once; whether that was the end."""
+        data = self._socket.recv(1 << 18)
+        at = 0
+        while at < len(data):
+            size, kind = struct.unpack_from("=IH", data, at)
+            if kind in {_DONE, _ERROR}:
+                return True
+            _, state, _, _, port, peer, _, unread, unsettled, owner, _ = struct.unpack_from(_SOCKET_OF, data, at + 16)
+            ports = (int.from_bytes(port, "big"), int.from_bytes(peer, "big"))
+            found.append(Held(state, *ports, unread, unsettled, owner))
+            at += size + -size % 4
+        return False
 
 
 def diagnosing() -> socket.socket:

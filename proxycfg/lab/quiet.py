@@ -68,8 +68,10 @@ class Quiet:
         self._namespaces = tuple(namespaces)
         self._lapse = lapse
         self._began = time.monotonic()
-        self.silent_ports: set[int] = set()
-        """Our ports from which we do not read on purpose."""
+        self._waiting: list[asyncio.Future[None]] = []
+        self._watch: asyncio.Task[None] | None = None
+        self.silent: Callable[[], set[int]] = set
+        """Gives the ports of connections on which bytes stand still on purpose."""
 
     def now(self) -> float:
         """Seconds of the proxy's clock since the beginning."""
@@ -80,6 +82,27 @@ class Quiet:
 
         :raises ConnectionError: if the proxy is not there any more.
         """
+        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(settled)
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self._watching())
+        await settled
+
+    async def _watching(self) -> None:
+        """One looks for all who wait; who comes while it looks waits for the next look."""
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            alive = await self._settled()
+            for each in waiting:
+                if each.done():
+                    continue
+                if alive:
+                    each.set_result(None)
+                else:
+                    each.set_exception(ConnectionError("the proxy has ended"))
+
+    async def _settled(self) -> bool:
+        """Look until nothing is under way; whether the proxy is there."""
         same_since, before = 0.0, None
         while True:
             # Whatever has come is dealt with first: read in one round, handed on in the next.
@@ -89,13 +112,11 @@ class Quiet:
             queues = self._queues()
             if ran is not None and ran == self._threads.asleep():
                 if not queues:
-                    if not ran and not self._threads.alive():
-                        raise ConnectionError("the proxy has ended")
-                    return
+                    return bool(ran) or self._threads.alive()
                 if (ran, queues) != before:
                     same_since, before = time.monotonic(), (ran, queues)
                 elif time.monotonic() - same_since > _RESTS:
-                    return
+                    return True
             await asyncio.sleep(_BREATH)
 
     async def tick(self) -> float:
@@ -123,11 +144,12 @@ class Quiet:
 
     def _queues(self) -> tuple[Held, ...]:
         """The sockets with something under way: bytes on their way, or unread ones, or connections that nobody has taken."""
+        silent = self.silent()
         return tuple(
             held
             for sockets in self._namespaces
             for held in sockets.every()
             if ((held.unsettled and held.state != LISTENING) or held.unread)
-            and held.port not in self.silent_ports
-            and held.peer not in self.silent_ports
+            and held.port not in silent
+            and held.peer not in silent
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from proxycfg.lab.bench import Bench, Exchange
 from proxycfg.lab.origin import Origin
@@ -14,11 +15,28 @@ from proxycfg.lab.quiet import Quiet
 class Stand(Bench):
     """Keeps pace by what the kernel tells, and reads the files that the proxy writes."""
 
+    awaits_retries = False
+
     def __init__(self, origin: Origin, quiet: Quiet, written: Iterable[str]) -> None:
         """``written`` are the folders that the proxy writes to."""
         super().__init__(origin)
         self._quiet = quiet
         self._written = tuple(written)
+        quiet.silent = self._silent
+        self._narrow: list[Exchange] = []
+
+    def _silent(self) -> set[int]:
+        """Our ports where bytes stand still on purpose: clients that do not read, and an origin that floods somebody who does not."""
+        self._narrow = [each for each in self._narrow if not each.call.closed.is_set()]
+        ours = {_port(each.call.transport, "sockname") for each in self._narrow}
+        return ours | {_port(arrival.wire.transport, "peername") for each in self._narrow for arrival in each.arrivals}
+
+    async def ask(self, *args: Any, narrow: bool = False, **how: Any) -> Exchange:
+        """Send a request; a narrow client is one that will stop reading."""
+        exchange = await super().ask(*args, narrow=narrow, **how)
+        if narrow:
+            self._narrow.append(exchange)
+        return exchange
 
     async def now(self) -> float:
         """The proxy's time, when nothing is under way."""
@@ -53,6 +71,12 @@ class Stand(Bench):
     def _files(self) -> Iterable[Path]:
         for folder in self._written:
             yield from (path for path in Path(folder).rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _port(transport: Any, name: str) -> int:
+    """A port of a connection; 0 where it has none, or is gone."""
+    told = transport.get_extra_info(name)
+    return int(told[1]) if isinstance(told, tuple) else 0
 
 
 _IS_LOG = re.compile(r"log")

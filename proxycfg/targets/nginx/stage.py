@@ -50,6 +50,8 @@ _UPSTREAM = re.compile(
     r"^(?:(?P<scheme>[a-z]+)://)?(?:(?P<unix>unix:[^:$]+)|(?P<host>\[[^\]]+\]|[^/:$\[]+)(?::(?P<port>\d{1,5}))?)(?=[/:$]|$)",
     re.IGNORECASE,
 )
+_FAIL_TIMEOUT = 11.0
+"""A second more than nginx's default."""
 _PORT = re.compile(r":(\d{2,5})\b")
 _USUAL = {"https": 443, "grpcs": 443}
 _SYSTEM = frozenset(
@@ -123,6 +125,9 @@ class _Planner:
             names=tuple(self.names),
             listens=tuple(sorted({listen.port for listen in listens if not listen.quic})),
             secure=self.secure,
+            rest=_FAIL_TIMEOUT
+            if http and any(len(level.lines("server")) > 1 for level in http.upstreams.values())
+            else 0.0,
             command=("nginx", "-c", self.main, *quiet),
             routes=tuple(_routes(self.config, http, self.version)) if http else (),
             lacks=tuple(self.lacks),
