@@ -66,6 +66,15 @@ def _problem(source: Source, number: int, line: str, message: str) -> Problem:
     return Problem(span, message, "give a file that --record has written", short(line, 200))
 
 
+def event_of(told: Mapping[str, Any]) -> Event:
+    """An event that has been through JSON.
+
+    :raises KeyError: if it is none.
+    """
+    facts = {name: value for name, value in told.items() if name not in _OWN}
+    return Event(told["at"], told["exchange"], told["what"], facts)
+
+
 def _event(line: str) -> Event | None:
     try:
         read = json.loads(line)
@@ -80,10 +89,25 @@ def _event(line: str) -> Event | None:
         and isinstance(exchange, int)
         and isinstance(what, str)
     )
-    facts = {name: value for name, value in read.items() if name not in _OWN}
-    return Event(float(at), exchange, what, facts) if right else None  # type: ignore[arg-type]
+    return event_of(read) if right else None
 
 
 def of_exchange(timeline: Iterable[Event], exchange: int) -> Iterator[Event]:
     """The events of one exchange."""
     return (event for event in timeline if event.exchange == exchange)
+
+
+def parts(timeline: Timeline) -> list[Timeline]:
+    """A recording of several probes, which have clocks of their own, in its parts: each begins with the event ``probe``."""
+    found: list[list[Event]] = []
+    for event in timeline:
+        if event.what == "probe" or not found:
+            found.append([])
+        found[-1].append(event)
+    return [tuple(part) for part in found]
+
+
+def delivery(timeline: Timeline) -> Timeline:
+    """The part that shows how messages arrive: all of a recording by a client alone."""
+    found = parts(timeline)
+    return next((part for part in found if part[0].facts.get("probe") == "stalls"), found[0] if found else ())

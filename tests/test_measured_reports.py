@@ -39,7 +39,7 @@ def test_a_recording_shows_what_it_showed(name: str) -> None:
 
 def test_every_recording_is_judged() -> None:
     """None lies around."""
-    assert set(EXPECTED) == {path.stem for path in RECORDINGS.glob("*.jsonl")}
+    assert set(EXPECTED) == {path.stem for path in RECORDINGS.glob("probe-*.jsonl")}
 
 
 class _Tags(HTMLParser):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from proxycfg.behavior import ANYTHING, FOREVER, Between, exactly, properties
+from proxycfg.behavior import FOREVER, Between, properties
 from proxycfg.measured import Found, Judged
+from proxycfg.timeline import event_of
+
+if TYPE_CHECKING:
+    from proxycfg.lab.probe import Values
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "response_buffering": (
@@ -48,23 +52,27 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 """Property → how it is known that it is so, and that it is not."""
 
 
-def judge(told: Iterable[Mapping[str, Any]], probes: Iterable[str]) -> Judged:
+def judge(told: Iterable[Mapping[str, Any]], probes: Iterable[str], *, more: frozenset[str] = frozenset()) -> Judged:
     """What the probes of one route gave.
 
     :param told: what the lab said of each.
     :param probes: those that were tried.
+    :param more: transports that the listener may serve and that no client here speaks.
     """
-    values: dict[str, Any] = {}
+    from proxycfg.probes.kits import EVERY  # noqa: PLC0415 - needs the extra `lab`, which the lab itself has been asked for by now
+
+    values: Values = {}
     failed: dict[str, str] = {}
     for each in told:
         if "skipped" in each:
             failed[each["probe"]] = each["skipped"]
-        values.update(each.get("values", {}))
+        else:
+            values.update(EVERY[each["probe"]].judge(tuple(map(event_of, each["timeline"]))))
     # A timer that has not run out may yet send the request again.
     if values.get("retries") is False and values.get("retried_silence", False) is not False:
         values["retries"] = values["retried_silence"]
     found = {
-        name: _found(name, value)
+        name: _found(name, value, more)
         for name, value in values.items()
         if name in properties() and not (name == "retries" and value is None)
     }
@@ -78,26 +86,15 @@ def judge(told: Iterable[Mapping[str, Any]], probes: Iterable[str]) -> Judged:
     )
 
 
-def _found(name: str, value: Any) -> Found:
-    between = _range(name, value)
+def _found(name: str, value: Any, more: frozenset[str]) -> Found:
+    from proxycfg.lab.probe import range_of  # noqa: PLC0415 - as above
+
+    between = range_of(value)
+    if name == "stalls_on":
+        between = Between(between.low, between.high | more)
     if name in _WORDS:
         return Found(between, _WORDS[name][not between.low])
     return Found(between, _said(name, between))
-
-
-def _range(name: str, value: Any) -> Between[Any]:
-    if isinstance(value, dict):
-        low, high = value["between"]
-        return Between(_plain(name, low), _plain(name, high))
-    return exactly(_plain(name, value))
-
-
-def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, list):
-        return frozenset(value)
-    if value is None:
-        return ANYTHING if name == "upstream_connection_header" else FOREVER
-    return float(value) if properties()[name].unit else value
 
 
 def _said(name: str, value: Between[Any]) -> str:

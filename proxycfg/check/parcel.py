@@ -11,7 +11,7 @@ import proxycfg
 from proxycfg.errors import CannotRun
 
 _PACKAGES = ("h2", "hpack", "hyperframe")
-_FOLDERS = ("lab", "protocols")
+_FOLDERS = ("lab", "probes", "protocols")
 """Of ours, beside the modules at the top: what the lab imports."""
 
 BOOT = (

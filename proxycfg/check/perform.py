@@ -16,6 +16,7 @@ from proxycfg.explain import ordinary_need
 from proxycfg.measured import Judged, Measured, Tried, measured
 from proxycfg.record import record
 from proxycfg.stage import Stage, StagedRoute
+from proxycfg.timeline import Event, event_of
 
 QUICK = ("plain", "buffering", "stalls", "upload", "grpc", "abort", "body_limit", "versions")
 """What is tried on each route, in this order; their time is that of the machine."""
@@ -96,7 +97,11 @@ def _told(number: int, staged: StagedRoute) -> dict[str, Any]:
 def _measured(staged: StagedRoute, told: Sequence[Any], stage: Stage, reproduce: str) -> Measured:
     route = staged.route
     protocol = route.protocol or "http"
-    judged = judge(told, PROBES) if staged.entries else Judged(found={}, skipped=staged.why_not)
+    judged = Judged(found={}, skipped=staged.why_not)
+    if staged.entries:
+        # No client here speaks HTTP/3.
+        more = frozenset({"3"}) & route.reading.behavior.client_http_versions.high
+        judged = judge(told, PROBES, more=more)
     tried = Tried(
         request=staged.entries[0].url if staged.entries else f"{route.host or '*'}{route.path}",
         host=route.host,
@@ -109,7 +114,15 @@ def _measured(staged: StagedRoute, told: Sequence[Any], stage: Stage, reproduce:
         predicted=route.reading,
         reproduce=reproduce,
     )
-    return measured(judged, ordinary_need(protocol), (), tried)
+    return measured(judged, ordinary_need(protocol), tuple(_timeline(told)), tried)
+
+
+def _timeline(told: Sequence[Any]) -> Iterator[Event]:
+    """What every probe saw, one after another, each with a clock of its own."""
+    for each in told:
+        if "timeline" in each:
+            yield Event(0.0, 0, "probe", {"probe": each["probe"]})
+            yield from map(event_of, each["timeline"])
 
 
 @contextlib.contextmanager

@@ -217,7 +217,7 @@ def _measured(shared: Shared, question: Question) -> Timeline:
     import asyncio  # noqa: PLC0415
 
     try:
-        from proxycfg.lab.visit import Notes  # noqa: PLC0415
+        from proxycfg.lab.tape import Tape  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise CannotRun(f"there is no Python package {error.name}: pip install 'proxycfg[lab]'") from None
     from proxycfg.probes.outside import drive  # noqa: PLC0415
@@ -225,9 +225,9 @@ def _measured(shared: Shared, question: Question) -> Timeline:
     def hear(event: Event) -> None:
         shared.detail(f"{event.at:8.3f} s  exchange {event.exchange}  {event.what}  {dict(event.facts)}")
 
-    notes = Notes(hear)
-    asyncio.run(drive(question, notes))
-    return tuple(notes.events)
+    tape = Tape(hear)
+    asyncio.run(drive(question, tape))
+    return tuple(tape.events)
 
 
 def _kept(file: str) -> tuple[Timeline, str]:

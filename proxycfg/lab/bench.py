@@ -6,9 +6,11 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from proxycfg.lab.client import Call, Headers, dial
 from proxycfg.lab.origin import Arrival, Origin
+from proxycfg.lab.tape import Heard, current
 
 LONGEST = 75.0
 """Seconds of the proxy's clock for which a timer is waited for; one that has not fired by then is as long, or longer."""
@@ -44,6 +46,8 @@ class Exchange:
     key: str
     call: Call
     arrivals: list[Arrival]
+    number: int = 0
+    """On the tape that was running when it began."""
 
     async def arrival(self, within: float = PATIENCE) -> Arrival | None:
         """The first arrival; None if the call was over without one."""
@@ -66,6 +70,8 @@ class Bench(ABC):
         self._keys: list[str] = []
         self.two_only: frozenset[tuple[str, int]] = frozenset()
         """Addresses and ports on which clients have to speak HTTP/2."""
+        self.spoken: dict[tuple[int, str, str], frozenset[str]] = {}
+        """By port, host and address, the transports that were found to be served."""
 
     # ---- pace ----
 
@@ -138,9 +144,14 @@ class Bench(ABC):
         """
         key = fresh()
         arrivals: list[Arrival] = []
+        tape = current()
+        number = tape.next() if tape else 0
 
         def arrived(arrival: Arrival) -> None:
             arrivals.append(arrival)
+            if tape and tape.watch:
+                tape.note(number, "origin-got", version=arrival.version, method=arrival.method, address=arrival.address)
+                arrival.told = partial(tape.note, number)
             call.changed.set()
             if handler:
                 handler(arrival)
@@ -166,8 +177,11 @@ class Bench(ABC):
         told = [("X-Probe", key), ("User-Agent", BROWSER), *asked, *headers]
         query = query or f"token=Q{key}&room=R{key}"
         target = f"{ask.path}{'&' if '?' in ask.path else '?'}{query}"
+        if tape and tape.watch:
+            call.heard = Heard(tape, number, call)
+            tape.note(number, "sent", transport=transport, method=method or ask.method)
         call.send(method or ask.method, target, told, host=self.authority(ask), body=body, chunked=chunked)  # type: ignore[attr-defined]
-        return Exchange(key, call, arrivals)
+        return Exchange(key, call, arrivals, number)
 
     def authority(self, ask: Ask) -> str:
         """What a client says as its host."""

@@ -60,6 +60,10 @@ class Answer:
         return zlib.decompressobj(31).decompress(self.body)
 
 
+def nobody() -> None:
+    """Hears nothing."""
+
+
 class Call(asyncio.Protocol):
     """One connection with one request on it."""
 
@@ -70,6 +74,10 @@ class Call(asyncio.Protocol):
         self.closed_at = 0.0
         self.changed = asyncio.Event()
         """Set whenever something comes that somebody may wait for."""
+        self.heard: Callable[[], object] = nobody
+        """Called whenever that is set."""
+        self.left = False
+        """Whether it was this side that hung up."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Of asyncio."""
@@ -79,7 +87,11 @@ class Call(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Keep it."""
         self.buffer += data
+        self._tell()
+
+    def _tell(self) -> None:
         self.changed.set()
+        self.heard()
 
     def eof_received(self) -> bool:
         """Half a connection is none."""
@@ -93,10 +105,12 @@ class Call(asyncio.Protocol):
         if not self.closed.is_set():
             self.closed_at = time.monotonic()
             self.closed.set()
-            self.changed.set()
+            self._tell()
 
     def hang_up(self) -> None:
         """Leave, as a closed tab does: TLS does not wait for the other side to say goodbye."""
+        self.left = True
+        self.heard()
         self.transport.abort()
 
     def freeze(self) -> None:
@@ -280,7 +294,7 @@ class Call2(Call):
                 self._over()
         self._push()
         self._flush()
-        self.changed.set()
+        self._tell()
 
     def send(
         self,

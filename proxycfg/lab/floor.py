@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import math
 import os
 import ssl
 import sys
@@ -17,15 +16,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from proxycfg.lab import drivers
 from proxycfg.lab.bench import Ask
-from proxycfg.lab.drivers import AtLeast, Target, Within
 from proxycfg.lab.names import Names
 from proxycfg.lab.netlink import LISTENING, Sockets
 from proxycfg.lab.origin import Origin
+from proxycfg.lab.probe import Target
 from proxycfg.lab.quiet import Quiet, Threads
 from proxycfg.lab.stand import Stand
 from proxycfg.lab.world import World
+from proxycfg.probes.kits import EVERY
 
 _LOOKS_EVERY = 0.01
 
@@ -115,11 +114,11 @@ class _Lab:
 async def _tried(stand: Stand, number: int, target: Target, name: str) -> None:
     """One probe on one route, told as soon as it is done."""
     try:
-        values = await getattr(drivers, name)(stand, target)
+        seen = await EVERY[name].recorded(stand, target)
     except OSError as error:
         _say(route=number, probe=name, skipped=error.strerror or str(error))
         return
-    _say(route=number, probe=name, values={each: _value(value) for each, value in values.items()})
+    _say(route=number, probe=name, timeline=[event.to_json() for event in seen])
 
 
 def _own() -> set[int]:
@@ -143,17 +142,6 @@ def _target(route: Mapping[str, Any]) -> Target:
         complete=route["complete"],
         one_group=route["one_group"],
     )
-
-
-def _value(value: Any) -> Any:
-    """A measured value as JSON: one, or the two that it lies between; an infinite one is null."""
-    if isinstance(value, AtLeast):
-        return {"between": [value.least, None]}
-    if isinstance(value, Within):
-        return {"between": [value.low, None if value.high == math.inf else value.high]}
-    if isinstance(value, frozenset):
-        return sorted(value)
-    return None if value == math.inf else value
 
 
 def _context(certificate: str) -> ssl.SSLContext | None:

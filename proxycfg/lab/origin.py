@@ -26,6 +26,10 @@ _HANDSHAKE = b"\x16"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
+def _nobody(_: str, **__: object) -> None:
+    """Is not told."""
+
+
 class Arrival:
     """One request as the origin sees it, and the ways to answer it."""
 
@@ -44,6 +48,8 @@ class Arrival:
         self.closed = asyncio.Event()
         self.done = asyncio.Event()
         """The body is complete, or will never be."""
+        self.told: Callable[..., object] = _nobody
+        """Called with each thing that is done to the answer, and when the request is lost: what, and the facts."""
         self._framing = ""
         self._ended = False
         self._last = version == "1.0" or "close" in (self.header("connection") or "").lower()
@@ -56,6 +62,7 @@ class Arrival:
 
     def head(self, status: int, headers: Headers = (), framing: str = "") -> None:  # type: ignore[assignment]
         """Answer. ``framing`` is ``close`` for an answer that ends with its connection; else it is the version's usual one."""
+        self.told("origin-head", status=status)
         if self.version == "2":
             self.wire.h2_send(self.stream, [(":status", str(status)), *((k.lower(), v) for k, v in headers)])
             return
@@ -69,6 +76,7 @@ class Arrival:
 
     def data(self, data: bytes) -> None:
         """A piece of the body."""
+        self.told("origin-piece", bytes=len(data))
         if self.version == "2":
             self.wire.h2_data(self.stream, data)
         else:
@@ -76,6 +84,7 @@ class Arrival:
 
     def end(self, trailers: Headers = ()) -> None:  # type: ignore[assignment]
         """The end of the answer."""
+        self.told("origin-end")
         self._ended = True
         if self.version == "2":
             self.wire.h2_end(self.stream, trailers)
@@ -92,6 +101,8 @@ class Arrival:
             self.data(body)
             self.end()
             return
+        self.told("origin-head", status=status)
+        self.told("origin-piece", bytes=len(body))
         self.wire.write(
             ("\r\n".join([f"HTTP/1.1 {status} Lab", *(f"{k}: {v}" for k, v in headers), f"Content-Length: {len(body)}"])
              + ("\r\nConnection: close" if self._last else "") + "\r\n\r\n").encode() + (b"" if self.method == "HEAD" else body)
@@ -101,6 +112,7 @@ class Arrival:
 
     def raw(self, data: bytes) -> None:
         """Bytes as they are."""
+        self.told("origin-piece", bytes=len(data))
         self.wire.write(data)
 
     @property
@@ -124,6 +136,7 @@ class Arrival:
             self.closed_at = time.monotonic()
             self.closed.set()
             self.done.set()
+            self.told("origin-lost")
 
 
 class _Wire(asyncio.Protocol):

@@ -9,8 +9,6 @@ import asyncio
 import socket
 import ssl
 import time
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +16,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_accept_token, generate_nonce
 
-from proxycfg.lab.client import Answer, Call, Headers, dial
-from proxycfg.probes.messages import Counter
-from proxycfg.timeline import Event
+from proxycfg.lab.client import Answer, Call, Headers, dial, nobody
+from proxycfg.lab.tape import Heard, Tape
 
 ENOUGH_BYTES = 2**20
 ENOUGH_PIECES = 2000
@@ -29,23 +26,6 @@ CONNECTS_WITHIN = 10.0
 """Seconds for looking up, connecting and TLS, at most."""
 _GOODBYE = 1.0
 """Seconds that a peer is given to answer a close frame."""
-_SECRET = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authorization", "www-authenticate", "cookie"})
-
-
-class Notes:
-    """The recording of a measurement, and its clock."""
-
-    def __init__(self, hear: Callable[[Event], object] = id) -> None:
-        """``hear`` is told each event as it happens."""
-        self.events: list[Event] = []
-        self._began = time.monotonic()
-        self._hear = hear
-
-    def note(self, exchange: int, what: str, **facts: Any) -> None:
-        """Something happened now."""
-        event = Event(round(time.monotonic() - self._began, 4), exchange, what, facts)
-        self.events.append(event)
-        self._hear(event)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +65,7 @@ class Errand:
     socket: bool = False
 
 
-async def reach(notes: Notes, exchange: int, endpoint: Endpoint) -> Call | None:
+async def reach(tape: Tape, exchange: int, endpoint: Endpoint) -> Call | None:
     """Connect, and note how that went; None where there is no connection to be had."""
     transport = endpoint.transport
     try:
@@ -97,7 +77,7 @@ async def reach(notes: Notes, exchange: int, endpoint: Endpoint) -> Call | None:
             trust = ssl.create_default_context() if endpoint.secure and not endpoint.insecure else None
             call = await dial(address, endpoint.port, transport, host=endpoint.host, trust=trust)
     except TimeoutError:
-        notes.note(
+        tape.note(
             exchange,
             "unreached",
             transport=transport,
@@ -105,13 +85,13 @@ async def reach(notes: Notes, exchange: int, endpoint: Endpoint) -> Call | None:
             said=f"no connection within {CONNECTS_WITHIN:g} s",
         )
     except ssl.SSLCertVerificationError as error:
-        notes.note(
+        tape.note(
             exchange, "unreached", transport=transport, how="certificate", said=error.verify_message or str(error)
         )
     except socket.gaierror as error:
-        notes.note(exchange, "unreached", transport=transport, how="name", said=str(error.strerror or error))
+        tape.note(exchange, "unreached", transport=transport, how="name", said=str(error.strerror or error))
     except (OSError, UnicodeError) as error:
-        notes.note(
+        tape.note(
             exchange,
             "unreached",
             transport=transport,
@@ -121,12 +101,12 @@ async def reach(notes: Notes, exchange: int, endpoint: Endpoint) -> Call | None:
     else:
         session = call.transport.get_extra_info("ssl_object")
         tls = {"tls": session.version()} if session else {}
-        notes.note(exchange, "connected", transport=transport, address=address, **tls)
+        tape.note(exchange, "connected", transport=transport, address=address, **tls)
         return call
     return None
 
 
-async def visit(notes: Notes, exchange: int, endpoint: Endpoint, call: Call, errand: Errand) -> None:
+async def visit(tape: Tape, exchange: int, endpoint: Endpoint, call: Call, errand: Errand) -> None:
     """Ask, listen for so many seconds, and leave."""
     nonce = generate_nonce().decode() if errand.socket else ""
     shake = [
@@ -137,7 +117,7 @@ async def visit(notes: Notes, exchange: int, endpoint: Endpoint, call: Call, err
     ]
     headers = [*errand.headers, *(shake if errand.socket else [])]
     body = None if errand.socket else errand.body
-    notes.note(
+    tape.note(
         exchange,
         "sent",
         method=errand.method,
@@ -148,71 +128,45 @@ async def visit(notes: Notes, exchange: int, endpoint: Endpoint, call: Call, err
     scheme = {} if not endpoint.transport.startswith("2") else {"scheme": "https" if endpoint.secure else "http"}
     call.send(errand.method, errand.target, headers, host=endpoint.authority, body=body, **scheme)  # type: ignore[attr-defined]
     until = time.monotonic() + errand.seconds
+    heard = call.heard = Heard(tape, exchange, call)
     try:
-        answer = await _listen(notes, exchange, call, until, stop_at=101 if errand.socket else 0)
-        if answer is None:
-            return
-        accepted = generate_accept_token(nonce.encode()).decode() if errand.socket else ""
-        if answer.status == _SWITCHED and answer.header("sec-websocket-accept") == accepted:
-            await _Socket(notes, exchange, call).talk(answer.body, errand, until)
+        if errand.socket and (answer := await _shaken(heard, call, until)) is not None:
+            if answer.header("sec-websocket-accept") == generate_accept_token(nonce.encode()).decode():
+                await _Socket(tape, exchange, call).talk(answer.body, errand, until)
+            else:
+                heard.end("refused", said="the handshake's answer is not one to this handshake")
         else:
-            notes.note(exchange, "end", how="refused", said="the handshake's answer is not one to this handshake")
-    except (ValueError, IndexError, zlib.error) as error:
-        notes.note(exchange, "end", how="garbage", said=f"what comes is no HTTP: {type(error).__name__}: {error}")
+            await _listen(heard, call, until)
     finally:
         call.hang_up()
+
+
+async def _shaken(heard: Heard, call: Call, until: float) -> Answer | None:
+    """The answer that makes a WebSocket of the connection; None if another one comes, or none in time."""
+    await call.until(lambda: heard.over or call.answer.status, until - time.monotonic())
+    if heard.over or call.answer.status != _SWITCHED:
+        return None
+    # What comes from here on are frames.
+    call.heard = nobody
+    return call.answer
 
 
 _SWITCHED = 101
 
 
-async def _listen(notes: Notes, exchange: int, call: Call, until: float, stop_at: int) -> Answer | None:
-    """Note all that comes; the answer if it has the status at which somebody else goes on."""
-    seen = pieces = 0
-    headed = False
-    counter = Counter("")
-    unpack: Callable[[bytes], bytes] = bytes
-    while True:
-        call.changed.clear()
-        answer = call.answer
-        if answer.status and not headed:
-            headed = True
-            told = [[name.lower(), "…" if name.lower() in _SECRET else value] for name, value in answer.headers]
-            notes.note(exchange, "head", status=answer.status, headers=told)
-            if answer.status == stop_at:
-                return answer
-            counter = Counter(answer.header("content-type") or "")
-            if answer.header("content-encoding") == "gzip":
-                unpack = zlib.decompressobj(31).decompress
-        if len(answer.body) > seen:
-            data = answer.body[seen:]
-            seen = len(answer.body)
-            pieces += 1
-            notes.note(exchange, "piece", bytes=len(data), messages=counter.more(unpack(data)))
-        left = until - time.monotonic()
-        over = _over(call, answer, full=seen > ENOUGH_BYTES or pieces > ENOUGH_PIECES, late=left <= 0)
-        if over:
-            if answer.trailers:
-                notes.note(exchange, "trailers", headers=[[name.lower(), value] for name, value in answer.trailers])
-            notes.note(exchange, "end", how=over)
-            return None
-        await call.until(call.changed.is_set, left)
-
-
-def _over(call: Call, answer: Answer, *, full: bool, late: bool) -> str:
-    """How an exchange has ended by now, in a word; empty if it goes on."""
-    if answer.status and answer.complete:
-        return "complete"
-    if call.closed.is_set():
-        return "cut" if answer.status else "unanswered"
-    return "enough" if full else "left" if late else ""
+async def _listen(heard: Heard, call: Call, until: float) -> None:
+    """Wait until it is over, or enough was heard."""
+    await call.until(
+        lambda: heard.over or heard.bytes > ENOUGH_BYTES or heard.pieces > ENOUGH_PIECES, until - time.monotonic()
+    )
+    heard.end("enough" if heard.bytes > ENOUGH_BYTES or heard.pieces > ENOUGH_PIECES else "left")
 
 
 class _Socket:
     """An open WebSocket: what comes is noted, pings are answered, and one of our own asks whether anybody is there."""
 
-    def __init__(self, notes: Notes, exchange: int, call: Call) -> None:
-        self._notes, self._exchange, self._call = notes, exchange, call
+    def __init__(self, tape: Tape, exchange: int, call: Call) -> None:
+        self._tape, self._exchange, self._call = tape, exchange, call
         self._frames = Connection(ConnectionType.CLIENT)
         self._closed = False
         self._pongs = 0
@@ -289,4 +243,4 @@ class _Socket:
             return  # it is closing
 
     def _note(self, what: str, **facts: Any) -> None:
-        self._notes.note(self._exchange, what, **facts)
+        self._tape.note(self._exchange, what, **facts)

@@ -24,7 +24,7 @@ from proxycfg.timeline import Event, Timeline, of_exchange
 from proxycfg.units import counted, show_duration
 
 if TYPE_CHECKING:
-    from proxycfg.lab.visit import Notes
+    from proxycfg.lab.tape import Tape
 
 # ---- the driver ----
 
@@ -51,7 +51,7 @@ class Question:
     insecure: bool = False
 
 
-async def drive(question: Question, notes: Notes) -> None:
+async def drive(question: Question, tape: Tape) -> None:
     """Visit the endpoint and no other: no redirect is followed.
 
     :raises ValueError: if it has no URL.
@@ -62,7 +62,7 @@ async def drive(question: Question, notes: Notes) -> None:
     method = question.method or ("POST" if question.body is not None and name != "websocket" else "")
     request = Asked(method=method, headers=question.headers).request(question.url, name)
     method, body, headers = request.method, _body(question), _headers(question, request.headers)
-    notes.note(
+    tape.note(
         0, "probe", probe="outside", url=shown(question.url), host=request.host, path=request.target.partition("?")[0], protocol=name,
         method=method, seconds=question.seconds, http=question.http, secure=request.scheme == "https", headers=sorted(question.headers),
         bytes=len(question.body or b""), insecure=question.insecure,
@@ -89,9 +89,9 @@ async def drive(question: Question, notes: Notes) -> None:
             seconds=question.seconds,
             socket=name == "websocket",
         )
-        call = await reach(notes, exchange, endpoint)
+        call = await reach(tape, exchange, endpoint)
         if call is not None:
-            await visit(notes, exchange, endpoint, call, errand)
+            await visit(tape, exchange, endpoint, call, errand)
         return call is not None
 
     transports = _transports(question, secure=request.scheme == "https")

@@ -18,6 +18,7 @@ from proxycfg.need import shortfalls
 from proxycfg.reading import Evidence
 from proxycfg.reports import timeline_svg
 from proxycfg.source import Span
+from proxycfg.timeline import delivery, parts
 from proxycfg.units import counted
 from proxycfg.values import needed, shown, value_of
 
@@ -108,16 +109,29 @@ def _route(ident: str, route: Measured, texts: Mapping[str, str]) -> Iterator[st
         yield from _finding(finding, texts)
     for each in route.disagreements:
         yield from _disagreement(each, texts)
-    if any(event.exchange for event in route.timeline):
-        yield f"<figure>\n{_scrolls('Timeline')}"
-        yield timeline_svg.picture(route.timeline, ident)
-        yield f"</div>\n<figcaption>{_LEGEND}</figcaption>\n</figure>"
+    yield from _pictures(ident, route)
     yield from _properties(route)
     yield from _decisions(route, texts)
     yield from _events(route)
     if tried.reproduce:
         yield f'<h3>How to measure this again</h3>\n<pre tabindex="0" role="group" aria-label="Command"><code>{escape(tried.reproduce)}</code></pre>'
     yield "</section>"
+
+
+def _pictures(ident: str, route: Measured) -> Iterator[str]:
+    """How messages arrive, and, folded away, what every other probe saw."""
+    shown_part = delivery(route.timeline)
+    for number, part in enumerate(parts(route.timeline), 1):
+        if not any(event.exchange for event in part):
+            continue
+        figure = f"<figure>\n{_scrolls('Timeline')}\n{timeline_svg.picture(part, f'{ident}-{number}')}</div>\n"
+        figure += f"<figcaption>{_LEGEND}</figcaption>\n</figure>"
+        name = escape(str(part[0].facts.get("probe", "")))
+        yield (
+            figure
+            if part == shown_part
+            else f"<details><summary>What <code>{name}</code> saw</summary>\n{figure}</details>"
+        )
 
 
 def _finding(finding: Finding, texts: Mapping[str, str]) -> Iterator[str]:
@@ -209,8 +223,8 @@ def _excerpt(span: Span, texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def _events(route: Measured) -> Iterator[str]:
-    events = [event for event in route.timeline if event.exchange]
-    if not events:
+    events = [event for event in route.timeline if event.exchange or event.what == "probe"]
+    if len(events) < 2:  # noqa: PLR2004 - one is the beginning
         return
     yield f"<details><summary>The recording: {counted(len(events), 'event')}</summary>"
     yield f"{_scrolls('Recording')}\n{_table('seconds', 'exchange', 'what', 'facts')}"

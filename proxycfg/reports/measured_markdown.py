@@ -8,7 +8,7 @@ from proxycfg.behavior import properties
 from proxycfg.measured import Measured
 from proxycfg.reports.lint_markdown import cell, code
 from proxycfg.reports.timeline_svg import described
-from proxycfg.timeline import of_exchange
+from proxycfg.timeline import delivery, of_exchange
 from proxycfg.values import needed, shown, value_of
 
 _MARKS = {"pass": "✅", "fail": "🛑", "skipped": "⏭️"}
@@ -44,10 +44,11 @@ def _route(route: Measured) -> Iterator[str]:
         yield ""
         yield f"- **A bug of proxycfg**: `{each.name}` is predicted as {predicted_as} by `{code(each.decided_by.text)}`, and measured as {is_}:"
         yield f"  {cell(each.measured.text)}"
-    numbers = sorted({event.exchange for event in route.timeline} - {0})
+    shown_part = delivery(route.timeline)
+    numbers = sorted({event.exchange for event in shown_part} - {0})
     if numbers:
         yield ""
-        yield from (f"- {cell(described(tuple(of_exchange(route.timeline, number))))}" for number in numbers)
+        yield from (f"- {cell(described(tuple(of_exchange(shown_part, number))))}" for number in numbers)
     known = [name for name in properties() if name in route.known]
     if known:
         yield ""

@@ -10,7 +10,7 @@ from proxycfg.finding import Finding, Severity
 from proxycfg.measured import Measured
 from proxycfg.need import shortfalls
 from proxycfg.reports.style import Style, harmless
-from proxycfg.timeline import Event
+from proxycfg.timeline import Event, delivery
 from proxycfg.values import needed, shown, value_of
 
 _WIDTH = 100
@@ -63,7 +63,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 def _strips(measured: Measured, style: Style) -> Iterator[str]:
     """A line for each exchange: when something came, on one axis of seconds."""
-    events = [event for event in measured.timeline if event.exchange]
+    events = [event for event in delivery(measured.timeline) if event.exchange]
     sent = {event.exchange: event for event in events if event.what == "sent"}
     if not sent:
         return

@@ -14,11 +14,14 @@ from typing import Any
 
 import h2.exceptions
 
-from proxycfg.lab import drivers as probes
 from proxycfg.lab.bench import Ask, Exchange
 from proxycfg.lab.client import Call2
-from proxycfg.lab.drivers import AtLeast, Target
 from proxycfg.lab.origin import Arrival
+from proxycfg.lab.probe import AtLeast, Target
+from proxycfg.probes.answers import caching
+from proxycfg.probes.calls import grpc, upgrade
+from proxycfg.probes.limits import affinity
+from proxycfg.probes.silence import origin_silence
 from tests.differential.bench import Bench
 from tests.differential.nginx.lab import Lab
 
@@ -177,7 +180,7 @@ async def answer_comes_at_full_speed(stand: Stand) -> bool:
 @shows("stream-location-shadowed", path="/socket.io/", versions=("1.26", "1.30"))
 async def socket_opens(stand: Stand) -> bool:
     """A handshake, and a word each way."""
-    return (await probes.upgrade(stand.bench, stand.target()))["upgrade"] is True
+    return (await upgrade(stand.bench, stand.target()))["upgrade"] is True
 
 
 @shows("upgrade-in-subrequest", path="/ws")
@@ -207,7 +210,7 @@ async def host_is_the_pages(stand: Stand) -> bool:
 @shows("grpc-without-tls", path="/chat.v1.ChatService/Talk")
 async def call_has_a_status(stand: Stand) -> bool:
     """A unary call."""
-    return (await probes.grpc(stand.bench, stand.target())).get("grpc") is True
+    return (await grpc(stand.bench, stand.target())).get("grpc") is True
 
 
 @shows("grpc-html-errors", path="/chat.v1.ChatService/Talk")
@@ -234,7 +237,7 @@ async def origin_knows_the_name(stand: Stand) -> bool:
 @shows("wrong-timeout-raised")
 async def silence_is_survived(stand: Stand) -> bool:
     """A minute of it."""
-    spent = (await probes.origin_silence(stand.bench, stand.target()))["upstream_idle_timeout"]
+    spent = (await origin_silence(stand.bench, stand.target()))["upstream_idle_timeout"]
     return isinstance(spent, AtLeast)
 
 
@@ -516,7 +519,7 @@ async def streams_fit_in_a_worker(stand: Stand) -> bool:
 @shows("session-affinity-missing", path="/socket.io/")
 async def client_comes_back_to_its_server(stand: Stand) -> bool:
     """Each time."""
-    return (await probes.affinity(stand.bench, stand.target())).get("session_affinity") != "none"
+    return (await affinity(stand.bench, stand.target())).get("session_affinity") != "none"
 
 
 @shows("streams-spread-by-turns")
@@ -538,7 +541,7 @@ async def streams_go_where_there_are_few(stand: Stand) -> bool:
 @shows("cache-without-buffering", instead={"proxy_buffering off;": ""})
 async def answers_are_cached(stand: Stand) -> bool:
     """The same one twice."""
-    return (await probes.caching(stand.bench, stand.target()))["caching"] is True
+    return (await caching(stand.bench, stand.target()))["caching"] is True
 
 
 @shows(

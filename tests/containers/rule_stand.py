@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from proxycfg.behavior import Answer, Between, exactly
-from proxycfg.lab import drivers as probes
 from proxycfg.lab.bench import Ask
-from proxycfg.lab.drivers import AtLeast, Within
 from proxycfg.lab.origin import Origin
+from proxycfg.lab.probe import AtLeast, Within
+from proxycfg.probes.kits import NGINX
 from proxycfg.rule import Rule, Scene
 from proxycfg.rules import rules
 from proxycfg.targets.nginx.config import load_texts
@@ -154,8 +154,8 @@ async def measured(around: Surroundings, text: str, rule: Rule) -> Proof:
         config.protocols[id(node)] = case.protocol
     prediction = Prediction(config, version)
     proof = Proof(None)
-    wanted = {probe for name in rule.properties for probe in probes.MEASURED_BY[name]}
-    chosen = [probe for probe in (*probes.QUICK, *probes.SLOW, *probes.ALONE) if probe.__name__ in wanted]
+    wanted = {probe for name in rule.properties for probe in NGINX.measured_by[name]}
+    chosen = [probe for probe in (*NGINX.quick, *NGINX.slow, *NGINX.alone) if probe.name in wanted]
     assert chosen
     answers: list[bool | None] = []
     async with around.lab.started(config) as bench:

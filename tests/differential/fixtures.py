@@ -14,7 +14,7 @@ from typing import Any
 
 from proxycfg.behavior import FOREVER
 from proxycfg.lab.bench import Ask
-from proxycfg.lab.drivers import AtLeast, Within
+from proxycfg.lab.probe import AtLeast, Within
 from tests.differential.asks import End, Prediction
 from tests.differential.lab import Check, Lab, agrees
 from tests.differential.proxy import Proxy

@@ -15,8 +15,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from proxycfg.behavior import Answer, Between, exactly, properties
 from proxycfg.lab.bench import PATIENCE, Ask
-from proxycfg.lab.drivers import AtLeast, Probe, Target, Within
 from proxycfg.lab.origin import Arrival, Blackhole, Origin
+from proxycfg.lab.probe import AtLeast, Kit, Probe, Target, Within
 from tests.clients.tls import make_authority
 from tests.differential.asks import End, Prediction
 from tests.differential.bench import Bench
@@ -88,27 +88,6 @@ def agrees(name: str, predicted: Between[Any], measured: Any, slack: Slack, over
     if name == "stalls_on":
         return bool(predicted.low & over <= measured <= predicted.high)
     return exactly(measured).within(predicted) is Answer.YES
-
-
-@dataclass(frozen=True)
-class Kit:
-    """The probes of a proxy.
-
-    :param quick: those whose time is that of the machine; one after another.
-    :param slow: those that wait for timers; side by side.
-    :param alone: those that nothing else may disturb, such as by taking a kept connection; after all others, one after another.
-    :param single: those that are tried on one route of a config alone.
-    :param unreachable: the one for a config whose origins take no connection, and ``streams`` that for one with its limits.
-    :param measured_by: property → the probes that measure it, by name.
-    """
-
-    quick: tuple[Probe, ...]
-    slow: tuple[Probe, ...]
-    single: tuple[Probe, ...]
-    unreachable: Probe
-    streams: Probe
-    measured_by: Mapping[str, tuple[str, ...]]
-    alone: tuple[Probe, ...] = ()
 
 
 ConfigT = TypeVar("ConfigT")
@@ -328,7 +307,7 @@ class Lab(ABC, Generic[ConfigT, PredictionT]):
             result.checks += checks
 
         def wanted(probe: Probe) -> bool:
-            return not only or probe.__name__ in self.kit.measured_by.get(only, ())
+            return not only or probe.name in self.kit.measured_by.get(only, ())
 
         async def quick(target: Target) -> None:
             for probe in self.kit.quick:

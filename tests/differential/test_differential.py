@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxycfg.behavior import Between, exactly, properties
-from proxycfg.lab.drivers import AtLeast, Within
+from proxycfg.lab.probe import AtLeast, Within
 from tests.differential import fixtures, run
 from tests.differential.envoy.proxy import PROXY as ENVOY
 from tests.differential.lab import agrees

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from proxycfg.lab.bench import Ask
-from proxycfg.lab.drivers import Target
+from proxycfg.lab.probe import Target
+from proxycfg.probes.kits import ENVOY
 from proxycfg.targets.envoy.routes import Door, Route
 from proxycfg.targets.envoy.tree import Message
 from tests.differential import lab
@@ -21,7 +22,6 @@ from tests.differential.envoy.engine import running
 from tests.differential.envoy.generator import CLEAR, SECURE
 from tests.differential.envoy.instrument import Surroundings, instrument
 from tests.differential.envoy.predict import FILE, Prediction
-from tests.differential.envoy.probes import KIT
 from tests.differential.envoy.tree import Config, managers
 from tests.differential.lab import NOBODY, Slack
 
@@ -34,7 +34,7 @@ class Lab(lab.Lab[Config, Prediction]):
     """One version of Envoy."""
 
     slack = SLACK
-    kit = KIT
+    kit = ENVOY
     listens = (*CLEAR, *SECURE)
     shares = True
 

@@ -7,19 +7,20 @@ import asyncio
 import pytest
 
 from proxycfg.behavior import properties
-from proxycfg.lab.drivers import AtLeast, Within
+from proxycfg.lab.probe import AtLeast, Spent, Within
+from proxycfg.probes.kits import ENVOY
+from proxycfg.probes.timers import Held, unless
 from tests.differential.envoy import tree
 from tests.differential.envoy.generator import make
 from tests.differential.envoy.instrument import Surroundings, instrument
 from tests.differential.envoy.lab import SLACK
 from tests.differential.envoy.predict import Prediction
-from tests.differential.envoy.probes import KIT, Held, Spent, unless
 from tests.differential.lab import agrees
 
 
 def test_every_property_has_a_probe() -> None:
     """All but the one that no config of Envoy decides."""
-    assert KIT.measured_by.keys() | {"honors_x_accel_buffering"} == properties().keys()
+    assert ENVOY.measured_by.keys() | {"honors_x_accel_buffering"} == properties().keys()
 
 
 def test_a_seed_is_a_config() -> None:

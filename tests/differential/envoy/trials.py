@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxycfg.lab.bench import Ask
-from proxycfg.lab.drivers import Target
+from proxycfg.lab.probe import Target
+from proxycfg.probes.kits import ENVOY
 from tests.differential.bench import Bench
-from tests.differential.envoy.probes import PROBES
 from tests.differential.lab import Slack, agrees
 from tests.targets.envoy_configs import Data, bootstrap
 
@@ -115,7 +115,7 @@ async def examine(bench: Bench, trial: Trial, port: int, predicted: Any) -> list
         bench.two_only |= {("127.0.0.1", port)}
     found: dict[str, Any] = {}
     over: frozenset[str] = frozenset()
-    for probe in dict.fromkeys(PROBES[name] for name in trial.measure):
+    for probe in dict.fromkeys(ENVOY.every()[ENVOY.measured_by[name][0]] for name in trial.measure):
         values = await probe(bench, target)
         over = values.pop("over", over)
         found |= values

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from proxycfg.lab import drivers as probes
 from proxycfg.lab.bench import Ask
-from proxycfg.lab.drivers import Target
+from proxycfg.lab.probe import Target
+from proxycfg.probes.kits import NGINX
 from tests.differential import lab
 from tests.differential.asks import PATHS, End
 from tests.differential.bench import Bench
-from tests.differential.lab import Kit, Slack
+from tests.differential.lab import Slack
 from tests.differential.nginx.engine import running
 from tests.differential.nginx.generator import CLEAR, SECURE
 from tests.differential.nginx.instrument import Surroundings, instrument
@@ -28,22 +28,13 @@ SLACK = Slack(
     tardies={"send_timeout": 6.0},
     late=4.0,
 )
-KIT = Kit(
-    quick=probes.QUICK,
-    slow=probes.SLOW,
-    single=(probes.talking,),
-    unreachable=probes.unreachable,
-    streams=probes.streams,
-    measured_by=probes.MEASURED_BY,
-    alone=probes.ALONE,
-)
 
 
 class Lab(lab.Lab[Config, Prediction]):
     """One version of nginx."""
 
     slack = SLACK
-    kit = KIT
+    kit = NGINX
     listens = (*CLEAR, *SECURE)
 
     running = staticmethod(running)

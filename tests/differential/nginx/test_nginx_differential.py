@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from proxycfg.behavior import properties
-from proxycfg.lab.drivers import MEASURED_BY
+from proxycfg.probes.kits import NGINX
 from tests.differential.nginx.generator import make
 from tests.differential.nginx.instrument import Surroundings, instrument
 from tests.differential.nginx.predict import Prediction
@@ -19,7 +19,7 @@ VERSIONS = PROXY.versions
 
 def test_every_property_has_a_probe() -> None:
     """None is left out."""
-    assert MEASURED_BY.keys() == properties().keys()
+    assert NGINX.measured_by.keys() == properties().keys()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
