@@ -360,37 +360,39 @@ class Search:
         return self.target == "kubernetes" or kubernetes.recognises(source.text)
 
     def _manifests(self, sources: Sequence[Source], found: Found, *, lenient: bool = False) -> list[Lowered]:
-        """What manifests come to that belong together, templates left out.
+        """What manifests come to that belong together; templates are passed over.
 
-        :raises InvalidInput: if a file is none at all, or there are no routes, unless that is only worth a word.
+        :raises InvalidInput: if a file is no YAML at all, or there are no routes, unless that is only worth a word.
         """
         if not sources:
             return []
         from proxycfg.kubernetes.lower import lower  # noqa: PLC0415 - nginx is read more often
-        from proxycfg.kubernetes.manifests import of_template  # noqa: PLC0415 - as above
+        from proxycfg.kubernetes.manifests import TEMPLATE  # noqa: PLC0415 - as above
 
-        templates = [problem for source in sources if (problem := of_template(source)) is not None]
-        found.skipped += templates
-        rest = [source for source in sources if source.name not in {problem.span.file for problem in templates}]
-        if not rest:
-            return []
         try:
-            lowered = lower(rest)
+            lowered = lower(sources)
         except InvalidInput as error:
-            if not lenient:
+            if not lenient and any(problem.message != TEMPLATE for problem in error.problems):
                 raise
-            found.skipped += error.problems[:1]
-            return []
-        if self.target == "nginx":
-            lowered.envoys = []
-        elif self.target == "envoy":
-            lowered.ingresses = None
-        found.skipped += lowered.skipped
-        found.sources += rest
-        if lowered.empty and self.target in {"nginx", "envoy"}:
-            what = f"its routes come to no {self.target}, but to another proxy"
-            found.skipped += [Problem(Span.whole(source.name), what, "leave --target out") for source in rest]
-        return [] if lowered.empty else [lowered]
+            bad = {source.name for source in sources if any(source.name == each.span.file for each in error.problems)}
+            told = [source.name for source in sources if source.name in bad and kubernetes.has_routes(source.text)]
+            # What is said about routes is no loss to speak of.
+            found.skipped += [next(each for each in error.problems if each.span.file == name) for name in told]
+            return self._manifests([source for source in sources if source.name not in bad], found, lenient=lenient)
+        for each in lowered:
+            if self.target == "nginx":
+                each.envoys = []
+            elif self.target == "envoy":
+                each.ingresses = None
+            found.skipped += each.skipped
+        found.sources += sources
+        if all(each.empty for each in lowered):
+            if self.target in {"nginx", "envoy"}:
+                what = f"its routes come to no {self.target}, but to another proxy"
+                found.skipped += [Problem(Span.whole(source.name), what, "leave --target out") for source in sources]
+            elif not lenient and not any(each.skipped for each in lowered):
+                raise InvalidInput([lowered[0].nothing])
+        return [each for each in lowered if not each.empty]
 
     # ---- Envoy ----
 

@@ -18,6 +18,7 @@ from proxycfg.kubernetes.envoys import (
     ROUTER,
     Door,
     Lowering,
+    Rank,
     Rule,
     VirtualHost,
     by_specificity,
@@ -145,7 +146,7 @@ class _Contour:
 
     def routes(
         self, proxy: Object, prefix: str, conditions: list[Message], above: tuple[int, ...]
-    ) -> Iterator[tuple[Block, tuple[int, int, int]]]:
+    ) -> Iterator[tuple[Block, Rank]]:
         for include in proxy.spec.messages("includes"):
             name = include.text("name") or ""
             child = self.manifests.find("HTTPProxy", GROUP, include.text("namespace") or proxy.namespace, name)
@@ -160,9 +161,7 @@ class _Contour:
         for rule in proxy.spec.messages("routes"):
             yield self.route(proxy, rule, prefix, conditions)
 
-    def route(
-        self, proxy: Object, rule: Message, prefix: str, outer: list[Message]
-    ) -> tuple[Block, tuple[int, int, int]]:
+    def route(self, proxy: Object, rule: Message, prefix: str, outer: list[Message]) -> tuple[Block, Rank]:
         block = self.made.block(rule.span)
         own = rule.messages("conditions")
         match, rank = self.match(rule, own, prefix, outer)
@@ -181,9 +180,7 @@ class _Contour:
         self.made.route(block, Rule(proxy, rule))
         return block, rank
 
-    def match(
-        self, rule: Message, own: list[Message], prefix: str, outer: list[Message]
-    ) -> tuple[Block, tuple[int, int, int]]:
+    def match(self, rule: Message, own: list[Message], prefix: str, outer: list[Message]) -> tuple[Block, Rank]:
         said = next((each.field(name) for each in own for name in ("exact", "regex", "prefix") if each.has(name)), None)
         block = self.made.block(rule.span)
         kind = said.key.raw if said is not None and said.key is not None else "prefix"

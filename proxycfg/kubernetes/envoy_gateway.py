@@ -7,6 +7,7 @@ comments of ``api/v1alpha1``. Envoy's own defaults count where it sets nothing: 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from proxycfg.kubernetes.envoys import ROUTER, Door, Lowering, http_filter, service_port, speaks, threshold
@@ -14,6 +15,7 @@ from proxycfg.kubernetes.gateway_api import Listener
 from proxycfg.kubernetes.lowered import Block, duration, told_duration
 from proxycfg.kubernetes.manifests import Manifests, Object
 from proxycfg.targets.envoy.tree import EMPTY, Field, Message
+from proxycfg.yamldoc import Node
 
 NAME = "Envoy Gateway 1.9"
 GROUP = "gateway.envoyproxy.io"
@@ -86,12 +88,11 @@ class EnvoyGateway:
             {**http_filter("compressor", "Compressor"), "disabled": True},
             {**http_filter("custom_response", "CustomResponse"), "disabled": True},
             {**http_filter("ext_authz", "ExtAuthz"), "disabled": True},
-            {**http_filter("ext_proc", "ExternalProcessor"), "disabled": True},
             {**http_filter("lua", "Lua"), "disabled": True},
             {"name": "envoy.filters.http.wasm", "disabled": True},
         ]
         web = [http_filter("grpc_web", "GrpcWeb")] if any(each.kind == "GRPCRoute" for each in listener.bound) else []
-        hcm.supply("http_filters", [*switched_off, *web, ROUTER])
+        hcm.supply("http_filters", [*self._processors(), *switched_off, *web, ROUTER])
         more = {}
         keep = policy.field("tcpKeepalive")
         if keep is not None:
@@ -122,6 +123,32 @@ class EnvoyGateway:
             before=tuple(before),
             more=more,
         ), hcm
+
+    def _processors(self) -> Iterator[Node]:
+        """A filter for each external processor, which routes switch on."""
+        for policy in self.manifests.of("EnvoyExtensionPolicy", GROUP):
+            for at, each in enumerate(policy.spec.messages("extProc")):
+                typed = self.made.block(each.span)
+                typed.put("@type", f"{_TYPE}.ext_proc.v3.ExternalProcessor")
+                modes = self.made.block(each.span)
+                for side in ("request", "response"):
+                    mode = each.field("processingMode", side, "body")
+                    if mode is not None:
+                        modes.say(f"{side}_body_mode", _BODIES.get(mode.value.raw, mode.value.raw), mode)
+                typed.put("processing_mode", modes)
+                waits = told_duration(each, "messageTimeout")
+                if waits is not None:
+                    typed.say("message_timeout", duration(waits[0]), waits[1])
+                block = self.made.block(each.span)
+                block.put("name", self._name_of(policy.spec, at))
+                block.put("typed_config", typed)
+                block.put("disabled", value=True)
+                yield block.node
+
+    def _name_of(self, policy: Message, at: int) -> str:
+        """The name of the filter for a processor of a policy."""
+        owner = next(each for each in self.manifests.of("EnvoyExtensionPolicy", GROUP) if each.spec.key == policy.key)
+        return f"envoy.filters.http.ext_proc/{owner.namespace}/{owner.name}/{at}"
 
     def own_log(self) -> bool:
         """Whether an ``EnvoyProxy`` says what is logged."""
@@ -260,19 +287,9 @@ class EnvoyGateway:
 
     def _extensions(self, found: Block, route: Object, rule: Message, listener: Listener) -> None:
         for policy in self.policies("EnvoyExtensionPolicy", route, rule, listener):
-            for each in policy.messages("extProc"):
-                said = policy.field("extProc")
-                modes: dict[str, Any] = {}
-                for side in ("request", "response"):
-                    mode = each.text("processingMode", side, "body")
-                    if mode is not None:
-                        modes[f"{side}_body_mode"] = _BODIES.get(mode, mode)
-                if said is not None:
-                    override = {
-                        "@type": f"{_TYPE}.ext_proc.v3.ExtProcPerRoute",
-                        "overrides": {"processing_mode": modes},
-                    }
-                    found.say("envoy.filters.http.ext_proc", override, each.field("processingMode") or said)
+            for at, each in enumerate(policy.messages("extProc")):
+                on = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig"}
+                found.say(self._name_of(policy, at), on, each.field("processingMode") or Field(None, each.node))
             for each in policy.messages("lua"):
                 script = each.field("inline")
                 if script is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from proxycfg.kubernetes.lowered import Block, made
 from proxycfg.kubernetes.manifests import Manifests, Object
@@ -213,7 +213,11 @@ def header_match(name: str, how: str, value: str) -> dict[str, Any]:
     return {"name": name, "string_match": {"safe_regex" if how == "regex" else how: pattern}}
 
 
-def by_specificity(routes: list[tuple[Block, tuple[int, int, int]]]) -> list[Block]:
+Rank: TypeAlias = tuple[int, int, int]
+"""How specific a match is: its kind, the length of its path, the number of other conditions."""
+
+
+def by_specificity(routes: list[tuple[Block, Rank]]) -> list[Block]:
     """Routes in the order of the Gateway API: exact paths, patterns, prefixes; the longer, and those with more conditions, first."""
     return [block for block, _ in sorted(routes, key=lambda pair: tuple(-each for each in pair[1]))]
 

@@ -105,6 +105,14 @@ def _idle_of_policy(case: Case, _rule: Rule) -> Change:
     )
 
 
+def _version_of_port(case: Case, _rule: Rule) -> Change:
+    if "h2UpgradePolicy" in case.route.reading.evidence["upstream_http_version"].text and case.protocol == "websocket":
+        return Change("Write `h2UpgradePolicy: DO_NOT_UPGRADE` in the DestinationRule, for this port or subset.")
+    return Change(
+        f"Write `appProtocol: {'http' if case.protocol == 'websocket' else 'grpc'}` at the port of the Service."
+    )
+
+
 def _limits_of_rule(_case: Case, _rule: Rule) -> Change:
     limits = f"{{http: {{http2MaxRequests: {_MANY}}}, tcp: {{maxConnections: {_MANY}}}}}"
     return Change(f"Write `connectionPool: {limits}` in the DestinationRule of the service.")
@@ -115,8 +123,8 @@ _CHANGES: dict[tuple[str, str], Callable[[Case, Rule], Change]] = {
     ("VirtualService", "total_timeout"): lambda case, _: _said("timeout", value=duration(case.need.accepted.total_timeout.high)),
     ("VirtualService", "retries_non_idempotent"): lambda _case, _rule: _said("retries", "attempts", value=0),
     ("VirtualService", "upstream_idle_timeout"): _told("Raise the timer where it is set: `perTryTimeout` of this route, or the EnvoyFilter."),
-    ("VirtualService", "grpc"): _told("Write `appProtocol: grpc` at the port of the Service."),
-    ("VirtualService", "upstream_http_version"): _told("Write `appProtocol: grpc` for gRPC, `http` for WebSockets, at the port of the Service."),
+    ("VirtualService", "grpc"): _version_of_port,
+    ("VirtualService", "upstream_http_version"): _version_of_port,
     ("VirtualService", "max_streams"): _limits_of_rule,
     ("Istio", "retries_non_idempotent"): lambda _case, _rule: _said("retry", "attempts", value=0),
     ("Istio", "max_streams"): _limits_of_rule,

@@ -17,6 +17,7 @@ from proxycfg.kubernetes.envoys import (
     REGEX,
     Door,
     Lowering,
+    Rank,
     Rule,
     VirtualHost,
     by_specificity,
@@ -31,6 +32,8 @@ from proxycfg.yamldoc import Node
 
 GROUP = "gateway.networking.k8s.io"
 KINDS = ("HTTPRoute", "GRPCRoute")
+MESH = "a mesh"
+"""In place of a controller: routes between services."""
 
 
 @record(frozen=True)
@@ -90,7 +93,7 @@ def controller_of(manifests: Manifests, route: Object) -> tuple[str, Field | Non
     """Who reads a route: the name of the controller, or of the class of its gateway, and what says so; empty where nobody does."""
     for parent in route.spec.messages("parentRefs"):
         if parent.text("kind") == "Service":
-            return "a mesh", parent.field("kind")
+            return MESH, parent.field("kind")
         gateway = _gateway(manifests, route, parent)
         if gateway is None:
             continue
@@ -182,11 +185,28 @@ def _virtual_hosts(listener: Listener, dialect: Dialect) -> Iterator[VirtualHost
     for host, bound in by_host.items():
         shared.setdefault(tuple(map(id, bound)), (bound, []))[1].append(host)
     for bound, hosts in shared.values():
-        blocks = by_specificity([pair for route in bound for pair in _routes(route, listener, dialect)])
-        yield VirtualHost(hosts[0], tuple(hosts), blocks, bound[0].span)
+        found = [(route, *pair) for route in bound for pair in _routes(route, listener, dialect)]
+        for layer in _apart(found):
+            yield VirtualHost(hosts[0], tuple(hosts), by_specificity(layer), bound[0].span)
 
 
-def _routes(route: Object, listener: Listener, dialect: Dialect) -> Iterator[tuple[Block, tuple[int, int, int]]]:
+def _apart(found: list[tuple[Object, Block, Rank]]) -> list[list[tuple[Block, Rank]]]:
+    """Of routes of several objects for the same path the oldest object's counts, and how old they are nothing says: none stands before another."""
+    layers: list[dict[tuple[object, ...], Object]] = []
+    made: list[list[tuple[Block, Rank]]] = []
+    for route, block, rank in found:
+        path = next(node.raw for name, (_, node) in block.node.children["match"][1].children.items() if name != "grpc")
+        key = path, *rank
+        at = next((at for at, layer in enumerate(layers) if layer.get(key, route) is route), len(layers))
+        if at == len(layers):
+            layers.append({})
+            made.append([])
+        layers[at][key] = route
+        made[at].append((block, rank))
+    return made
+
+
+def _routes(route: Object, listener: Listener, dialect: Dialect) -> Iterator[tuple[Block, Rank]]:
     for rule in route.spec.messages("rules"):
         for match in rule.messages("matches") or [EMPTY]:
             block = dialect.made.block(rule.span)
@@ -250,7 +270,7 @@ _PATHS = {
 }
 
 
-def _match(made: Lowering, route: Object, rule: Message, match: Message) -> tuple[Block, tuple[int, int, int]]:
+def _match(made: Lowering, route: Object, rule: Message, match: Message) -> tuple[Block, Rank]:
     block = made.block(match.span if match is not EMPTY else rule.span)
     headers = [_condition(made, each) for each in match.messages("headers")]
     arguments = [_condition(made, each) for each in match.messages("queryParams")]
@@ -310,6 +330,12 @@ def not_read(route: Object, controller: str, said: Field | None) -> Problem:
             route.span,
             f"{route.title} is not read: which controller serves it is said by a Gateway, and that is not at hand",
             "give the Gateway as well, with the GatewayClass that it names",
+        )
+    if controller == MESH:
+        return Problem(
+            said.span,
+            f"{route.title} is not read: its parent is a Service, so it is a mesh's, and which mesh it is nothing says",
+            "for Istio's sidecars a VirtualService says the same",
         )
     return Problem(
         said.span,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from proxycfg.kubernetes.envoys import entries
 from proxycfg.kubernetes.lowered import words
@@ -38,39 +39,100 @@ _GZIP = (
     "application/x-font-ttf application/x-web-app-manifest+json application/xhtml+xml application/xml font/opentype image/svg+xml image/x-icon "
     "text/css text/javascript text/plain text/x-component"
 )
-_MAIN: tuple[tuple[str, str, str, str], ...] = (
-    ("worker_processes", "worker-processes", "auto", ""),
-    ("worker_shutdown_timeout", "worker-shutdown-timeout", "240s", ""),
+
+
+class Option(NamedTuple):
+    """A directive that an annotation sets, or a key of the ConfigMap, or nobody.
+
+    :param key: of the ConfigMap, and with the prefix the annotation; empty where nothing sets it.
+    :param takes: the values that the controller takes; for any other it does as if nothing was written.
+    """
+
+    name: str
+    key: str
+    default: str
+    unit: str = ""
+    takes: str = r"[^\s;{}\"'\\]+(?: [^\s;{}\"'\\]+)*"
+
+
+_SECONDS = r"[0-9]{1,9}"
+"""Whole numbers alone: ``60s`` is none."""
+_SIZE = r"[0-9]{1,12}[kKmMgG]?"
+_SWITCH = "on|off"
+_MAIN = (
+    Option("worker_processes", "worker-processes", "auto"),
+    Option("worker_shutdown_timeout", "worker-shutdown-timeout", "240s"),
 )
-_EVENTS: tuple[tuple[str, str, str, str], ...] = (("worker_connections", "max-worker-connections", "16384", ""),)
-_HTTP: tuple[tuple[str, str, str, str], ...] = (
-    ("tcp_nopush", "", "on", ""),
-    ("tcp_nodelay", "", "on", ""),
-    ("keepalive_timeout", "keep-alive", "75", "s"),
-    ("keepalive_requests", "keep-alive-requests", "1000", ""),
-    ("client_header_buffer_size", "client-header-buffer-size", "1k", ""),
-    ("large_client_header_buffers", "large-client-header-buffers", "4 8k", ""),
-    ("client_header_timeout", "client-header-timeout", "60", "s"),
-    ("client_body_timeout", "client-body-timeout", "60", "s"),
-    ("client_body_buffer_size", "client-body-buffer-size", "8k", ""),
-    ("http2_max_concurrent_streams", "http2-max-concurrent-streams", "128", ""),
-    ("default_type", "default-type", "text/html", ""),
+_EVENTS = (Option("worker_connections", "max-worker-connections", "16384", takes=_SECONDS),)
+_HTTP = (
+    Option("tcp_nopush", "", "on"),
+    Option("tcp_nodelay", "", "on"),
+    Option("keepalive_timeout", "keep-alive", "75", "s", _SECONDS),
+    Option("keepalive_requests", "keep-alive-requests", "1000", takes=_SECONDS),
+    Option("client_header_buffer_size", "client-header-buffer-size", "1k", takes=_SIZE),
+    Option("large_client_header_buffers", "large-client-header-buffers", "4 8k", takes=rf"[0-9]{{1,9}} {_SIZE}"),
+    Option("client_header_timeout", "client-header-timeout", "60", "s", _SECONDS),
+    Option("client_body_timeout", "client-body-timeout", "60", "s", _SECONDS),
+    Option("client_body_buffer_size", "client-body-buffer-size", "8k", takes=_SIZE),
+    Option("http2_max_concurrent_streams", "http2-max-concurrent-streams", "128", takes=_SECONDS),
+    Option("default_type", "default-type", "text/html"),
 )
-_LOCATION: tuple[tuple[str, str, str, str], ...] = (
-    ("proxy_connect_timeout", "proxy-connect-timeout", "5", "s"),
-    ("proxy_send_timeout", "proxy-send-timeout", "60", "s"),
-    ("proxy_read_timeout", "proxy-read-timeout", "60", "s"),
-    ("proxy_buffering", "proxy-buffering", "off", ""),
-    ("proxy_buffer_size", "proxy-buffer-size", "4k", ""),
-    ("proxy_max_temp_file_size", "proxy-max-temp-file-size", "1024m", ""),
-    ("proxy_request_buffering", "proxy-request-buffering", "on", ""),
-    ("proxy_http_version", "proxy-http-version", "1.1", ""),
-    ("proxy_next_upstream_timeout", "proxy-next-upstream-timeout", "0", ""),
-    ("proxy_next_upstream_tries", "proxy-next-upstream-tries", "3", ""),
-    ("client_max_body_size", "proxy-body-size", "1m", ""),
+_LOCATION = (
+    Option("proxy_connect_timeout", "proxy-connect-timeout", "5", "s", _SECONDS),
+    Option("proxy_send_timeout", "proxy-send-timeout", "60", "s", _SECONDS),
+    Option("proxy_read_timeout", "proxy-read-timeout", "60", "s", _SECONDS),
+    Option("proxy_buffering", "proxy-buffering", "off", takes=_SWITCH),
+    Option("proxy_buffer_size", "proxy-buffer-size", "4k", takes=_SIZE),
+    Option("proxy_max_temp_file_size", "proxy-max-temp-file-size", "1024m", takes=_SIZE),
+    Option("proxy_request_buffering", "proxy-request-buffering", "on", takes=_SWITCH),
+    Option("proxy_http_version", "proxy-http-version", "1.1", takes=r"1\.[01]"),
+    Option("proxy_next_upstream_timeout", "proxy-next-upstream-timeout", "0", takes=_SECONDS),
+    Option("proxy_next_upstream_tries", "proxy-next-upstream-tries", "3", takes=_SECONDS),
+    Option("client_max_body_size", "proxy-body-size", "1m", takes=_SIZE),
 )
-"""A directive, the annotation or key that sets it, what it is where neither does, and its unit."""
-_GRPC_TIMERS = ("connect", "send", "read")
+_UPSTREAM = (
+    Option("keepalive", "upstream-keepalive-connections", "320", takes=_SECONDS),
+    Option("keepalive_time", "upstream-keepalive-time", "1h"),
+    Option("keepalive_timeout", "upstream-keepalive-timeout", "60", "s", _SECONDS),
+    Option("keepalive_requests", "upstream-keepalive-requests", "10000", takes=_SECONDS),
+)
+_GZIPPED = (
+    Option("gzip_min_length", "gzip-min-length", "256", takes=_SECONDS),
+    Option("gzip_types", "gzip-types", _GZIP),
+)
+_OF_GRPC = tuple(
+    Option(f"grpc_{timer}_timeout", f"proxy-{timer}-timeout", default, "s", _SECONDS)
+    for timer, default in (("connect", "5"), ("send", "60"), ("read", "60"))
+)
+_KNOWN = frozenset(
+    ("affinity", "affinity-canary-behavior", "affinity-mode", "allowlist-source-range", "app-root", "auth-always-set-cookie",
+     "auth-cache-duration", "auth-cache-key", "auth-keepalive", "auth-keepalive-requests", "auth-keepalive-share-vars",
+     "auth-keepalive-timeout", "auth-method", "auth-proxy-set-headers", "auth-realm", "auth-request-redirect", "auth-response-headers",
+     "auth-secret", "auth-secret-type", "auth-signin", "auth-signin-redirect-param", "auth-snippet", "auth-tls-error-page",
+     "auth-tls-match-cn", "auth-tls-pass-certificate-to-upstream", "auth-tls-secret", "auth-tls-verify-client", "auth-tls-verify-depth",
+     "auth-type", "auth-url", "backend-protocol", "canary", "canary-by-cookie", "canary-by-header", "canary-by-header-pattern",
+     "canary-by-header-value", "canary-weight", "canary-weight-total", "client-body-buffer-size", "configuration-snippet",
+     "connection-proxy-header", "cors-allow-credentials", "cors-allow-headers", "cors-allow-methods", "cors-allow-origin",
+     "cors-expose-headers", "cors-max-age", "custom-headers", "custom-http-errors", "default-backend", "denylist-source-range",
+     "disable-proxy-intercept-errors", "enable-access-log", "enable-cors", "enable-global-auth", "enable-modsecurity",
+     "enable-opentelemetry", "enable-owasp-core-rules", "enable-rewrite-log", "fastcgi-index", "fastcgi-params-configmap",
+     "force-ssl-redirect", "from-to-www-redirect", "http2-push-preload", "limit-allowlist", "limit-burst-multiplier", "limit-connections",
+     "limit-rate", "limit-rate-after", "limit-rpm", "limit-rps", "limit-whitelist", "load-balance", "mirror-host", "mirror-request-body",
+     "mirror-target", "modsecurity-snippet", "modsecurity-transaction-id", "opentelemetry-operation-name",
+     "opentelemetry-trust-incoming-span", "permanent-redirect", "permanent-redirect-code", "preserve-trailing-slash", "proxy-body-size",
+     "proxy-buffer-size", "proxy-buffering", "proxy-buffers-number", "proxy-busy-buffers-size", "proxy-connect-timeout",
+     "proxy-cookie-domain", "proxy-cookie-path", "proxy-http-version", "proxy-max-temp-file-size", "proxy-next-upstream",
+     "proxy-next-upstream-timeout", "proxy-next-upstream-tries", "proxy-read-timeout", "proxy-redirect-from", "proxy-redirect-to",
+     "proxy-request-buffering", "proxy-send-timeout", "proxy-ssl-ciphers", "proxy-ssl-name", "proxy-ssl-protocols", "proxy-ssl-secret",
+     "proxy-ssl-server-name", "proxy-ssl-verify", "proxy-ssl-verify-depth", "relative-redirects", "rewrite-target", "satisfy",
+     "server-alias", "server-snippet", "service-upstream", "session-cookie-change-on-failure", "session-cookie-conditional-samesite-none",
+     "session-cookie-domain", "session-cookie-expires", "session-cookie-max-age", "session-cookie-name", "session-cookie-partitioned",
+     "session-cookie-path", "session-cookie-samesite", "session-cookie-secure", "ssl-ciphers", "ssl-passthrough",
+     "ssl-prefer-server-ciphers", "ssl-redirect", "stream-snippet", "temporal-redirect", "temporal-redirect-code", "upstream-hash-by",
+     "upstream-hash-by-subset", "upstream-hash-by-subset-size", "upstream-vhost", "use-port-in-redirects", "use-regex",
+     "whitelist-source-range", "x-forwarded-prefix")
+)  # fmt: skip
+"""Annotations that there are, those that no stream notices included."""
 _VALUE = re.compile(r"[^\s;{}\"'\\]+(?: [^\s;{}\"'\\]+)*")
 """What fits a directive without quotes: nothing else is taken over from an annotation."""
 _HEADERS = (
@@ -157,14 +219,16 @@ class _Template:
         """A directive, asked for or supplied."""
         self.write(f"{name} {value};", said.span if said is not None else None, words(said) if said is not None else "")
 
-    def option(self, name: str, key: str, default: str, unit: str, owner: Object | None = None) -> None:
+    def option(self, option: Option, owner: Object | None = None) -> None:
         """A directive that an annotation sets, or a key of the ConfigMap, or nobody."""
-        said = owner.annotation(PREFIX + key) if owner is not None and key else None
-        for found in (said, self.map.get(key)):
-            if found is not None and _VALUE.fullmatch(found.value.raw.strip()):
-                self.directive(name, f"{found.value.raw.strip().removesuffix(unit)}{unit}", found)
+        said = owner.annotation(PREFIX + option.key) if owner is not None and option.key else None
+        for found in (said, self.map.get(option.key)):
+            if found is not None:
+                text = found.value.raw.strip()
+                taken = re.fullmatch(option.takes, text) is not None
+                self.directive(option.name, f"{text if taken else option.default}{option.unit}", found)
                 return
-        self.write(f"{name} {default}{unit};")
+        self.write(f"{option.name} {option.default}{option.unit};")
 
     # ---- the whole ----
 
@@ -178,10 +242,10 @@ class _Template:
             for host, path in self.paths(ingress):
                 by_host.setdefault(host, []).append(path)
         for option in _MAIN:
-            self.option(*option)
+            self.option(option)
         self.write("events {")
         for option in _EVENTS:
-            self.option(*option)
+            self.option(option)
         self.write("}")
         self.write("http {")
         self.http(by_host)
@@ -207,6 +271,9 @@ class _Template:
             if said is not None and said.value.raw == "true":
                 self.assumed.append(f"{said.span}: {ingress.title} is {what}: its routes are not part of this")
                 return
+        for key, said in entries(ingress.message, "metadata", "annotations"):
+            if key.startswith(PREFIX) and key.removeprefix(PREFIX) not in _KNOWN:
+                self.assumed.append(f"{said.span}: {key} does nothing: ingress-nginx has no such annotation")
         default = ingress.spec.message("defaultBackend") or ingress.spec.message("backend")
         if default is not None and not ingress.spec.has("rules"):
             name, port = _backend(default)
@@ -225,14 +292,14 @@ class _Template:
 
     def http(self, by_host: Mapping[str, list[Path]]) -> None:
         for option in _HTTP:
-            self.option(*option)
+            self.option(option)
         gzip = self.map.get("use-gzip")
         if gzip is not None and gzip.value.raw == "true":
             self.directive("gzip", "on", gzip)
             self.write("gzip_http_version 1.1;")
             self.write("gzip_proxied any;")
-            self.option("gzip_min_length", "gzip-min-length", "256", "")
-            self.option("gzip_types", "gzip-types", _GZIP, "")
+            for option in _GZIPPED:
+                self.option(option)
         log = self.map.get("log-format-upstream")
         if log is not None and "'" not in log.value.raw and "\\" not in log.value.raw:
             self.write(f"log_format upstreaminfo '{' '.join(log.value.raw.split())}';", log.span, words(log))
@@ -273,10 +340,8 @@ class _Template:
             self.directive("sticky cookie", word, affinity)
         elif hashed is not None and _VALUE.fullmatch(hashed.value.raw):
             self.directive("hash", f"{hashed.value.raw} consistent", hashed)
-        self.option("keepalive", "upstream-keepalive-connections", "320", "")
-        self.option("keepalive_time", "upstream-keepalive-time", "1h", "")
-        self.option("keepalive_timeout", "upstream-keepalive-timeout", "60", "s")
-        self.option("keepalive_requests", "upstream-keepalive-requests", "10000", "")
+        for option in _UPSTREAM:
+            self.option(option)
         self.write("}")
 
     def zones(self, path: Path, known: set[str]) -> None:
@@ -389,12 +454,8 @@ class _Template:
             self.directive(f"{header} Connection", f'"{connection.value.raw}"', connection)
         else:
             self.write(f"{header} Connection $connection_upgrade;")
-        for option in _LOCATION:
-            self.option(*option, owner=owner)
-        for timer in _GRPC_TIMERS if grpc else ():
-            self.option(
-                f"grpc_{timer}_timeout", f"proxy-{timer}-timeout", "5" if timer == "connect" else "60", "s", owner=owner
-            )
+        for option in (*_LOCATION, *(_OF_GRPC if grpc else ())):
+            self.option(option, owner)
         self.buffers(owner)
         self.retries(owner)
         self.errors(owner)

@@ -90,7 +90,7 @@ class _Istio:
             key = way.gateway, tuple(id(each) for each in bound if self.answers(each, way))
             if key not in tables:
                 hosts = [host for each in bound if self.answers(each, way) for host in self.hosts(each, way)]
-                tables[key] = self.made.table(way.gateway, _merged(hosts), way.door.span)
+                tables[key] = self.made.table(way.gateway, self.apart(hosts), way.door.span)
             hcm = hcm_of(self.made, way.door.span)
             self.made.listener(way.door, hcm, tables[key], bound[0].message.doc)
         self.patches.apply(self.made)
@@ -134,6 +134,17 @@ class _Istio:
     def answers(self, service: Object, way: _Way) -> bool:
         hosts = [each.value.raw for each in service.spec.texts("hosts")]
         return not way.hosts or any(_covers(one, other) for one in way.hosts for other in hosts)
+
+    def apart(self, hosts: list[VirtualHost]) -> list[VirtualHost]:
+        """Objects for the same hosts: which of them comes first hangs on their age, so neither is taken to stand before the other."""
+        seen: set[str] = set()
+        for each in hosts:
+            if not seen.isdisjoint(each.domains):
+                self.made.assume(
+                    f"{each.span}: several objects have routes for {', '.join(each.domains)}: the oldest one comes first"
+                )
+            seen.update(each.domains)
+        return hosts
 
     # ---- routes ----
 
@@ -287,6 +298,8 @@ class _Istio:
         found = service_port(service, port) if service is not None else None
         if pool is not None and as_client is not None and pool.flag("http", "useClientProtocol"):
             speaks(block, "client", as_client)
+        elif found is None and upgraded is not None and upgraded.value.raw.upper() == "UPGRADE":
+            speaks(block, "2", upgraded)
         elif found is None:
             what = f"the Service {name} is not at hand, whose port says what it speaks"
             speaks(block, "open", words=what)
@@ -436,18 +449,6 @@ def _covers(pattern: str, host: str) -> bool:
     if pattern.startswith("*."):
         return host.endswith(pattern[1:])
     return host.startswith("*.") and pattern.endswith(host[1:])
-
-
-def _merged(hosts: Sequence[VirtualHost]) -> list[VirtualHost]:
-    """The routes of several objects for the same hosts are one virtual host, in the order in which they are given."""
-    found: dict[tuple[str, ...], VirtualHost] = {}
-    for each in hosts:
-        known = found.get(each.domains)
-        if known is None:
-            found[each.domains] = each
-        else:
-            found[each.domains] = VirtualHost(known.name, known.domains, [*known.routes, *each.routes], known.span)
-    return list(found.values())
 
 
 # ---- the Gateway API ----

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from proxycfg.errors import InvalidInput, Problem
+from proxycfg.errors import Problem
 from proxycfg.kubernetes import contour, envoy_gateway, gateway_api, ingress_nginx, istio
 from proxycfg.kubernetes.envoys import Lowering
 from proxycfg.kubernetes.manifests import Manifests, Object, load
@@ -30,7 +30,7 @@ class Lowered:
 
     :param envoys: one for each controller that runs Envoy.
     :param ingresses: the nginx of ingress-nginx.
-    :param skipped: routes whose controller is not known here.
+    :param skipped: routes whose controller is not known here, and those that are still templates.
     """
 
     manifests: Manifests
@@ -39,19 +39,37 @@ class Lowered:
     skipped: list[Problem] = field(default_factory=list)
 
     @property
+    def nothing(self) -> Problem:
+        """What to say where no manifest holds a route."""
+        names = ", ".join(dict.fromkeys(each.kind for each in self.manifests.objects if each.kind)) or "nothing"
+        return Problem(
+            Span.whole(next(iter(self.manifests.files))),
+            f"no routes in these manifests: they hold {names}",
+            "give the Ingress, HTTPRoute, VirtualService or HTTPProxy objects, with the policies and services for them",
+        )
+
+    @property
     def empty(self) -> bool:
         """Whether no controller is known that makes anything of them."""
         return not self.envoys and self.ingresses is None
 
 
-def lower(sources: Sequence[Source]) -> Lowered:
-    """Read manifests that belong together, and make of them what their controllers would.
+def lower(sources: Sequence[Source]) -> list[Lowered]:
+    """Read manifests that belong together, and make of them what their controllers would: once for each variant that is among them.
 
-    Templates, and in a folder whatever is no YAML, is for the caller to leave out: see :func:`~proxycfg.kubernetes.manifests.of_template`.
-
-    :raises InvalidInput: if one of the files is no manifest, or a template of one.
+    :raises InvalidInput: if one of the files is no YAML or JSON, such as a template.
     """
     manifests = load(sources)
+    found = [_lowered(each) for each in manifests.variants()]
+    found[0].skipped[:0] = manifests.templates
+    for lowered in found:
+        for each in lowered.envoys:
+            owners = {id(rule.owner) for rule in each.rules.values()}
+            each.config.elsewhere = tuple(one.message.span for one in manifests.objects if id(one) not in owners)
+    return found
+
+
+def _lowered(manifests: Manifests) -> Lowered:
     made = Lowered(manifests)
     made.envoys += filter(None, (istio.lower(manifests), contour.lower(manifests)))
     _gateways(manifests, made)
@@ -60,17 +78,6 @@ def lower(sources: Sequence[Source]) -> Lowered:
         made.skipped += [
             _not_read(each) for each in manifests.of("Ingress", group) if not ingress_nginx.is_ours(each, manifests)
         ]
-    for each in made.envoys:
-        owners = {id(rule.owner) for rule in each.rules.values()}
-        each.config.elsewhere = tuple(one.message.span for one in manifests.objects if id(one) not in owners)
-    if made.empty and not made.skipped:
-        names = ", ".join(dict.fromkeys(each.kind for each in manifests.objects if each.kind)) or "nothing"
-        problem = Problem(
-            Span.whole(sources[0].name),
-            f"no routes in these manifests: they hold {names}",
-            "give the Ingress, HTTPRoute, VirtualService or HTTPProxy objects, with the policies and services for them",
-        )
-        raise InvalidInput([problem])
     return made
 
 

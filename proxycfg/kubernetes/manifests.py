@@ -10,12 +10,17 @@ from proxycfg.errors import InvalidInput, Problem
 from proxycfg.record import field, record
 from proxycfg.source import Source, Span
 from proxycfg.targets.envoy.tree import EMPTY, Doc, Field, Message
-from proxycfg.yamldoc import Node, Trees, parse_trees
+from proxycfg.yamldoc import Node, Trees, lines_of, parse_trees
 
 MAX_DEPTH = 100
 """Levels of nesting: an EnvoyFilter holds whole filters."""
 MAX_NODES = 4_000_000
 """Keys and values: a cluster with a thousand namespaces has fewer."""
+
+
+TEMPLATE = "this is a template of a manifest: what stands between its marks decides what it says"
+ROUTES = frozenset(("Ingress", "HTTPRoute", "GRPCRoute", "VirtualService", "HTTPProxy"))
+"""Kinds of objects that hold routes."""
 
 
 @record(frozen=True)
@@ -74,12 +79,31 @@ class Object:
 class Manifests:
     """All objects that were given together.
 
+    :param templates: objects that are still templates, and so are none: one problem each.
     :param problems: what the API server, or the controller, would refuse.
     """
 
     files: dict[str, Trees] = field(default_factory=dict)
     objects: list[Object] = field(default_factory=list)
+    templates: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+    def variants(self) -> Iterator[Manifests]:
+        """The manifests that can be in force together: of objects with routes that have one name, a cluster holds one.
+
+        Folders of examples, and overlays that lie beside their base, have several; whatever else they hold goes with each.
+        """
+        counted: dict[tuple[str, str, str, str], int] = {}
+        layers: list[list[Object]] = [[]]
+        for each in self.objects:
+            if each.kind in ROUTES:
+                key = each.kind, each.group, each.namespace, each.name
+                at = counted[key] = counted.get(key, -1) + 1
+                layers += [[] for _ in range(at + 1 - len(layers))]
+                layers[at].append(each)
+        others = [each for each in self.objects if each.kind not in ROUTES]
+        for layer in layers:
+            yield Manifests(self.files, [*layer, *others], self.templates, self.problems)
 
     def of(self, kind: str, group: str = "") -> Iterator[Object]:
         """The objects of a kind, in the order of the files."""
@@ -101,19 +125,24 @@ def load(sources: Sequence[Source]) -> Manifests:
     problems: list[Problem] = []
     for source in sources:
         text = source.text.removeprefix("\ufeff")
-        template = of_template(source)
-        if template is not None:
-            problems.append(template)
-            continue
         try:
             trees = parse_trees(source._replace(text=text), depth=MAX_DEPTH, nodes=MAX_NODES)
         except InvalidInput as error:
-            problems += error.problems
+            template = _of_template(source.name, lines_of(text), 1)
+            problems += [template] if template is not None else error.problems
             continue
         found.files[source.name] = trees
+        marked = "{{" in text or "<%" in text
         doc = Doc(trees, found.problems)
-        for root in trees.roots:
-            found.objects += _objects(root, doc)
+        for each in (one for root in trees.roots for one in _objects(root, doc)):
+            span = each.message.span
+            template = (
+                _of_template(source.name, trees.lines[span.line - 1 : span.end_line], span.line) if marked else None
+            )
+            if template is None:
+                found.objects.append(each)
+            elif each.kind in ROUTES:
+                found.templates.append(template)
     if problems:
         raise InvalidInput(problems)
     return found
@@ -130,21 +159,18 @@ def _objects(root: Node, doc: Doc) -> Iterator[Object]:
         yield Object(message)
 
 
-_MARKS = re.compile(r"^(?![ \t]*#).*?(\{\{-?[ \t]*[.$a-zA-Z/(\"]|<%)", re.MULTILINE)
+_MARK = re.compile(r"^(?![ \t]*#).*?(\{\{-?[ \t]*[.$a-zA-Z/(\"]|<%)")
 
 
-def of_template(source: Source) -> Problem | None:
-    """What to say of a chart's template: what it renders to is a manifest, it is none itself."""
-    found = _MARKS.search(source.text)
-    if found is None:
-        return None
-    line = source.text.count("\n", 0, found.start(1)) + 1
-    column = found.start(1) - source.text.rfind("\n", 0, found.start(1))
-    span = Span(source.name, line, column, line, column + len(found[1]))
-    shown = source.text.split("\n")[line - 1].rstrip("\r")
-    return Problem(
-        span,
-        "this is a template of a manifest: what stands between its marks decides what it says",
-        "render it (`helm template`, `kustomize build`), and give the result",
-        shown,
-    )
+def _of_template(name: str, lines: Sequence[str], first: int) -> Problem | None:
+    """What to say of a template: what it renders to is a manifest, it is none itself."""
+    for at, line in enumerate(lines, first):
+        found = _MARK.match(line)
+        if found is not None:
+            return Problem(
+                Span(name, at, found.start(1) + 1, at, found.end(1) + 1),
+                TEMPLATE,
+                "render it (`helm template`, `kustomize build`), and give the result",
+                line,
+            )
+    return None

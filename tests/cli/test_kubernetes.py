@@ -103,6 +103,15 @@ def test_a_template_by_itself_is_no_failure_of_ours(cli: Cli) -> None:
     assert "render it (`helm template`, `kustomize build`)" in err
 
 
+def test_a_file_that_is_no_yaml_is_refused_by_name_and_passed_over_in_a_folder(cli: Cli) -> None:
+    """As files of Envoy are."""
+    write(chat=DECLARED, broken=PROXY.replace("spec:", "spec: ["))
+
+    assert cli("lint", *RULE, "manifests/chat.yaml", "manifests/broken.yaml")[0] == Exit.USAGE
+    code, _, err = cli("lint", *RULE, "manifests")
+    assert (code, "manifests/broken.yaml: skipped: not valid YAML" in err) == (Exit.FOUND, True)
+
+
 def test_a_route_of_another_controller_is_named(cli: Cli) -> None:
     """And the others are read."""
     write(chat=DECLARED, other=HTTP_ROUTE, gateway=GATEWAY.replace("CLASS", "traefik"))
@@ -110,6 +119,15 @@ def test_a_route_of_another_controller_is_named(cli: Cli) -> None:
 
     assert code == Exit.FOUND
     assert "HTTPRoute chat/chat is not read: traefik is none of the controllers" in err
+
+
+def test_a_file_without_routes_says_what_it_holds(cli: Cli) -> None:
+    """Where it is given by name."""
+    write(service=SERVICE)
+    code, _, err = cli("lint", "manifests/service.yaml")
+
+    assert code == Exit.USAGE
+    assert "no routes in these manifests: they hold Service" in err
 
 
 def test_what_is_only_said_about_routes_is_passed_over_in_a_folder(cli: Cli) -> None:

@@ -23,7 +23,8 @@ NAME = "chat.yaml"
 def lowered(*texts: str) -> Lowered:
     """Manifests that belong together: the first file is ``chat.yaml``, the others are numbered."""
     names = [NAME, *(f"{at}.yaml" for at in range(2, 9))]
-    return lower([Source(name, text) for name, text in zip(names, texts, strict=False)])
+    (found,) = lower([Source(name, text) for name, text in zip(names, texts, strict=False)])
+    return found
 
 
 def routes_of(*texts: str, protocol: str | None = None) -> list[ReadRoute]:

@@ -204,3 +204,23 @@ def test_a_fix_goes_into_the_route() -> None:
 
     assert "      timeouts: {request: 0s}\n" in repaired("stream-ended-by-timeout", text)
     assert "stream-ended-by-timeout" not in told(repaired("stream-ended-by-timeout", text))
+
+
+def test_routes_of_several_objects_for_one_path_are_not_put_before_each_other() -> None:
+    """The oldest object's counts, and their age is not in a manifest."""
+    text = ROUTE.replace("    - matches", "    # proxycfg: protocol=sse\n    - matches")
+
+    assert len(routes_of(text, text.replace("name: chat,", "name: other,"), ENVOY)) == 2
+    assert "stream-route-shadowed" not in told(text, text.replace("name: chat,", "name: other,"), ENVOY)
+
+
+def test_a_processor_has_the_time_that_its_policy_gives_it() -> None:
+    """A fifth of a second, unless it says more."""
+    text = ROUTE.replace("    - matches", "    # proxycfg: protocol=sse\n    - matches")
+    policy = (
+        POLICY.replace("BackendTrafficPolicy", "EnvoyExtensionPolicy")
+        + "  extProc: [{processingMode: {response: {body: Streamed}}}]\n"
+    )
+
+    assert "processor-answers-late" in told(text, ENVOY, policy)
+    assert "processor-answers-late" not in told(text, ENVOY, policy.replace("[{proc", "[{messageTimeout: 10s, proc"))

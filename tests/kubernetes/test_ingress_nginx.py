@@ -102,7 +102,9 @@ def test_a_default_says_who_sets_it() -> None:
     ("line", "name", "wanted"),
     [
         ('proxy-read-timeout: "3600"', "upstream_idle_timeout", 3600.0),
-        ("proxy-read-timeout: 3600s", "upstream_idle_timeout", 3600.0),
+        # No number: the controller does as if nothing was written.
+        ("proxy-read-timeout: 3600s", "upstream_idle_timeout", 60.0),
+        ('proxy-buffering: "true"', "response_buffering", False),
         ('proxy-buffering: "on"', "response_buffering", True),
         ('proxy-request-buffering: "off"', "request_buffering", False),
         ("proxy-body-size: 8m", "request_body_limit", 8 * 2**20),
@@ -208,6 +210,17 @@ def test_what_takes_no_requests_of_its_own_is_said(name: str) -> None:
     assert found is not None
     assert any("Ingress chat is " in line for line in found.config.assumed)
     assert not found.paths
+
+
+def test_an_annotation_that_is_none_is_said() -> None:
+    """It does nothing, whatever is hoped of it."""
+    found = lowered(annotated("websocket-services: api")).ingresses
+
+    assert found is not None
+    assert (
+        f"chat.yaml:7:5: {PREFIX}/websocket-services does nothing: ingress-nginx has no such annotation"
+        in found.config.assumed
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from proxycfg.kubernetes.lower import lower
+from proxycfg.source import Source
 from tests.kubernetes.manifests import evidence, linted, lowered, repaired, route_of, routes_of, told, value
 
 ROUTE = """\
@@ -277,3 +279,33 @@ def test_a_match_is_envoys() -> None:
     )
 
     assert route_of("/v1/events", text).kind == "exact"
+
+
+def test_two_objects_of_one_name_are_two_variants() -> None:
+    """As in a folder of examples: a cluster holds one of them, so none hides the other."""
+    other = ROUTE.replace("/events", "/").replace("chat-api", "web")
+    found = lower([Source("1.yaml", other), Source("2.yaml", ROUTE), Source("3.yaml", GATEWAY)])
+
+    assert [len(each.envoys[0].rules) for each in found] == [1, 1]
+
+
+def test_objects_for_one_host_are_not_put_before_each_other() -> None:
+    """The oldest one comes first, and their age is not in a manifest."""
+    other = (
+        ROUTE.replace("name: chat,", "name: web,")
+        .replace("/events", "/")
+        .replace("    - match", "    # proxycfg: protocol=sse\n    - match")
+    )
+    (made,) = lowered(other, ROUTE.replace("    - match", "    # proxycfg: protocol=sse\n    - match"), GATEWAY).envoys
+
+    assert any("several objects have routes for chat.example.com" in line for line in made.config.assumed)
+    assert "stream-route-shadowed" not in told(other, ROUTE, GATEWAY)
+
+
+def test_an_upgrade_to_http_2_hurts_a_socket() -> None:
+    """The sidecar on the other side takes no extended CONNECT."""
+    text = ROUTE.replace("/events", "/ws")
+    rule = RULE + "    connectionPool: {http: {h2UpgradePolicy: UPGRADE}}\n"
+    (found,) = [finding for finding in linted(text, GATEWAY, rule).findings if finding.rule == "websocket-over-http-2"]
+
+    assert (str(found.span), "`h2UpgradePolicy: DO_NOT_UPGRADE`" in found.why) == ("3.yaml:7:46", True)

@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from proxycfg.errors import InvalidInput
+from proxycfg.errors import InvalidInput, Problem
 from proxycfg.kubernetes.lowered import seconds
 from proxycfg.kubernetes.recognise import has_routes, recognises
 from tests.kubernetes.manifests import linted, lowered, route_of, routes_of, value
@@ -60,9 +60,18 @@ def test_a_note_silences_a_finding_in_a_manifest() -> None:
     assert linted(text).ignored == 1
 
 
+def said_of(text: str) -> list[Problem]:
+    """What is said of manifests that are not read."""
+    try:
+        return lowered(text).skipped
+    except InvalidInput as error:
+        return error.problems
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        PROXY.replace("/events", '"{{ .Values.path }}"'),
         PROXY.replace("/events", "{{ .Values.path }}"),
         PROXY.replace("  routes:", "{{- if .Values.routes }}\n  routes:") + "{{- end }}\n",
         PROXY.replace("name: chat,", 'name: {{ include "chat.name" . }},'),
@@ -70,9 +79,7 @@ def test_a_note_silences_a_finding_in_a_manifest() -> None:
 )
 def test_of_a_template_one_thing_is_said(text: str) -> None:
     """Where its first mark is, and what to do."""
-    with pytest.raises(InvalidInput) as error:
-        lowered(text)
-    (problem,) = error.value.problems
+    (problem,) = said_of(text)
 
     assert "template of a manifest" in problem.message
     assert "helm template" in problem.instead
@@ -86,10 +93,18 @@ def test_a_mark_in_a_comment_is_no_template() -> None:
 
 def test_a_file_without_routes_says_what_it_holds() -> None:
     """And what is wanted."""
-    with pytest.raises(InvalidInput) as error:
-        lowered(SERVICE)
+    found = lowered(SERVICE)
 
-    assert "no routes in these manifests: they hold Service" in error.value.problems[0].message
+    assert found.empty
+    assert "no routes in these manifests: they hold Service" in found.nothing.message
+
+
+def test_a_mark_in_another_object_is_its_own_affair() -> None:
+    """Dashboards are full of them."""
+    board = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: board}\ndata: {x: "{{ legend }}"}\n'
+
+    assert routes_of(f"{board}---\n{PROXY}")
+    assert not lowered(f"{board}---\n{PROXY}").skipped
 
 
 def test_what_is_no_duration_is_said_at_its_place() -> None:
