@@ -16,10 +16,15 @@ def main() -> None:
     elif not arguments or arguments == ["--help"]:
         sys.stdout.write(usage())
     else:
-        from proxycfg.cli import run  # noqa: PLC0415 - see commands.py: typer is imported only when a command runs
-        from proxycfg.collector import let_go  # noqa: PLC0415 - as above
+        try:
+            from proxycfg.cli import run  # noqa: PLC0415 - see commands.py: typer is imported only when a command runs
+            from proxycfg.collector import let_go  # noqa: PLC0415 - as above
 
-        code = run(arguments)
+            code = run(arguments)
+        except KeyboardInterrupt:
+            # Before the command line could take it.
+            sys.stderr.write("interrupted\n")
+            sys.exit(130)
         let_go()
         sys.exit(code)
 

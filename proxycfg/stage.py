@@ -98,6 +98,7 @@ class Stage:
     :param names: of upstreams, each of which gets an address.
     :param listens: TCP ports of the proxy.
     :param secure: whether an origin is called over TLS.
+    :param sides: whether the proxy asks origins on its own besides, with what the client has sent.
     :param rest: seconds for which a server that has failed stays away from the others of its group.
     :param command: the proxy and its arguments.
     :param lacks: what cannot be supplied and will keep the proxy from starting, as problems with a place.
@@ -116,6 +117,7 @@ class Stage:
     names: tuple[str, ...]
     listens: tuple[int, ...]
     secure: bool
+    sides: bool
     rest: float
     command: tuple[str, ...]
     routes: tuple[StagedRoute, ...]

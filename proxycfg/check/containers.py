@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NoReturn
 
 from proxycfg.check.parcel import BOOT, packed
 from proxycfg.errors import CannotRun
@@ -27,15 +27,18 @@ from proxycfg.record import record
 from proxycfg.stage import Stage
 
 LABEL = "proxycfg.check"
-"""What everything that is made here is marked with, for ``--cleanup``."""
+"""What everything that is made here is marked with, for ``--cleanup``; its value is the number of our process."""
 LAB_IMAGE = "python:3.13-slim"
 
 _ANSWERS_WITHIN = 20.0
 _PULLS_WITHIN = 300.0
 _STARTS_WITHIN = 30.0
 _STOPS_WITHIN = 10.0
-_MEASURES_WITHIN = 300.0
-"""Seconds between two things that the lab tells."""
+_NOT_LOADED = b"cannot be preloaded"
+"""What glibc's loader says of a library that is not for it, and goes on."""
+_MEASURES_WITHIN = 60.0
+_MORE_FOR_A_ROUTE = 5.0
+"""Seconds for all routes together."""
 _NOBODY = 65534
 _FAKETIME = "/var/lib/proxycfg-clock/libfaketime.so.1"
 _WRITTEN_MB = 64
@@ -46,7 +49,7 @@ _SAID_MOST = 2**20
 
 _LIMITS = (
     "--cap-drop=ALL", "--security-opt=no-new-privileges", "--log-driver=none", "--pull=never", f"--memory={_MEMORY_MB}m",
-    f"--memory-swap={_MEMORY_MB}m", "--pids-limit=512", "--cpu-shares=4096", "--ulimit=core=0",
+    f"--memory-swap={_MEMORY_MB}m", "--pids-limit=256", "--cpu-shares=4096", "--ulimit=core=0",
 )  # fmt: skip
 _SYSCTLS = (
     "--sysctl=net.ipv4.ip_unprivileged_port_start=0",
@@ -56,7 +59,11 @@ _SYSCTLS = (
 
 
 class ProxyFailed(Exception):
-    """The proxy does not start, or has ended; the text holds its last words."""
+    """The proxy does not start; the text holds its last words."""
+
+
+class ProxyEnded(ProxyFailed):
+    """The proxy has ended, or does not answer any more, while it was measured."""
 
 
 @record(frozen=True, slots=True)
@@ -93,13 +100,26 @@ class Containers:
             )
 
     def leftovers(self) -> list[str]:
-        """Containers that a run has left behind, by their ids."""
-        return self.run("ps", "--all", "--quiet", f"--filter=label={LABEL}").stdout.split()
+        """Containers that a run has left behind, by their ids; those of a run that goes on are none."""
+        told = self.run("ps", "--all", f"--filter=label={LABEL}", "--format", f'{{{{.ID}}}} {{{{.Label "{LABEL}"}}}}')
+        pairs = (line.partition(" ") for line in told.stdout.splitlines())
+        return [found for found, _, number in pairs if not _runs(number)]
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove containers, with their volumes, whatever they are doing."""
         if names:
             self.run("rm", "--force", "--volumes", *names)
+
+
+def _runs(number: str) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(int(number), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -135,6 +155,7 @@ class Run:
         self.engine, self.image, self.lab, self.stage = engine, image, lab, stage
         self.name = f"proxycfg-check-{uuid.uuid4().hex[:10]}"
         self.said = b""
+        self._up = False
         self._lab: subprocess.Popen[bytes] | None = None
         self._proxy: subprocess.Popen[bytes] | None = None
         self._lines: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
@@ -151,7 +172,8 @@ class Run:
         volumes = [f"--volume={folder}" for folder in _volumes(self.stage)]
         written = [f"--mount={_written(folder)}" for folder in self.stage.writable]
         command = [
-            self.engine.command, "run", "--rm", "--interactive", f"--name={self.name}-lab", f"--label={LABEL}", "--network=none", *_LIMITS,
+            self.engine.command, "run", "--rm", "--interactive", f"--name={self.name}-lab", f"--label={LABEL}={os.getpid()}",
+            "--network=none", *_LIMITS,
             *(f"--cap-add={name}" for name in ("NET_ADMIN", "SYS_ADMIN", "NET_BIND_SERVICE", "SETUID", "SETGID")),
             *_SYSCTLS, *volumes, *written, "--entrypoint=python3", self.lab, "-I", "-c", BOOT,
         ]  # fmt: skip
@@ -162,7 +184,7 @@ class Run:
         self._tell(_setting(self.stage, certificate, self._library))
         self.next("ready", _STARTS_WITHIN)
         command = [
-            self.engine.command, "run", "--rm", f"--name={self.name}-proxy", f"--label={LABEL}", f"--network=container:{self.name}-lab",
+            self.engine.command, "run", "--rm", f"--name={self.name}-proxy", f"--label={LABEL}={os.getpid()}", f"--network=container:{self.name}-lab",
             f"--pid=container:{self.name}-lab", f"--volumes-from={self.name}-lab", "--read-only", *_LIMITS, f"--user={_NOBODY}:{_NOBODY}",
             *self._hurried(), f"--entrypoint={self.stage.command[0]}", self.image, *self.stage.command[1:],
         ]  # fmt: skip
@@ -171,6 +193,9 @@ class Run:
         self._tell({"do": "listening", "ports": list(self.stage.listens), "within": _STARTS_WITHIN})
         told = self.next("listening", _STARTS_WITHIN + 5)
         tell("the proxy listens")
+        self._up = not told.get("missing")
+        if _NOT_LOADED in self.said:
+            self.lapse = 1.0
         if told.get("missing"):
             ports = ", ".join(map(str, told["missing"]))
             raise ProxyFailed(f"the proxy does not listen on port {ports}{self._last_words()}")
@@ -186,8 +211,14 @@ class Run:
         :param work: which probes, and how: see ``lab.floor``.
         """
         self._tell({"do": "measure", "routes": list(routes), "lapse": self.lapse, **work})
-        while not (told := self.next(None, _MEASURES_WITHIN)).get("done"):
+        end = time.monotonic() + _MEASURES_WITHIN + len(routes) * _MORE_FOR_A_ROUTE
+        while not (told := self.next(None, max(0.0, end - time.monotonic()))).get("done"):
             yield told
+        if not told["alive"]:
+            assert self._proxy is not None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._proxy.wait(_STOPS_WITHIN)
+            self._has_ended()
 
     def close(self) -> None:
         """End both, however far they have come."""
@@ -222,19 +253,27 @@ class Run:
             try:
                 told = self._lines.get(timeout=0.1)
             except Empty:
-                if self._proxy is not None and self._proxy.poll() is not None:
-                    raise ProxyFailed(
-                        f"the proxy has ended, with status {self._proxy.returncode}{self._last_words()}"
-                    ) from None
+                if what != "hello" and self._proxy is not None and self._proxy.poll() is not None:
+                    self._has_ended()
                 if self._lab is not None and self._lab.poll() is not None:
                     raise CannotRun(f"the lab has ended: {self._why_no_lab()}") from None
                 if time.monotonic() > end:
-                    raise CannotRun(f"the lab says nothing for {within:g} s") from None
+                    raise ProxyEnded(
+                        f"measuring takes longer than it may: the proxy keeps its processors busy{self._last_words()}"
+                    ) from None
                 continue
             if "failed" in told:
                 raise RuntimeError(f"the lab failed:\n{told['failed']}")
             if what is None or what in told:
                 return told
+
+    def _has_ended(self) -> NoReturn:
+        """Say that the proxy has; unless it is the lab that has, and has taken it along."""
+        assert self._proxy is not None
+        self._tell({"do": "hello"})
+        self.next("hello", _STOPS_WITHIN)
+        kind = ProxyEnded if self._up else ProxyFailed
+        raise kind(f"the proxy has ended, with status {self._proxy.returncode}{self._last_words()}")
 
     # ---- plumbing ----
 
@@ -314,4 +353,5 @@ def _setting(stage: Stage, certificate: str, library: bytes) -> dict[str, Any]:
         "names": list(stage.names),
         "certificate": certificate,
         "shares": stage.target == "envoy",
+        "sides": stage.sides,
     }

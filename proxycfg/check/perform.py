@@ -39,10 +39,12 @@ class Options:
 
     :param image: the proxy's; empty for the official one of the version.
     :param lab_image: any with Python 3.11 or newer.
+    :param only: properties to measure, and no others; empty for all.
     """
 
     image: str = ""
     lab_image: str = LAB_IMAGE
+    only: tuple[str, ...] = ()
 
 
 def perform(
@@ -64,10 +66,22 @@ def perform(
     with ended_in_order(), contextlib.closing(Run(engine, image, options.lab_image, stage, lapse=LAPSE)) as run:
         run.start(_pem() if stage.secure else "", detail)
         lapsed = run.lapse > 1
-        work = {"quick": QUICK, "slow": SLOW, "alone": ALONE, "rest": stage.rest, "longest": _LONGEST[lapsed]}
+        work = {**_wanted(options.only), "rest": stage.rest, "longest": _LONGEST[lapsed]}
         for said in run.measure(routes, work):
             told[said["route"]].append(said)
     return [_measured(staged, told[number], stage, reproduce) for number, staged in enumerate(stage.routes)]
+
+
+def _wanted(only: Sequence[str]) -> dict[str, list[str]]:
+    """The probes to try, by when."""
+    from proxycfg.probes.kits import NGINX  # noqa: PLC0415 - needs the extra
+
+    wanted = {probe for name in only for probe in NGINX.measured_by[name]} if only else set(PROBES)
+    if "retries" in only:
+        # Silence, too, may send a request again.
+        wanted.add("silent_origin")
+    kinds = {"quick": QUICK, "slow": SLOW, "alone": ALONE}
+    return {kind: [probe for probe in probes if probe in wanted] for kind, probes in kinds.items()}
 
 
 def official(stage: Stage) -> str:

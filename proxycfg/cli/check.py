@@ -44,6 +44,10 @@ def command(
             "--lab-image", metavar="IMAGE", help="What clients and origin run in: any image with Python 3.11 or newer."
         ),
     ] = "",
+    only: Annotated[
+        list[str] | None,
+        Option("--property", metavar="NAME", help="Measure this property alone, such as stalls_on; repeatable."),
+    ] = None,
     version: NginxVersion = "",
     cleanup: Annotated[bool, Option("--cleanup", help="Remove what a run has left behind that was cut off.")] = False,
 ) -> int:
@@ -53,10 +57,13 @@ def command(
     Exit status: 0 if every route that was measured fares well, 1 if one does not, 2 if the config cannot be read or the proxy refuses it, 3 if
     there is no engine for containers, or no image.
     """
-    from proxycfg.check.containers import LAB_IMAGE, ProxyFailed, found  # noqa: PLC0415
+    from proxycfg.behavior import properties  # noqa: PLC0415
+    from proxycfg.check.containers import LAB_IMAGE, ProxyEnded, ProxyFailed, found  # noqa: PLC0415
     from proxycfg.check.perform import Options, perform  # noqa: PLC0415
 
     one_of("--runner", runner, RUNNERS)
+    for name in only or ():
+        one_of("--property", name, tuple(properties()))
     engine = found(runner)
     if cleanup:
         left = engine.leftovers()
@@ -69,9 +76,12 @@ def command(
     stage = _stage(shared, config, version or _said_by(image))
     for problem in stage.lacks:
         shared.note(str(problem))
-    options = Options(image, lab_image or os.environ.get("PROXYCFG_LAB_IMAGE") or LAB_IMAGE)
+    options = Options(image, lab_image or os.environ.get("PROXYCFG_LAB_IMAGE") or LAB_IMAGE, tuple(only or ()))
     try:
         routes = perform(stage, engine, options, f"proxycfg check {config}", shared.note, shared.detail)
+    except ProxyEnded as error:
+        shared.say(f"{config}: {error}")
+        return Exit.FOUND
     except ProxyFailed as error:
         shared.say(f"{config}: {error}")
         return Exit.USAGE

@@ -27,6 +27,8 @@ from proxycfg.lab.world import World
 from proxycfg.probes.kits import EVERY
 
 _LOOKS_EVERY = 0.01
+_PROXY = 65534
+"""The user that the proxy runs as."""
 
 
 def run(world: World, setting: Mapping[str, Any]) -> None:
@@ -46,6 +48,7 @@ class _Lab:
         self._world = world
         self._setting = setting
         self._origin = Origin(shares=bool(setting["shares"]))
+        self._origin.sides = bool(setting["sides"])
         self._names = Names(setting["names"])
         self._here = Sockets()
 
@@ -67,19 +70,25 @@ class _Lab:
 
         threading.Thread(target=read, daemon=True).start()
         _say(ready=True)
+        tasks: set[asyncio.Task[None]] = set()
         while True:
-            asked = json.loads(await lines.get())
-            try:
-                await getattr(self, f"_{asked['do']}")(asked)
-            except Exception:  # noqa: BLE001 - told to whoever asked
-                _say(failed=traceback.format_exc())
+            # Side by side: whether we are there is asked while we do something else.
+            task = asyncio.create_task(self._do(json.loads(await lines.get())))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    async def _do(self, asked: Mapping[str, Any]) -> None:
+        try:
+            await getattr(self, f"_{asked['do']}")(asked)
+        except Exception:  # noqa: BLE001 - told to whoever asked
+            _say(failed=traceback.format_exc())
 
     async def _listening(self, asked: Mapping[str, Any]) -> None:
         """Say when the proxy listens on all of these ports, or that it does not in time."""
         wanted = set(asked["ports"])
         end = time.monotonic() + asked["within"]
         while time.monotonic() < end:
-            there = {held.port for held in self._here.every() if held.state == LISTENING and held.owner != os.getuid()}
+            there = {held.port for held in self._here.every() if held.state == LISTENING and held.owner == _PROXY}
             if wanted <= there:
                 _say(listening=sorted(there))
                 return
@@ -106,9 +115,15 @@ class _Lab:
         for number, target in routes:
             await in_turn(number, target, asked["alone"])
             if asked["rest"]:
-                await stand.until(lambda: False, asked["rest"])
+                # Where the proxy has ended, that is told below.
+                with contextlib.suppress(ConnectionError):
+                    await stand.until(lambda: False, asked["rest"])
         stand.close()
-        _say(done=True)
+        _say(done=True, alive=Threads(_own()).alive())
+
+    async def _hello(self, asked: Mapping[str, Any]) -> None:  # noqa: ARG002 - there is nothing more to it
+        """Say that we are here."""
+        _say(hello=True)
 
 
 async def _tried(stand: Stand, number: int, target: Target, name: str) -> None:

@@ -332,6 +332,8 @@ class Origin:
         self.paused: set[_Wire] = set()
         self.handlers: dict[str, Callable[[Arrival], None]] = {}
         self._server: asyncio.Server | None = None
+        self.sides = False
+        """Whether the proxy asks on its own besides (`auth_request`), with our headers but without our query."""
         self._beginning: set[asyncio.Task[Any]] = set()
 
     async def open(self, tls: ssl.SSLContext | None = None) -> None:
@@ -385,7 +387,8 @@ class Origin:
         """Hand it over; what nobody waits for, a side request, or Envoy's copy for a mirror, is answered with 204, which nothing stores."""
         key = arrival.header("x-probe") or ""
         copy = arrival.host.partition(":")[0].endswith("-shadow")
-        handler = None if arrival.header("x-side") or copy else self.handlers.get(key)
+        aside = arrival.header("x-side") or (self.sides and "?" not in arrival.target)
+        handler = None if aside or copy else self.handlers.get(key)
         if handler is None:
             arrival.answer(204, [("Cache-Control", "no-store")], b"")
         else:

@@ -24,6 +24,7 @@ class Stand(Bench):
         self._written = tuple(written)
         quiet.silent = self._silent
         self._narrow: list[Exchange] = []
+        self._clients = (f"127.{a}.{b}.{c}" for a in range(2, 250) for b in range(250) for c in range(1, 250))
 
     def _silent(self) -> set[int]:
         """Our ports where bytes stand still on purpose: clients that do not read, and an origin that floods somebody who does not."""
@@ -33,6 +34,8 @@ class Stand(Bench):
 
     async def ask(self, *args: Any, narrow: bool = False, **how: Any) -> Exchange:
         """Send a request; a narrow client is one that will stop reading."""
+        # Each from a client of its own: what one client may ask in a second, or hold, is no trait of the route.
+        how.setdefault("source", next(self._clients))
         exchange = await super().ask(*args, narrow=narrow, **how)
         if narrow:
             self._narrow.append(exchange)

@@ -11,7 +11,7 @@ from proxycfg.lab.tape import note
 from proxycfg.probes.answers import QUIET, ok
 from proxycfg.timeline import Timeline
 
-KINDS: tuple[str, ...] = ("500", "502", "503", "504", "403", "404", "429", "drop", "garbage")
+KINDS: tuple[str, ...] = ("401", "500", "502", "503", "504", "403", "404", "429", "drop", "garbage")
 
 
 def _tried_again(seen: Timeline) -> Values:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -50,14 +49,39 @@ def command(*arguments: str | Path, engine: str = NGINX[-1]) -> list[str]:
     return [sys.executable, "-m", "proxycfg", "check", *map(str, arguments), "--image", image, "--lab-image", lab]
 
 
-def check(*arguments: str | Path, engine: str = NGINX[-1]) -> subprocess.CompletedProcess[str]:
-    """Run one to its end."""
-    return subprocess.run(command(*arguments, engine=engine), capture_output=True, text=True, check=False, timeout=100)
+class Done(NamedTuple):
+    """A run that is over, by the number that its process had."""
+
+    pid: int
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def left_behind() -> list[str]:
-    """Containers of any run, and volumes that nobody uses."""
-    return docker("ps", "--all", "--quiet", f"--filter=label={LABEL}").stdout.split()
+def run(words: list[str]) -> Done:
+    """Run a command line to its end."""
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    stdout, stderr = running.communicate(timeout=100)
+    return Done(running.pid, running.returncode, stdout, stderr)
+
+
+def check(*arguments: str | Path, engine: str = NGINX[-1]) -> Done:
+    """A check with the images of the tests."""
+    return run(command(*arguments, engine=engine))
+
+
+def left_behind(pid: int) -> list[str]:
+    """Containers of the run of that process, whatever has become of it."""
+    return docker("ps", "--all", "--quiet", f"--filter=label={LABEL}={pid}").stdout.split()
+
+
+def all_gone(pid: int, within: float = 30.0) -> bool:
+    """Whether nothing of a run is there any more; where it was killed, the engine takes its time to remove what has ended."""
+    end = time.monotonic() + within
+    while left_behind(pid):
+        if time.monotonic() > end:
+            return False
+    return True
 
 
 def values(route: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +112,7 @@ def test_a_config_is_measured_as_it_is(tmp_path: Path, engine: str) -> None:
     assert events["verdict"] == "fail"
     limit = next(finding for finding in events["findings"] if finding["rule"] == "body-limit-too-low")
     assert limit["location"]["file"] == str(path)
-    assert left_behind() == []
+    assert left_behind(done.pid) == []
 
 
 def test_what_the_proxy_refuses_is_told_in_its_own_words(tmp_path: Path) -> None:
@@ -101,7 +125,7 @@ def test_what_the_proxy_refuses_is_told_in_its_own_words(tmp_path: Path) -> None
     assert done.returncode == 2
     assert 'unknown directive "proxy_bufering"' in done.stderr
     assert "Traceback" not in done.stderr
-    assert left_behind() == []
+    assert left_behind(done.pid) == []
 
 
 def test_an_image_that_is_not_to_be_had_is_a_lack_of_the_machine(tmp_path: Path) -> None:
@@ -111,26 +135,7 @@ def test_an_image_that_is_not_to_be_had_is_a_lack_of_the_machine(tmp_path: Path)
     words = command(path)
     words[words.index("--lab-image") + 1] = "proxycfg-test/nowhere:0"
 
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=100)
+    done = run(words)
 
     assert done.returncode == 3
     assert "--lab-image" in done.stderr
-
-
-def test_a_killed_check_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Not even where nobody had time to clear up: the lab ends with its input, the proxy with the lab."""
-    path = tmp_path / "nginx.conf"
-    path.write_text(CONFIG)
-    read, write = os.pipe()
-    running = subprocess.Popen([*command(path), "-v"], stderr=write, stdout=subprocess.DEVNULL)
-    os.close(write)
-    with os.fdopen(read) as said:
-        next(line for line in said if "the proxy listens" in line)
-        running.kill()
-        running.wait()
-
-    # Nobody is there to wait for the engine, which takes its time.
-    end = time.monotonic() + 20
-    while left_behind() and time.monotonic() < end:
-        pass
-    assert left_behind() == []

@@ -93,6 +93,7 @@ class _Planner:
         self.writable = dict.fromkeys(_ALWAYS_WRITABLE)
         self.ports: set[int] = {80, 443}
         self.secure = False
+        self.modules: set[str] = set()
         self.loopback: dict[tuple[str, int], None] = {}
         self.sockets: dict[str, None] = {}
         self.names: dict[str, None] = {}
@@ -125,6 +126,9 @@ class _Planner:
             names=tuple(self.names),
             listens=tuple(sorted({listen.port for listen in listens if not listen.quic})),
             secure=self.secure,
+            sides=any(
+                directive.name == "auth_request" for tree in self.config.files.values() for directive in tree.walk()
+            ),
             rest=_FAIL_TIMEOUT
             if http and any(len(level.lines("server")) > 1 for level in http.upstreams.values())
             else 0.0,
@@ -241,6 +245,10 @@ class _Planner:
         found = known(directive.name)
         if found is not None and (found.third_party or found.commercial):
             module = "NGINX Plus" if found.commercial else found.third_party
+            # Told once, at the first of its directives; nginx's own image has njs.
+            if module in {*self.modules, "njs"}:
+                return
+            self.modules.add(module)
             said = f"{directive.name} is a directive of {module}, which nginx's own image does not have"
             self.lacks.append(
                 self._problem(
