@@ -151,11 +151,19 @@ _TARDY = 0.25
 
 
 def unless(idle: Held, life: Held) -> Spent:
-    """How long silence is borne, where a stream that is never silent lives for so long: what ends both tells nothing of the silence but that."""
-    both = isinstance(idle.since, Within) and isinstance(life.since, Within)
-    if not both or idle.since.high + _TARDY < life.since.low:  # type: ignore[union-attr]
+    """How long silence is borne, where a stream that is never silent lives for so long: what ends both tells nothing of the silence but that.
+
+    A flood takes time, too: where nobody has watched the other stream for as long, it may have been the end of that.
+    """
+    if not isinstance(idle.since, Within) or not isinstance(idle.spent, Within):
         return idle.spent
-    return AtLeast(max(0.0, min(idle.spent.low, life.spent.low) - _TARDY))  # type: ignore[union-attr]
+    if idle.since.high + _TARDY < _least(life.since):
+        return idle.spent
+    return AtLeast(max(0.0, min(idle.spent.low, _least(life.spent)) - _TARDY))
+
+
+def _least(spent: Spent) -> float:
+    return spent.low if isinstance(spent, Within) else spent.least
 
 
 def _held_of(seen: Timeline) -> dict[str, Held]:

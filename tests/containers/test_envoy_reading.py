@@ -119,6 +119,12 @@ TRIALS: dict[str, Trial] = {
         {"route": {**STREAMING, "retry_policy": {"per_try_idle_timeout": "2s", "per_try_timeout": "1s"}}}, ("upstream_idle_timeout",), "sse",
     ),
     "per_try_idle_timeout goes on": Trial({"route": {**STREAMING, "retry_policy": {"per_try_idle_timeout": "2s"}}}, ("upstream_idle_timeout",), "sse"),
+    "per_try_idle_timeout does not, behind a per_try_timeout as long": Trial(
+        {"route": {**STREAMING, "retry_policy": {"per_try_timeout": "1s", "per_try_idle_timeout": "1s"}}}, ("upstream_idle_timeout", "send_timeout"), "sse",
+    ),
+    "per_try_idle_timeout goes on where the per_try_timeout is not set": Trial(
+        {"route": {"timeout": "3s", "retry_policy": {"per_try_timeout": "3s", "per_try_idle_timeout": "1s"}}}, ("upstream_idle_timeout",), "sse",
+    ),
     "per_try_timeout does not": Trial({"route": {**STREAMING, "retry_policy": {"per_try_timeout": "1s"}}}, ("upstream_idle_timeout", "total_timeout"), "sse"),
     "per_try_timeout ends a poll": Trial({"route": {**STREAMING, "retry_policy": {"per_try_timeout": "2s"}}}, ("upstream_idle_timeout",), "long-poll"),
     "idle connections and their age": Trial(

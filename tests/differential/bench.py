@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 from proxycfg.lab import bench
@@ -25,8 +26,8 @@ class Bench(bench.Bench):
         self._lock = asyncio.Lock()
         self._ticker: asyncio.Task[None] | None = None
         self._tick: asyncio.Future[float] | None = None
-        self.worst = 0.0
-        """The longest time of nginx's clock between two ticks: what a probe may have been late by."""
+        self._pauses: list[tuple[float, float]] = []
+        """When a tick came, and the time of nginx's clock since the one before."""
 
     async def open(self) -> None:
         """Connect to the lab's own server."""
@@ -72,11 +73,15 @@ class Bench(bench.Bench):
                 now = await self.now()
             except ConnectionError:
                 return  # the end
-            self.worst = max(self.worst, now - last)
+            self._pauses.append((time.monotonic(), now - last))
             last = now
             tick, self._tick = self._tick, asyncio.get_running_loop().create_future()
             if tick:
                 tick.set_result(now)
+
+    def late_since(self, begun: float) -> float:
+        """The longest time of nginx's clock between two ticks, since so much of ours: what a probe may have been late by, whatever ran beside it."""
+        return max((pause for when, pause in self._pauses if when > begun), default=0.0)
 
     async def tick(self) -> float:
         """Nginx's time, when it is next asked."""

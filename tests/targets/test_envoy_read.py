@@ -114,6 +114,26 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, object]] = {
     "idle of an attempt whose time is over later": (
         {"route": {"retry_policy": {"per_try_idle_timeout": "4s", "per_try_timeout": "5s"}}}, "upstream_idle_timeout", "sse", {"between": [4, 300]},
     ),
+    # The timer of an attempt's beginning takes the idle one away, though the answer goes on; one as long as the route's timeout is not set.
+    "idle of an attempt that may take as long": (
+        {"route": {"timeout": "0s", "retry_policy": {"per_try_timeout": "4s", "per_try_idle_timeout": "4s"}}}, "upstream_idle_timeout", "sse", 300,
+    ),
+    "idle of an attempt that may take longer": (
+        {"route": {"timeout": "0s", "retry_policy": {"per_try_timeout": "9s", "per_try_idle_timeout": "4s"}}}, "upstream_idle_timeout", "sse", {"between": [4, 300]},
+    ),
+    "idle of an attempt that may take as long as the route": (
+        {"route": {"timeout": "9s", "retry_policy": {"per_try_timeout": "9s", "per_try_idle_timeout": "4s"}}}, "upstream_idle_timeout", "sse", 4,
+    ),
+    "idle of an attempt that may take longer than the default": (
+        {"route": {"retry_policy": {"per_try_timeout": "20s", "per_try_idle_timeout": "4s"}}}, "upstream_idle_timeout", "sse", 4,
+    ),
+    "idle of an attempt, and a poll": (
+        {"route": {"timeout": "0s", "retry_policy": {"per_try_timeout": "9s", "per_try_idle_timeout": "4s"}}}, "upstream_idle_timeout", "long-poll", 4,
+    ),
+    "idle of an attempt whose route's timeout the client says": (
+        {"route": {"max_grpc_timeout": "0s", "retry_policy": {"per_try_timeout": "4s", "per_try_idle_timeout": "4s"}}},
+        "upstream_idle_timeout", "grpc", {"between": [4, 300]},
+    ),
     "idle of an attempt and a WebSocket": ({"route": {"retry_policy": {"per_try_idle_timeout": "4s"}}}, "upstream_idle_timeout", "websocket", 300),
     "timeout of an attempt and a poll": ({"route": {"retry_policy": {"per_try_timeout": "4s"}}}, "upstream_idle_timeout", "long-poll", 4),
     "timeout of an attempt and events": ({"route": {"retry_policy": {"per_try_timeout": "4s"}}}, "upstream_idle_timeout", "sse", 300),

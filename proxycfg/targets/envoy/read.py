@@ -331,8 +331,7 @@ def _retry_policy(place: Place) -> tuple[Message, str] | None:
 
 def upstream_idle_timeout(place: Place) -> Found:
     """The stream's idle timer, and that of an attempt, which goes on after the answer has begun; a poll also waits for its headers."""
-    polled = ("per_try_timeout",) if place.protocol == "long-poll" else ()
-    return _least(_stream_idle(place), (*_tries(place, "per_try_idle_timeout", *polled), *_quic_idle(place)))
+    return _least(_stream_idle(place), (*_tries(place, polled=place.protocol == "long-poll"), *_quic_idle(place)))
 
 
 def _quic_idle(place: Place) -> Iterator[Found]:
@@ -350,25 +349,39 @@ def _quic_idle(place: Place) -> Iterator[Found]:
         yield Between(value, FOREVER), Why(said, block="listener")
 
 
-def _tries(place: Place, *names: str) -> Iterator[Found]:
-    """The timers of an attempt.
+def _tries(place: Place, *, polled: bool = False) -> Iterator[Found]:
+    """The timers of an attempt; that of its answer's beginning only for what is ``polled``.
 
-    When ``per_try_timeout`` is over, it takes the idle timer along, also where the answer has begun and it does nothing else: silence is cut before
-    that alone (``upstream_request.cc``, ``onPerTryTimeout``).
+    When the latter runs out, the idle timer is taken away, though the answer goes on (``UpstreamRequest::onPerTryTimeout``; measured on 1.40).
     """
-    policy = _retry_policy(place)
+    policy, block = _retry_policy(place) or (None, "")
     if policy is None or place.protocol == "websocket":
         return
-    over = policy[0].seconds("per_try_timeout")
-    for name in names:
-        value = policy[0].seconds(name)
-        if not value:
-            continue
-        said = Why(policy[0].field(name), block=policy[1])
-        if name == "per_try_timeout" or not over:
-            yield exactly(value), said
-        elif value <= over:
-            yield Between(value, FOREVER), said
+    begins, idle = (policy.seconds(f"per_try_{name}timeout") or 0.0 for name in ("", "idle_"))
+    whole = _whole_timeout(place)
+    if whole and begins >= whole:
+        # One as long as the route's is not set.
+        begins = 0.0
+    if begins and polled:
+        yield exactly(begins), Why(policy.field("per_try_timeout"), block=block)
+    if idle and (not begins or polled or whole is None):
+        yield (
+            (Between(idle, FOREVER) if whole is None and begins else exactly(idle)),
+            Why(policy.field("per_try_idle_timeout"), block=block),
+        )
+    elif idle and idle < begins:
+        # Silence that begins later is borne.
+        yield Between(idle, FOREVER), Why(policy.field("per_try_idle_timeout"), block=block)
+
+
+def _whole_timeout(place: Place) -> float | None:
+    """Seconds that the router gives a request with all its attempts; 0 is no end, None what the client says."""
+    if isinstance(place, Detour) or _timeout_off(place) is not None:
+        return 0.0
+    if place.protocol == "grpc" and place.action.has("max_grpc_timeout"):
+        return None
+    value = place.action.seconds("timeout")
+    return defaults.ROUTE_TIMEOUT.value if value is None else value
 
 
 def client_idle_timeout(place: Place) -> Found:
@@ -378,7 +391,7 @@ def client_idle_timeout(place: Place) -> Found:
 
 def send_timeout(place: Place) -> Found:
     """For a client that reads nothing the idle timers of the stream and of the attempt run; over HTTP/1.1 that of the full connection, too."""
-    idle, why = _least(_stream_idle(place), _tries(place, "per_try_idle_timeout"))
+    idle, why = _least(_stream_idle(place), _tries(place))
     if isinstance(place, Detour):
         # The origin is never told to wait, and as long as it sends nothing is idle.
         idle = Between(idle.low, FOREVER)

@@ -82,6 +82,8 @@ ONE, TWO, LONG = Within(1.0, 1.1), Within(2.0, 2.1), AtLeast(3.0)
         # It began late: what ended it may have begun with the request.
         (Held(ONE, Within(1.0, 2.0)), Held(TWO, TWO), AtLeast(0.75)),
         (Held(LONG, LONG), Held(LONG, LONG), LONG),
+        # A flood took longer than anybody watched the other one.
+        (Held(TWO, Within(4.0, 4.5)), Held(LONG, LONG), AtLeast(1.75)),
         (Held(LONG, LONG), Held(TWO, TWO), LONG),
     ],
 )
