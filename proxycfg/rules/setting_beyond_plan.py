@@ -2,7 +2,7 @@
 
 **What it sees.** On a plan below Enterprise: `proxy_read_timeout`, `response_buffering`, `origin_h2_max_streams`, `origin_error_page_pass_thru`,
 `max_upload`, a `read_timeout` in a cache rule, an origin's host, Host header or SNI in an origin rule; below Business: `matches` in an
-expression; more rules in a phase than the plan has.
+expression; more rules in a phase than the plan has. What every zone of the plan has anyway, `off` or its own `max_upload`, is not told.
 
 **Why it hurts.** The API refuses it, and with it all that is applied beside it; or it is taken and does nothing.
 
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxycfg.finding import Category, Severity
 from proxycfg.rule import Complaint, idiom
+from proxycfg.targets.cloudflare.facts import MB
 from proxycfg.targets.cloudflare.rules_language import Compare
 
 _SETTINGS = frozenset(
@@ -33,6 +34,7 @@ _PARAMETERS = (("read_timeout",), ("origin", "host"), ("host_header",), ("sni", 
 
 if TYPE_CHECKING:
     from proxycfg.source import Span
+    from proxycfg.targets.cloudflare.facts import Plan
     from proxycfg.targets.cloudflare.scene import CloudflareTree
     from proxycfg.targets.cloudflare.value import Value
     from proxycfg.targets.cloudflare.zone import Rule
@@ -47,7 +49,11 @@ def setting_beyond_plan(tree: CloudflareTree) -> Iterator[Complaint]:
             continue
         found: list[tuple[str, Span]] = []
         if not plan.enterprise:
-            found += ((said.text, said.span) for name, said in zone.settings.items() if name in _SETTINGS)
+            found += (
+                (said.text, said.span)
+                for name, said in zone.settings.items()
+                if name in _SETTINGS and not _as_it_is(name, said.value, plan)
+            )
         for phase, rules in zone.rules.items():
             if not plan.enterprise:
                 found += (
@@ -67,6 +73,11 @@ def setting_beyond_plan(tree: CloudflareTree) -> Iterator[Complaint]:
                 why="The API refuses it, and what is applied beside it; or it does nothing.",
                 span=span,
             )
+
+
+def _as_it_is(name: str, value: Value, plan: Plan) -> bool:
+    """Whether a setting says what every zone of the plan has."""
+    return value.number() == plan.upload / MB if name == "max_upload" else value.flag() is False
 
 
 def _at(rule: Rule, path: tuple[str, ...]) -> Value | None:

@@ -1,7 +1,7 @@
 """Calls of gRPC lose their trailers in the tunnel.
 
-**What it sees.** An ingress rule with `http2Origin: true`, which gRPC alone needs, or a path that is a service's, in a config.yml without
-`protocol: http2`.
+**What it sees.** An ingress rule with `http2Origin: true`, which gRPC alone needs, and a service of `https://`, in a config.yml without
+`protocol: http2`. To cleartext cloudflared speaks HTTP/1.1, whatever the option says.
 
 **Why it hurts.** QUIC, which cloudflared takes first, drops trailers: every call ends with `server closed the stream without sending trailers`.
 
@@ -39,7 +39,8 @@ def tunnel_grpc_over_quic(tree: CloudflareTree) -> Iterator[Complaint]:
             continue
         for rule in tunnel.rules:
             said = rule.option("http2Origin", "http2_origin")
-            if said is not None and said.flag():
+            # To an origin in cleartext cloudflared speaks HTTP/1.1, whatever the option says.
+            if said is not None and said.flag() and (rule.service or "").startswith("https://"):
                 yield Complaint(
                     message=f"calls of gRPC to {rule.title} lose their trailers: protocol {protocol.text() if protocol else 'auto'}",
                     why="QUIC drops trailers, in which the status of a call is. Write `protocol: http2`.",

@@ -1,7 +1,8 @@
 """A Worker reads the whole of a stream before it answers.
 
 **What it sees.** In the source of a Worker that speaks of `text/event-stream`: `await response.text()` (`json()`, `arrayBuffer()`, `blob()`,
-`formData()`) of what `fetch` gave, put into a new `Response`.
+`formData()`) of what `fetch` gave, put into a new `Response`; not where the source also passes on the body of such an answer, so that it tells
+those that stream from others.
 
 **Why it hurts.** Nothing leaves the Worker before the origin has ended, and an endless stream fills its 128 MB.
 

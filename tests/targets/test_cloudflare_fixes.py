@@ -234,7 +234,7 @@ def test_what_terraform_has_printed_is_not_edited() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "rule", "old", "new"),
     [
-        ("config.yml", "protocol: 'quic' # fast\ningress:\n  - service: http://app:80\n    originRequest: {http2Origin: true}\n", "tunnel-grpc-over-quic", "'quic'", "'http2'"),
+        ("config.yml", "protocol: 'quic' # fast\ningress:\n  - service: https://app:80\n    originRequest: {http2Origin: true}\n", "tunnel-grpc-over-quic", "'quic'", "'http2'"),
         ("config.yml", "ingress:\n  - service: https://app:80\n    originRequest: {http2Origin: true}\n", "tunnel-grpc-over-quic", "ingress:", "protocol: http2\ningress:"),
         ("config.yml", 'ingress:\n  - service: "http://app:80/x" # y\n', "tunnel-path-in-service", "80/x", "80"),
         ("main.tf", 'resource "cloudflare_zone_settings_override" "s" {\n  zone_id = "z"\n  settings {\n    websockets = "off" # why\n  }\n}\n' + v5(f"[\n    {STREAM.replace('sse', 'websocket')},\n  ]"), "websockets-switched-off", '"off"', '"on"'),
@@ -247,3 +247,16 @@ def test_a_setting_of_many_is_changed_by_unsafe_fixes_alone(
     """In its quotes, with the comment behind it."""
     assert repaired(text, rule, name=name)[:2] == (text, 0)
     assert repaired(text, rule, name=name, unsafe=True) == (text.replace(old, new), 1, [])
+
+
+@pytest.mark.parametrize("cached", ["true", "false"])
+def test_what_two_zones_share_is_not_edited(cached: str) -> None:
+    """The list stands there once and means two rulesets, of which the stream is in one."""
+    stream = STREAM.replace("false", cached)
+    rules_ = f"[\n    {stream},\n    {WIDE},\n  ]" if cached == "false" else f"[\n    {stream},\n  ]"
+    shared = f"locals {{\n  shared = {rules_}\n}}\n"
+    text = shared + v5("local.shared") + v5("local.shared").replace('"r"', '"s"').replace('"z"', '"y"')
+
+    assert repaired(text, "stream-cached", unsafe=True)[:2] == (text, 0)
+    alone = shared + v5("local.shared")
+    assert repaired(alone, "stream-cached")[1:] == (1, [])

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from proxycfg.errors import Unreadable
+from proxycfg.request import Asked
 from proxycfg.source import Source
 from proxycfg.targets.cloudflare.config import Config, load
+from proxycfg.targets.cloudflare.explain import explain_config
 from proxycfg.targets.cloudflare.read import Reader
 
 CACHE = """
@@ -207,3 +209,14 @@ def test_a_mistake_in_a_module_is_told_once_with_its_place() -> None:
     config = config_of(call.format("a", "x") + call.format("b", "y"), cache=broken)
 
     assert [str(problem.span) for problem in config.problems] == ["modules/cache/main.tf:9:25"]
+
+
+def test_a_comment_speaks_of_every_rule_that_is_made_of_the_text_around_it() -> None:
+    """A comprehension makes one for each path, a call for each zone."""
+    said = CACHE.replace("    expression  ", "    # proxycfg: protocol=sse heartbeat=15s\n    expression  ")
+    call = 'module "{0}" {{\n  source = "./modules/cache"\n  zone_id = "{0}"\n  paths = ["/a", "/b"]\n}}\n'
+    config = config_of(call.format("x") + call.format("y"), cache=said)
+    told = [each.route for each in explain_config(config, Asked(), None)]
+
+    assert [(each.path, each.protocol) for each in told if each] == [("/a", "sse"), ("/b", "sse"), ("*", None)] * 2
+    assert config.problems == []

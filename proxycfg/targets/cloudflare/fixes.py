@@ -135,14 +135,8 @@ class Fixer:
     def _changed(self, case: Case, name: str, wanted: _Setting, rule: Rule, value: Value) -> Fix | None:
         """The rule itself changed, if it takes the requests of such streams alone, and sets nothing besides."""
         parameters = rule.parameters
-        same = [
-            each
-            for zone in self._config.zones
-            for each in zone.rules.get(rule.phase, ())
-            if each.body.span == rule.body.span
-        ]
         # What is said of how long to keep something has no place in a rule that keeps nothing.
-        if parameters is None or len(same) > 1 or (name == "caching" and len(parameters.entries) > 1):
+        if parameters is None or not self._once(rule) or (name == "caching" and len(parameters.entries) > 1):
             return None
         if not self._of_streams_alone(case, name, lambda request: request.holds(rule.expression)):
             return None
@@ -153,7 +147,8 @@ class Fixer:
     def _page_rule(self, case: Case, view: View) -> Fix | None:
         sure, maybe = matching(view.zone.page_rules, view.request)
         value = sure.actions.get("cache_level") if sure is not None and not maybe else None
-        if sure is None or value is None:
+        same = [each for zone in self._config.zones for each in zone.page_rules if sure and each.span == sure.span]
+        if sure is None or value is None or len(same) > 1:
             return None
         edit = self.files.rewritten(value, "bypass")
 
@@ -170,7 +165,9 @@ class Fixer:
 
         zone, place = case.subject.zone, case.subject.place
         rules = zone.rules.get(wanted.phase, [])
-        if not rules or (zone.plan is not None and len(rules) >= zone.plan.most(wanted.phase)):
+        if not rules or not self._once(rules[-1]):
+            return None
+        if zone.plan is not None and len(rules) >= zone.plan.most(wanted.phase):
             return None
         names = [each.says for each in (place.host, place.path) if each is not None]
         taken = Joined("and", tuple(names)) if len(names) > 1 else names[0] if names else Literal(True)
@@ -180,6 +177,11 @@ class Fixer:
         edit = self.files.behind(rules[-1], fields)
         safe = self._of_streams_alone(case, name, lambda request: request.holds(taken))
         return _of(edit, f"add a last rule of {wanted.phase} for {case.route.path} with {wanted.words}", safe=safe)
+
+    def _once(self, rule: Rule) -> bool:
+        """Whether its text makes no other rule: of a module that is called twice, or a list that two rulesets have, it does."""
+        rules = [each for zone in self._config.zones for each in zone.rules.get(rule.phase, ())]
+        return sum(each.body.span == rule.body.span for each in rules) == 1
 
     def _of_streams_alone(self, case: Case, name: str, takes: Callable[[Request], bool | None]) -> bool:
         """Whether all places whose requests are or may be taken are streams that fall short in the property."""

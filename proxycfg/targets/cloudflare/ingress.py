@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from proxycfg import pcre
 from proxycfg.streams import paths_of_regex
-from proxycfg.targets.cloudflare.value import Value
+from proxycfg.targets.cloudflare.value import UNKNOWN, Value
 
 if TYPE_CHECKING:
     from proxycfg.source import Span
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 class Ingress(NamedTuple):
     """One rule: the first whose host and path match takes a request.
 
-    :param path: a regular expression that may match anywhere in the path; empty for any.
+    :param host: empty for any; None if nobody knows it.
+    :param path: a regular expression that may match anywhere in the path; empty for any, None if nobody knows it.
     :param service: a URL, ``http_status:404`` or the like; None if nobody knows it.
     :param options: what it sets for its origin, over what the tunnel does.
     """
 
-    host: str
-    path: str
+    host: str | None
+    path: str | None
     service: str | None
     body: Value
     options: Value | None
@@ -37,7 +38,8 @@ class Ingress(NamedTuple):
     @property
     def title(self) -> str:
         """As people would write it."""
-        return f"{self.host or '*'}{f' {self.path}' if self.path else ''}"
+        host, path = (_shown(self.body, name) for name in ("hostname", "path"))
+        return f"{host or '*'}{f' {path}' if path else ''}"
 
     def option(self, *names: str) -> Value | None:
         """What it sets for its origin, by the name in YAML or in Terraform."""
@@ -88,9 +90,19 @@ def _tunnel(tree: Value, rules: Value | None, shared: Value | None) -> Tunnel:
         if own is not None and shared is not None:
             options = own._replace(kind="map", data={**shared.entries, **own.entries})
         found.append(
-            Ingress(body.text("hostname") or "", body.text("path") or "", body.text("service"), body, options or shared)
+            Ingress(_said(body, "hostname"), _said(body, "path"), body.text("service"), body, options or shared)
         )
     return Tunnel(tuple(found), tree.get("protocol"), tree.span, tree.key("ingress") or tree.span)
+
+
+def _said(body: Value, name: str) -> str | None:
+    """What a rule asks for: empty for anything, None for what nobody knows."""
+    return "" if body.get(name) is None else body.text(name)
+
+
+def _shown(body: Value, name: str) -> str:
+    said = body.get(name)
+    return "" if said is None else str(said.data).replace(UNKNOWN, "…")
 
 
 def shadowed(tunnel: Tunnel) -> Iterator[tuple[Ingress, Ingress]]:
@@ -110,15 +122,17 @@ MAX_RULES = 500
 """Each is held against those before it."""
 
 
-def _covers_host(wide: str, host: str) -> bool:
-    if wide in {"", "*", host}:
+def _covers_host(wide: str | None, host: str | None) -> bool:
+    if wide in {"", "*"}:
         return True
-    return wide.startswith("*.") and host.removeprefix("*").endswith(wide[1:])
+    if wide is None or host is None:
+        return False
+    return wide == host or (wide.startswith("*.") and host.removeprefix("*").endswith(wide[1:]))
 
 
-def _covers_path(wide: str, path: str) -> bool:
-    if not wide:
-        return True
+def _covers_path(wide: str | None, path: str | None) -> bool:
+    if not wide or path is None:
+        return wide == ""
     examples = [each.replace("*", "x") for each in paths_of_regex(path)] if path else []
     try:
         return bool(examples) and all(pcre.find(wide, each, ignore_case=False) is not None for each in examples)

@@ -99,8 +99,7 @@ class Signs:
             except ValueError:
                 # Told once, whatever number of zones a file has: see `wrong`.
                 continue
-            rule = _rule_at(rules, comment) if said is not None else None
-            if rule is None or said is None:
+            if said is None:
                 continue
             stream = Stream(
                 protocol=said.protocol,
@@ -110,8 +109,9 @@ class Signs:
                 heartbeat=said.heartbeat,
                 idle_timeout=said.idle_timeout,
             )
-            for place in places_of_rule(rule.expression, rule.span):
-                self._said[_key(place)] = stream
+            for rule in _rules_at(rules, comment):
+                for place in places_of_rule(rule.expression, rule.span):
+                    self._said[_key(place)] = stream
 
 
 def wrong(config: Config) -> Iterator[Problem]:
@@ -124,20 +124,20 @@ def wrong(config: Config) -> Iterator[Problem]:
             message, _, instead = str(error).partition(": ")
             yield Problem(comment.span, message, instead, config.excerpt(comment.span))
             continue
-        if said is not None and _rule_at(rules, comment) is None:
+        if said is not None and not _rules_at(rules, comment):
             what = "this declares nothing: it stands neither inside a rule nor on the line above one"
             yield Problem(
                 comment.span, what, "move it into a rule of the route that streams", config.excerpt(comment.span)
             )
 
 
-def _rule_at(rules: Sequence[Rule], comment: Comment) -> Rule | None:
-    """The rule that a comment speaks of: the one that begins on the line it speaks of, else the innermost around it."""
+def _rules_at(rules: Sequence[Rule], comment: Comment) -> list[Rule]:
+    """The rule that a comment speaks of: the one that begins on the line it speaks of, else the first around it; all that are made of one text."""
     found = [rule for rule in rules if rule.body.span.file == comment.span.file]
-    starts = next((rule for rule in found if rule.body.span.line == comment.line), None)
-    if starts is not None:
-        return starts
-    return next((rule for rule in found if _within(comment.span, rule.body.span)), None)
+    first = next((rule for rule in found if rule.body.span.line == comment.line), None)
+    if first is None:
+        first = next((rule for rule in found if _within(comment.span, rule.body.span)), None)
+    return [rule for rule in found if first is not None and rule.body.span == first.body.span]
 
 
 def _within(inner: Span, outer: Span) -> bool:

@@ -40,8 +40,12 @@ def main_of(text: str) -> str:
 
 
 def collected(source: Source) -> Iterator[tuple[str, Span]]:
-    """Where the whole of an answer is read, to be put into another one."""
+    """Where the whole of an answer is read, to be put into another one.
+
+    A source that passes such an answer's body on elsewhere knows which answers stream, and reads others.
+    """
     fetched = {found[1] for found in _FETCHED.finditer(source.text)}
+    fetched = {name for name in fetched if not re.search(rf"\b{name}\.body\b|\breturn\s+{name}\s*;", source.text)}
     starts = hcl.starts_of(source.text)
     for found in _READ.finditer(source.text):
         name, answer, how = found.groups()
