@@ -17,21 +17,10 @@ from proxycfg.explain import Explained
 from proxycfg.lab import bench
 from proxycfg.lab.bench import PATIENCE, Ask, Exchange
 from proxycfg.lab.client import Call1, dial
-from proxycfg.lab.drivers import (
-    Probe,
-    Target,
-    abort,
-    body_limit,
-    buffering,
-    client_silence,
-    lasts,
-    origin_silence,
-    plain,
-    stalls,
-    upgrade,
-    upload,
-)
 from proxycfg.lab.origin import Origin
+from proxycfg.lab.probe import Target
+from proxycfg.probes.kits import NGINX as KIT
+from proxycfg.probes.silence import lasts
 from proxycfg.request import Asked
 from proxycfg.source import Span
 from proxycfg.stack import ReadHop, StackHop, follow
@@ -239,17 +228,18 @@ class ChainBench(bench.Bench):
             call.transport.abort()
 
 
-PROBES: tuple[Probe, ...] = (
-    plain,
-    buffering,
-    stalls,
-    upload,
-    abort,
-    body_limit,
-    upgrade,
-    origin_silence,
-    client_silence,
+PROBES = (
+    "plain",
+    "buffering",
+    "stalls",
+    "upload",
+    "abort",
+    "body_limit",
+    "upgrade",
+    "origin_silence",
+    "client_silence",
 )
+"""Those of any proxy, by name."""
 
 
 def shown(name: str, chain: Sequence[Hop]) -> bool:
@@ -317,14 +307,20 @@ async def examine(here: bench.Bench, chain: tuple[Hop, ...], port: int) -> list[
     target = Target("", ask, (ask,), "sse", straight=True, posts=True, shakes=True, complete=True)
     expected = predicted(chain, "sse")
     checks: list[Check] = []
-    for probe in PROBES:
-        values = await probe(here, target)
+    for name in PROBES:
+        values = await KIT.every()[name](here, target)
         over = values.pop("over", frozenset())
-        for name, measured in values.items():
-            if not shown(name, chain):
+        for property_name, measured in values.items():
+            if not shown(property_name, chain):
                 continue
-            value = getattr(expected or transparent(), name)
+            value = getattr(expected or transparent(), property_name)
             checks.append(
-                Check(chain, name, value, measured, expected is not None and agrees(name, value, measured, SLACK, over))
+                Check(
+                    chain,
+                    property_name,
+                    value,
+                    measured,
+                    expected is not None and agrees(property_name, value, measured, SLACK, over),
+                )
             )
     return checks if expected is not None else [each for each in checks if each.name in _THROUGH]
