@@ -16,6 +16,7 @@ from proxycfg.units import counted
 
 if TYPE_CHECKING:
     from proxycfg.cli.shared import Shared
+    from proxycfg.roots import Found
     from proxycfg.targets.cloudflare.config import Config as Cloudflare
     from proxycfg.targets.envoy.bootstrap import Config as Envoy
     from proxycfg.targets.nginx.config import Config
@@ -151,6 +152,17 @@ def nginx_version(stated: str, binary: str, sources: Sequence[Source]) -> Versio
         return versions.KNOWN.stated(versions.printed_by_nginx(done.stdout + done.stderr), f"`{binary} -v`")
     except ValueError as error:
         raise BadUsage(f"--nginx-binary {binary}: {error}") from None
+
+
+def version_that_reads(found: Found, stated: str, binary: str = "") -> Version:
+    """The same for all that a search found: ingress-nginx brings its own along."""
+    said = nginx_version(stated, binary, found.sources)
+    if said.known or found.configs or found.loose or not found.ingresses:
+        return said
+    from proxycfg.kubernetes import ingress_nginx  # noqa: PLC0415 - read when it is needed
+    from proxycfg.version import Version  # noqa: PLC0415 - the same
+
+    return Version(ingress_nginx.NGINX, f"what {ingress_nginx.NAME} brings along")
 
 
 def tell_envoys(shared: Shared, configs: Sequence[Envoy], version: Version) -> None:

@@ -18,12 +18,12 @@ from proxycfg.cli.configs import (
     configs_or_chain,
     envoy_version,
     headers_of,
-    nginx_version,
     of_skipped,
     standard_input,
     state_plan,
     tell_envoys,
     tell_read,
+    version_that_reads,
 )
 from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.shared import Shared, one_of
@@ -202,12 +202,7 @@ def _of_nginx(shared: Shared, found: Found, asked: Asked, protocol: str, version
 
     # No request ends in what no main file includes.
     configs = found.configs if found.configs and (asked.urls or asked.paths) else [*found.configs, *found.loose]
-    said = nginx_version(version, binary, found.sources)
-    if found.ingresses and not configs and not said.known:
-        from proxycfg.kubernetes import ingress_nginx  # noqa: PLC0415 - as above
-        from proxycfg.version import Version  # noqa: PLC0415 - as above
-
-        said = Version(ingress_nginx.NGINX, f"what {ingress_nginx.NAME} brings along")
+    said = version_that_reads(found, version, binary)
     configs = [*configs, *found.ingresses]
     tell_read(shared, found.sources, configs, said)
     explained = [explain_config(each, said.number, asked, protocol or None) for each in configs]

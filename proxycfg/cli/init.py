@@ -125,7 +125,11 @@ def _adopted(shared: Shared, search: Search, paths: Sequence[str], version: str,
     for problem in found.skipped:
         shared.note(of_skipped(problem))
     nginxes = found.configs or found.loose
-    envoys = found.every_envoy
+    envoys = found.envoys
+    if found.manifests:
+        raise BadUsage(
+            "--from: manifests name Services, and a spec needs addresses: give the /config_dump of the proxy"
+        )
     if len(nginxes) + len(envoys) > 1:
         names = ", ".join(
             [*(next(iter(each.files), "") for each in nginxes), *(next(iter(each.files), "") for each in envoys)]

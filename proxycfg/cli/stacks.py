@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proxycfg.cli.configs import envoy_version, nginx_version
+from proxycfg.cli.configs import envoy_version, version_that_reads
 from proxycfg.errors import BadUsage, InvalidInput, Problem
 from proxycfg.roots import Found, Search
 from proxycfg.sourcefile import STDIN, read_source
@@ -60,14 +60,16 @@ def _nginx(hop: StackHop, found: Found) -> ReadHop:
     from proxycfg.targets.nginx.explain import explain_config  # noqa: PLC0415 - read when it is needed
     from proxycfg.targets.nginx.scene import scene_of  # noqa: PLC0415 - the same
 
-    said = nginx_version(hop.version, "", found.sources)
-    configs = found.configs or found.loose
+    said = version_that_reads(found, hop.version)
+    configs = [*(found.configs or found.loose), *found.ingresses]
 
     def explain(asked: Asked, protocol: str | None) -> list[list[Explained]]:
         return [explain_config(each, said.number, asked, protocol) for each in configs]
 
     def scenes(knowledge: Knowledge) -> list[Scene]:
-        return [scene_of(each, said.number if said.known else None, knowledge) for each in configs]
+        version = said.number if said.known else None
+        own = [scene_of(each, version, knowledge) for each in found.configs or found.loose]
+        return [*own, *_lowered(found, said.number, said.number, knowledge)]
 
     return ReadHop(hop, explain, scenes, _problems(configs), (said.assumed,) if said.assumed else ())
 
@@ -76,15 +78,26 @@ def _envoy(hop: StackHop, found: Found) -> ReadHop:
     from proxycfg.targets.envoy.explain import explain_config  # noqa: PLC0415 - read when it is needed
     from proxycfg.targets.envoy.scene import scene_of  # noqa: PLC0415 - the same
 
-    said = envoy_version(hop.version, found.envoys)
+    envoys = found.every_envoy
+    said = envoy_version(hop.version, envoys)
 
     def explain(asked: Asked, protocol: str | None) -> list[list[Explained]]:
-        return [explain_config(each, said.number, asked, protocol) for each in found.envoys]
+        return [explain_config(each, said.number, asked, protocol) for each in envoys]
 
     def scenes(knowledge: Knowledge) -> list[Scene]:
-        return [scene_of(each, said.number, knowledge) for each in found.envoys]
+        own = [scene_of(each, said.number, knowledge) for each in found.envoys]
+        return [*own, *_lowered(found, said.number, None, knowledge)]
 
-    return ReadHop(hop, explain, scenes, _problems(found.envoys), (said.assumed,) if said.assumed else ())
+    return ReadHop(hop, explain, scenes, _problems(envoys), (said.assumed,) if said.assumed else ())
+
+
+def _lowered(found: Found, envoy: str, nginx: str | None, knowledge: Knowledge) -> list[Scene]:
+    """What controllers make of manifests."""
+    if not found.manifests:
+        return []
+    from proxycfg.kubernetes.scene import scenes_of  # noqa: PLC0415 - read when it is needed
+
+    return [scene for each in found.manifests for scene in scenes_of(each, lambda _: envoy, nginx, knowledge)]
 
 
 def _cloudflare(hop: StackHop, found: Found) -> ReadHop:

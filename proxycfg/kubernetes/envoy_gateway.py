@@ -62,6 +62,7 @@ class EnvoyGateway:
         self.manifests = manifests
         self.made = Lowering.of(NAME, manifests)
         self.made.assume(f"read as {NAME} does with an EnvoyProxy that says nothing else")
+        self._targets: dict[str, dict[tuple[str, str], list[tuple[Object, str]]]] = {}
 
     # ---- the way in ----
 
@@ -161,25 +162,41 @@ class EnvoyGateway:
         if listener.gateway is None:
             return EMPTY
         found = [
-            (section, each.spec)
-            for each in self.manifests.of("ClientTrafficPolicy", GROUP)
-            for section in _targets(each, listener.gateway)
+            (section, policy.spec)
+            for policy, section in self._for("ClientTrafficPolicy", listener.gateway)
             if section in {"", listener.name}
         ]
         return max(found, key=lambda pair: pair[0] != "", default=("", EMPTY))[1]
 
     def policies(self, kind: str, route: Object, rule: Message, listener: Listener) -> list[Message]:
         """The policies of a kind for a rule, the one that counts first; a further one only where that is to be merged into it."""
-        targets = ((route, rule.text("name") or "", 2), (listener.gateway, listener.name, 0))
         ranked = [
-            (rank + bool(section), each.spec)
-            for each in self.manifests.of(kind, GROUP)
-            for target, name, rank in targets
-            for section in _targets(each, target)
+            (rank + bool(section), policy.spec)
+            for target, name, rank in ((route, rule.text("name") or "", 2), (listener.gateway, listener.name, 0))
+            for policy, section in (self._for(kind, target) if target is not None else ())
             if section in {"", name}
         ]
         ordered = [spec for _, spec in sorted(ranked, key=lambda pair: -pair[0])]
         return ordered if ordered and ordered[0].has("mergeType") else ordered[:1]
+
+    def _for(self, kind: str, target: Object) -> Iterator[tuple[Object, str]]:
+        """The policies of a kind for an object, each with the section of it that is meant; an empty name is the whole."""
+        index = self._targets.get(kind)
+        if index is None:
+            index = self._targets[kind] = {}
+            for policy in self.manifests.of(kind, GROUP):
+                for name in ("targetRef", "targetRefs"):
+                    for each in policy.spec.messages(name):
+                        key = each.text("kind") or "", each.text("name") or ""
+                        index.setdefault(key, []).append((policy, each.text("sectionName") or ""))
+                for selector in policy.spec.messages("targetSelectors"):
+                    index.setdefault((selector.text("kind") or "", _SELECTED), []).append((policy, ""))
+        for policy, section in index.get((target.kind, target.name), ()):
+            if policy.near(target.namespace):
+                yield policy, section
+        for policy, section in index.get((target.kind, _SELECTED), ()):
+            if policy.near(target.namespace) and _selects(policy, target):
+                yield policy, section
 
     # ---- routes ----
 
@@ -367,28 +384,20 @@ class EnvoyGateway:
             speaks(block, "open", words=f"the {kind} {name} is not at hand, whose appProtocol says what it speaks")
 
 
-def _targets(policy: Object, target: Object | None) -> list[str]:
-    """The sections of an object that a policy is for; an empty name is the whole of it."""
-    if target is None or not policy.near(target.namespace):
-        return []
-    found = [
-        each.text("sectionName") or ""
-        for name in ("targetRef", "targetRefs")
-        for each in policy.spec.messages(name)
-        if each.text("kind") == target.kind and each.text("name") == target.name
-    ]
+_SELECTED = ""
+"""In place of a name: objects are chosen by their labels."""
+
+
+def _selects(policy: Object, target: Object) -> bool:
+    """Whether one of a policy's selectors takes an object."""
     labels = target.message.message("metadata", "labels")
     for selector in policy.spec.messages("targetSelectors"):
         wanted = selector.message("matchLabels")
         pairs = [(key, said.value.raw) for key, said in wanted.items()] if wanted is not None else []
-        if (
-            selector.text("kind") == target.kind
-            and pairs
-            and labels is not None
-            and all(labels.text(key) == value for key, value in pairs)
-        ):
-            found.append("")
-    return found
+        meant = selector.text("kind") == target.kind and pairs and labels is not None
+        if meant and labels is not None and all(labels.text(key) == value for key, value in pairs):
+            return True
+    return False
 
 
 def _first(policies: list[Message], name: str) -> tuple[Message, Field] | None:

@@ -75,6 +75,11 @@ class _Istio:
         self.made = Lowering.of(NAME, manifests)
         self.patches = Patches(manifests)
         self.clusters: dict[tuple[str, str, str, str], str] = {}
+        self.rules: dict[str, list[tuple[str, Object]]] = {}
+        """The rules for destinations, by the name of the service, each with its namespace."""
+        for rule in manifests.of("DestinationRule", GROUP):
+            name, namespace = _service_of(rule.spec.text("host") or "", rule.namespace)
+            self.rules.setdefault(name, []).append((namespace, rule))
 
     def lower(self, services: Sequence[Object]) -> Lowering:
         self.made.assume(
@@ -249,9 +254,8 @@ class _Istio:
         return self.cluster(share, action, name, namespace, subset, port)
 
     def cluster(self, share: Message, action: Block, name: str, namespace: str, subset: str, port: str) -> str:
-        rule = next(
-            (each for each in self.manifests.of("DestinationRule", GROUP) if _is_for(each, name, namespace)), None
-        )
+        rules = self.rules.get(name, ())
+        rule = next((each for where, each in rules if not where or not namespace or where == namespace), None)
         policies = _policies(rule, subset, port)
         _hash(action, policies)
         key = name, namespace, subset, port
@@ -362,12 +366,6 @@ def _policies(rule: Object | None, subset: str, port: str) -> list[Message]:
 
 def _section(policies: list[Message], name: str) -> Message | None:
     return next((section for each in policies if (section := each.message(name)) is not None), None)
-
-
-def _is_for(rule: Object, name: str, namespace: str) -> bool:
-    host = rule.spec.text("host") or ""
-    own, where = _service_of(host, rule.namespace)
-    return own == name and (not where or not namespace or where == namespace)
 
 
 def _service_of(host: str, namespace: str) -> tuple[str, str]:

@@ -75,7 +75,7 @@ class Object:
         return not namespace or not self.namespace or namespace == self.namespace
 
 
-@record(slots=True)
+@record()
 class Manifests:
     """All objects that were given together.
 
@@ -105,15 +105,27 @@ class Manifests:
         for layer in layers:
             yield Manifests(self.files, [*layer, *others], self.templates, self.problems)
 
-    def of(self, kind: str, group: str = "") -> Iterator[Object]:
+    def of(self, kind: str, group: str = "") -> Sequence[Object]:
         """The objects of a kind, in the order of the files."""
-        for each in self.objects:
-            if each.kind == kind and each.group == group:
-                yield each
+        return self._by_kind.get((kind, group), ())
 
     def find(self, kind: str, group: str, namespace: str, name: str) -> Object | None:
         """One object."""
-        return next((each for each in self.of(kind, group) if each.name == name and each.near(namespace)), None)
+        return next((each for each in self._by_name.get((kind, group, name), ()) if each.near(namespace)), None)
+
+    @cached_property
+    def _by_kind(self) -> dict[tuple[str, str], list[Object]]:
+        found: dict[tuple[str, str], list[Object]] = {}
+        for each in self.objects:
+            found.setdefault((each.kind, each.group), []).append(each)
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str, str], list[Object]]:
+        found: dict[tuple[str, str, str], list[Object]] = {}
+        for each in self.objects:
+            found.setdefault((each.kind, each.group, each.name), []).append(each)
+        return found
 
 
 def load(sources: Sequence[Source]) -> Manifests:

@@ -183,3 +183,30 @@ def test_each_file_of_a_folder_is_read_once(cli: Cli, monkeypatch: pytest.Monkey
     cli("lint", "manifests")
 
     assert sorted(seen) == ["chat.yaml", "main.tf", "other.yaml"]
+
+
+def test_a_hop_of_a_chain_may_be_manifests(cli: Cli) -> None:
+    """With the proxy that their controller runs."""
+    write(chat=PROXY)
+    Path("ingress.yaml").write_text(INGRESS)
+    Path("stack.yaml").write_text(
+        "host: chat.example.com\nhops:\n  - {name: edge, nginx: ingress.yaml}\n  - {name: mesh, envoy: manifests}\n"
+        "streams:\n  - {path: /events, protocol: sse, heartbeat: 10s}\n"
+    )
+    code, out, _ = cli("explain", "--chain", "stack.yaml", "--format", "json", "--path", "/events")
+    behavior = json.loads(out)["routes"][0]["behavior"]
+
+    assert code == Exit.OK
+    assert (behavior["upstream_idle_timeout"]["value"], behavior["upstream_idle_timeout"]["hops"]) == (60, ["edge"])
+    assert (behavior["total_timeout"]["value"], behavior["total_timeout"]["hops"]) == (15, ["mesh"])
+    assert cli("lint", "--chain", "stack.yaml")[0] != Exit.USAGE
+
+
+def test_no_spec_is_made_of_manifests(cli: Cli) -> None:
+    """They hold no addresses."""
+    write(chat=PROXY)
+    Path("routes.yaml").unlink()
+    code, _, err = cli("init", "--from", "manifests")
+
+    assert code == Exit.USAGE
+    assert "manifests name Services" in err
