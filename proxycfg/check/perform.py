@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -18,13 +18,20 @@ from proxycfg.record import record
 from proxycfg.stage import Stage, StagedRoute
 from proxycfg.timeline import Event, event_of
 
-QUICK = ("plain", "buffering", "stalls", "upload", "grpc", "abort", "body_limit", "versions")
-"""What is tried on each route, in this order; their time is that of the machine."""
-SLOW = ("upgrade", "origin_silence", "client_silence", "stopped_reading", "talking", "silent_origin")
-"""They wait for timers, side by side."""
-ALONE = ("failures", "caching", "affinity")
-"""Another's request may take the kept connection that is to break, be stored in the way, or count as a server's load."""
-PROBES = (*QUICK, *SLOW, *ALONE)
+PROBES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "nginx": {
+        "quick": ("plain", "buffering", "stalls", "upload", "grpc", "abort", "body_limit", "versions"),
+        "slow": ("upgrade", "origin_silence", "client_silence", "stopped_reading", "talking", "silent_origin"),
+        "alone": ("failures", "caching", "affinity"),
+    },
+    "envoy": {
+        "quick": ("answers", "answers_held", "stalls", "upload", "grpc", "abort", "body_limit_sent", "versions"),
+        "slow": ("shaken", "timers", "uploads", "sockets"),
+        "alone": ("refusals", "caching", "affinity"),
+    },
+}
+"""Target → what is tried on each route: in turn, as their time is that of the machine; side by side, as they wait for timers; one after another,
+as another's request may take the kept connection that is to break, be stored in the way, or count as a server's load."""
 LAPSE = 20.0
 """How much faster the proxy's clock runs where it can be hurried."""
 _LONGEST = {True: 75.0, False: 5.0}
@@ -61,27 +68,30 @@ def perform(
     image = options.image or official(stage)
     for each in (image, options.lab_image):
         engine.need(each, say)
+    wanted = _wanted(stage.target, options.only)
+    probes = [probe for kind in wanted.values() for probe in kind]
     told: dict[int, list[Any]] = {number: [] for number in range(len(stage.routes))}
     routes = [_told(number, staged) for number, staged in enumerate(stage.routes) if staged.entries]
     with ended_in_order(), contextlib.closing(Run(engine, image, options.lab_image, stage, lapse=LAPSE)) as run:
         run.start(_pem() if stage.secure else "", detail)
         lapsed = run.lapse > 1
-        work = {**_wanted(options.only), "rest": stage.rest, "longest": _LONGEST[lapsed]}
+        work = {**wanted, "rest": stage.rest, "longest": _LONGEST[lapsed], "two": stage.two}
         for said in run.measure(routes, work):
             told[said["route"]].append(said)
-    return [_measured(staged, told[number], stage, reproduce) for number, staged in enumerate(stage.routes)]
+    return [_measured(staged, told[number], probes, stage, reproduce) for number, staged in enumerate(stage.routes)]
 
 
-def _wanted(only: Sequence[str]) -> dict[str, list[str]]:
+def _wanted(target: str, only: Sequence[str]) -> dict[str, list[str]]:
     """The probes to try, by when."""
-    from proxycfg.probes.kits import NGINX  # noqa: PLC0415 - needs the extra
+    from proxycfg.probes.kits import ENVOY, NGINX  # noqa: PLC0415 - needs the extra
 
-    wanted = {probe for name in only for probe in NGINX.measured_by[name]} if only else set(PROBES)
+    kinds = PROBES[target]
+    measured_by = (ENVOY if target == "envoy" else NGINX).measured_by
+    wanted = {probe for name in only for probe in measured_by.get(name, ())}
     if "retries" in only:
         # Silence, too, may send a request again.
         wanted.add("silent_origin")
-    kinds = {"quick": QUICK, "slow": SLOW, "alone": ALONE}
-    return {kind: [probe for probe in probes if probe in wanted] for kind, probes in kinds.items()}
+    return {kind: [probe for probe in probes if not only or probe in wanted] for kind, probes in kinds.items()}
 
 
 def official(stage: Stage) -> str:
@@ -108,14 +118,16 @@ def _told(number: int, staged: StagedRoute) -> dict[str, Any]:
     }
 
 
-def _measured(staged: StagedRoute, told: Sequence[Any], stage: Stage, reproduce: str) -> Measured:
+def _measured(
+    staged: StagedRoute, told: Sequence[Any], probes: Sequence[str], stage: Stage, reproduce: str
+) -> Measured:
     route = staged.route
     protocol = route.protocol or "http"
     judged = Judged(found={}, skipped=staged.why_not)
     if staged.entries:
         # No client here speaks HTTP/3.
         more = frozenset({"3"}) & route.reading.behavior.client_http_versions.high
-        judged = judge(told, PROBES, more=more)
+        judged = judge(told, probes, more=more)
     tried = Tried(
         request=staged.entries[0].url if staged.entries else f"{route.host or '*'}{route.path}",
         host=route.host,

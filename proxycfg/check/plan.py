@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxycfg.confdir import MAX_BYTES
 from proxycfg.errors import CannotRun
-from proxycfg.targets.nginx.stage import HOME, stage
+from proxycfg.targets.envoy import stage as envoy
+from proxycfg.targets.nginx import stage as nginx
 
 if TYPE_CHECKING:
     from proxycfg.certificate import Pair
     from proxycfg.stage import Stage
+    from proxycfg.targets.envoy.bootstrap import Config as Envoy
     from proxycfg.targets.nginx.config import Config
 
 USER, PASSWORD = "check", "check"
@@ -83,22 +85,52 @@ def of_nginx(config: Config, version: str, root: str) -> Stage:
     :param root: the folder that it was given in; nothing outside of it goes along.
     """
     texts = {name: tree.text.text.encode("utf-8", "surrogateescape") for name, tree in config.files.items()}
-    home = _home(texts, root)
+    tree = _Tree(root, _home(texts, root), "nginx.conf")
+    files = tree.files(texts)
+    if config.context != "main":
+        main = f"{tree.home}/proxycfg-check.conf"
+        files = {main: _AROUND[config.context].format(path=next(iter(files))).encode(), **files}
+    return nginx.stage(config, version, list(files.items()), tree.given, supply)
 
-    def placed(name: str) -> str:
+
+def of_envoy(config: Envoy, version: str, root: str) -> Stage:
+    """The stage of a bootstrap of Envoy.
+
+    :param root: as above.
+    """
+    texts = {name: trees.source.text.encode("utf-8", "surrogateescape") for name, trees in config.files.items()}
+    tree = _Tree(root, envoy.HOME, "envoy.yaml")
+    files = tree.files(texts)
+    main = config.bootstraps[0].span.file if config.bootstraps else next(iter(texts))
+    return envoy.stage(config, version, files, tree.placed(main), tree.given, supply)
+
+
+class _Tree:
+    """The folder that a config was given in, and the place where the proxy will look for it."""
+
+    def __init__(self, root: str, home: str, main: str) -> None:
+        """``main`` is what a config from standard input is called."""
+        self.root, self.home, self.main = root, home, main
+
+    def files(self, texts: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Files by the path where the proxy looks for them: as the disk has them, whatever their encoding."""
+        return {self.placed(name): self.given(self.placed(name)) or text for name, text in texts.items()}
+
+    def placed(self, name: str) -> str:
         """Where the proxy looks for a file."""
         if name == "<stdin>":
-            return f"{home}/nginx.conf"
+            return f"{self.home}/{self.main}"
         path = os.path.abspath(name)
-        if name.startswith("/") and not path.startswith(f"{root}/"):
+        if name.startswith("/") and not path.startswith(f"{self.root}/"):
             return name
-        return f"{home}/{os.path.relpath(path, root)}"
+        return f"{self.home}/{os.path.relpath(path, self.root)}"
 
-    def given(path: str) -> bytes | None:
+    def given(self, path: str) -> bytes | None:
         """A file below the root, by the path where the proxy looks for it."""
-        inside = Path(root, os.path.relpath(path, home)) if path.startswith(f"{home}/") else Path(path)
+        at = f"{self.home}/"
+        inside = os.path.join(self.root, os.path.relpath(path, self.home)) if path.startswith(at) else path
         real = os.path.realpath(inside)
-        if not real.startswith(os.path.join(os.path.realpath(root), "")) or not os.path.isfile(real):
+        if not real.startswith(os.path.join(os.path.realpath(self.root), "")) or not os.path.isfile(real):
             return None
         try:
             with Path(real).open("rb") as file:
@@ -106,15 +138,8 @@ def of_nginx(config: Config, version: str, root: str) -> Stage:
         except OSError:
             return None
 
-    # As the disk has them, whatever their encoding.
-    files = [(placed(name), given(placed(name)) or text) for name, text in texts.items()]
-    if config.context != "main":
-        main = f"{home}/proxycfg-check.conf"
-        files.insert(0, (main, _AROUND[config.context].format(path=files[0][0]).encode()))
-    return stage(config, version, files, given, supply)
 
-
-def _home(texts: dict[str, bytes], root: str) -> str:
+def _home(texts: Mapping[str, bytes], root: str) -> str:
     """Where the folder of the config is to be: where its own includes say, or where nginx has it."""
     named = any(f"{root}/".encode() in text for text in texts.values())
-    return root if named else HOME
+    return root if named else nginx.HOME

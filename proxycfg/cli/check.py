@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-from proxycfg.cli.configs import NginxVersion, nginx_version, of_skipped, standard_input
+from proxycfg.cli.configs import EnvoyVersion, NginxVersion, envoy_version, nginx_version, of_skipped, standard_input
 from proxycfg.cli.measurements import PRINTED, print_measured
 from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.shared import Shared, one_of
@@ -26,12 +26,13 @@ NOTHING: dict[str, object] = {"kind": "measured", "routes": []}
 RUNNERS = ("auto", "docker", "podman")
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     shared: Shared,
     config: Annotated[
         str,
         Argument(
-            metavar="[CONFIG]", help="An nginx.conf, its folder, or the output of `nginx -T`; - is standard input."
+            metavar="[CONFIG]",
+            help="An nginx.conf, its folder, or the output of `nginx -T`; a bootstrap of Envoy; - is standard input.",
         ),
     ] = "",
     runner: Annotated[str, Option("--runner", metavar="RUNNER", help="docker, podman or auto.")] = "auto",
@@ -49,6 +50,7 @@ def command(
         Option("--property", metavar="NAME", help="Measure this property alone, such as stalls_on; repeatable."),
     ] = None,
     version: NginxVersion = "",
+    of_envoy: EnvoyVersion = "",
     cleanup: Annotated[bool, Option("--cleanup", help="Remove what a run has left behind that was cut off.")] = False,
 ) -> int:
     """Check.
@@ -73,7 +75,7 @@ def command(
             return Exit.OK
     if not config:
         raise BadUsage("check: give a config, such as /etc/nginx, or --cleanup")
-    stage = _stage(shared, config, version or _said_by(image))
+    stage = _stage(shared, config, version or _said_by(image), of_envoy or _said_by(image))
     for problem in stage.lacks:
         shared.note(str(problem))
     options = Options(image, lab_image or os.environ.get("PROXYCFG_LAB_IMAGE") or LAB_IMAGE, tuple(only or ()))
@@ -95,25 +97,26 @@ def _said_by(image: str) -> str:
     return found[1] if found else ""
 
 
-def _stage(shared: Shared, name: str, version: str) -> Stage:
-    from proxycfg.check.plan import of_nginx  # noqa: PLC0415
+def _stage(shared: Shared, name: str, version: str, of_envoy: str) -> Stage:
+    from proxycfg.check import plan  # noqa: PLC0415
     from proxycfg.roots import Search  # noqa: PLC0415
 
     found = Search(stdin=standard_input([name])).find([name])
     for problem in found.skipped:
         shared.note(of_skipped(problem))
     configs = found.configs or found.loose
-    if len(configs) != 1 or found.envoys or found.clouds:
-        several = len(configs) + len(found.envoys) + len(found.clouds)
-        raise BadUsage(
-            f"{name}: holds {counted(several, 'config')}: give the one to run"
-            if several > 1
-            else f"{name}: only configs of nginx are run so far"
-        )
-    root = os.path.dirname(os.path.abspath(next(iter(configs[0].files))))  # noqa: PTH100, PTH120 - links stay what they are called
+    several = len(configs) + len(found.envoys) + len(found.clouds)
+    if several != 1:
+        raise BadUsage(f"{name}: holds {counted(several, 'config')}: give the one to run")
+    if found.clouds:
+        raise BadUsage(f"{name}: what only Cloudflare's edge can run is not run here; configs of nginx and Envoy are")
+    first = next(iter((configs or found.envoys)[0].files))
+    root = os.path.dirname(os.path.abspath(first))  # noqa: PTH100, PTH120 - links stay what they are called
     if os.path.isdir(name):  # noqa: PTH112 - as above
         root = os.path.abspath(name)  # noqa: PTH100 - as above
-    return of_nginx(configs[0], nginx_version(version, "", found.sources).number, root)
+    if configs:
+        return plan.of_nginx(configs[0], nginx_version(version, "", found.sources).number, root)
+    return plan.of_envoy(found.envoys[0], envoy_version(of_envoy, found.envoys).number, root)
 
 
 def _print(shared: Shared, routes: list[Measured], stage: Stage) -> None:

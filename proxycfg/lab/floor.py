@@ -103,6 +103,7 @@ class _Lab:
         quiet = Quiet(Threads(_own()), (self._here, Sockets(self._world.diagnosed)), lapse=asked["lapse"])
         stand = Stand(self._origin, quiet, self._setting["writable"])
         stand.longest = asked["longest"]
+        stand.two_only = frozenset((address, port) for address, port in asked["two"])
         routes = [(route["id"], _target(route)) for route in asked["routes"]]
 
         async def in_turn(number: int, target: Target, probes: Iterable[str]) -> None:

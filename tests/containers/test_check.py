@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from proxycfg.check.containers import LABEL
-from tests.engines import LAB, NGINX, need
+from tests.engines import ENVOY, LAB, NGINX, need
 from tests.engines.docker_cli import docker
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("check")]
@@ -139,3 +139,19 @@ def test_an_image_that_is_not_to_be_had_is_a_lack_of_the_machine(tmp_path: Path)
 
     assert done.returncode == 3
     assert "--lab-image" in done.stderr
+
+
+@pytest.mark.parametrize("engine", ENVOY)
+def test_a_bootstrap_of_envoy_is_measured_as_it_is(engine: str) -> None:
+    """What the rule's bad example does, Envoy does; and nothing is measured that the reading contradicts."""
+    path = Path("fixtures/rules/body-limit-too-low/envoy/bad.yaml")
+
+    done = check(path, "--format", "json", engine=engine)
+
+    assert done.returncode == 1, done.stderr
+    (route,) = json.loads(done.stdout)["routes"]
+    assert values(route)["request_body_limit"] == 2**20
+    assert values(route)["grpc"] is True
+    assert [finding["rule"] for finding in route["findings"]] == ["body-limit-too-low"]
+    assert route["disagreements"] == []
+    assert left_behind(done.pid) == []

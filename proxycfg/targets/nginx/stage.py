@@ -5,14 +5,15 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from proxycfg import pcre
 from proxycfg.errors import Problem
 from proxycfg.reading import ReadRoute
 from proxycfg.record import replace
 from proxycfg.request import Asked, Request
-from proxycfg.stage import Entry, Stage, StagedRoute, Supplied
+from proxycfg.stage import Around, Entry, Given, Stage, StagedRoute, Supplied, Supply
+from proxycfg.targets.nginx import facts
 from proxycfg.targets.nginx.clients import Sockets
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.directives import known
@@ -21,11 +22,6 @@ from proxycfg.targets.nginx.request import Journey, follow
 from proxycfg.targets.nginx.servers import Http, Listen, Location, Server, read_http
 from proxycfg.targets.nginx.syntax import Directive
 from proxycfg.targets.nginx.upstreams import is_address
-
-Given = Callable[[str], bytes | None]
-"""A file that was given with the configuration, by the path that the proxy would open; None if it was not."""
-Supply = Callable[[str], bytes]
-"""A stand-in of a kind: ``certificate``, ``key``, ``dhparam``, ``htpasswd``, ``ticket key``."""
 
 HOME = "/etc/nginx"
 _PREFIXES = (HOME, "/usr/share/nginx")
@@ -54,25 +50,6 @@ _FAIL_TIMEOUT = 11.0
 """A second more than nginx's default."""
 _PORT = re.compile(r":(\d{2,5})\b")
 _USUAL = {"https": 443, "grpcs": 443}
-_SYSTEM = frozenset(
-    {
-        "/",
-        "/etc",
-        "/usr",
-        "/bin",
-        "/sbin",
-        "/lib",
-        "/lib64",
-        "/proc",
-        "/sys",
-        "/dev",
-        "/var",
-        "/usr/lib",
-        "/usr/bin",
-        "/usr/sbin",
-    }
-)
-"""Folders that nothing is laid over: the proxy itself lives in them."""
 
 
 def stage(config: Config, version: str, texts: Sequence[tuple[str, bytes]], given: Given, supply: Supply) -> Stage:
@@ -85,18 +62,12 @@ def stage(config: Config, version: str, texts: Sequence[tuple[str, bytes]], give
 
 class _Planner:
     def __init__(self, config: Config, version: str, files: dict[str, bytes], given: Given, supply: Supply) -> None:
-        self.config, self.version, self.files = config, version, files
+        self.config, self.version = config, version
         self.main = next(iter(files))
         self.given, self.supply = given, supply
-        self.supplied: list[Supplied] = []
+        self.around = Around(files, _ALWAYS_WRITABLE)
         self.lacks: list[Problem] = []
-        self.writable = dict.fromkeys(_ALWAYS_WRITABLE)
-        self.ports: set[int] = {80, 443}
-        self.secure = False
         self.modules: set[str] = set()
-        self.loopback: dict[tuple[str, int], None] = {}
-        self.sockets: dict[str, None] = {}
-        self.names: dict[str, None] = {}
 
     def plan(self) -> Stage:
         https = read_http(self.config)
@@ -115,17 +86,17 @@ class _Planner:
             target="nginx",
             version=self.version,
             texts={name: tree.text.text for name, tree in self.config.files.items()},
-            files=self.files,
-            supplied=tuple(dict.fromkeys(self.supplied)),
-            writable=tuple(self.writable),
-            ports=tuple(sorted(self.ports)),
+            files=self.around.files,
+            supplied=tuple(self.around.supplied),
+            writable=tuple(self.around.writable),
+            ports=tuple(sorted(self.around.ports)),
             own=tuple(dict.fromkeys(_own(listens))),
-            # What the proxy listens on by itself it may well call.
-            loopback=tuple(each for each in self.loopback if each not in taken and ("*", each[1]) not in taken),
-            sockets=tuple(self.sockets),
-            names=tuple(self.names),
+            loopback=tuple(self.around.called(lambda host, port: bool({(host, port), ("*", port)} & taken))),
+            sockets=tuple(self.around.sockets),
+            names=tuple(self.around.names),
             listens=tuple(sorted({listen.port for listen in listens if not listen.quic})),
-            secure=self.secure,
+            two=tuple(_two(listens, self.version)),
+            secure=self.around.secure,
             sides=any(
                 directive.name == "auth_request" for tree in self.config.files.values() for directive in tree.walk()
             ),
@@ -144,7 +115,7 @@ class _Planner:
         if directive.name != "include" or len(directive.args) != 1 or _MASK.search(directive.args[0]):
             return
         path = posixpath.normpath(posixpath.join(posixpath.dirname(self.main), directive.args[0]))
-        if path not in self.files:
+        if path not in self.around.files:
             self._lay(path, b"", Supplied("empty include file", directive.args[0], directive.span), directive)
 
     def _file(self, directive: Directive) -> None:
@@ -155,22 +126,19 @@ class _Planner:
         if name.startswith(("data:", "engine:", "store:")):
             return
         path = posixpath.normpath(posixpath.join(posixpath.dirname(self.main), name))
-        if path in self.files:
+        if path in self.around.files:
             return
         content = self.given(path)
         # Whom nginx trusts behind it has no certificate here; and nobody knows the passwords of others.
         if content is None or kind == "htpasswd" or directive.name.endswith("_ssl_trusted_certificate"):
             self._lay(path, self.supply(kind), Supplied(kind, name, directive.span), directive)
         else:
-            self.files[path] = content
+            self.around.files[path] = content
 
     def _lay(self, path: str, content: bytes, what: Supplied, directive: Directive) -> None:
-        if posixpath.dirname(path) in _SYSTEM:
+        if not self.around.lay(path, content, what):
             said = f"{path} cannot be supplied: nothing can be laid over the folder that it is in"
             self.lacks.append(self._problem(directive, said, "put it into a folder of its own"))
-            return
-        self.files[path] = content
-        self.supplied.append(what)
 
     def _written(self, directive: Directive) -> None:
         if directive.name not in _WRITTEN or not directive.args:
@@ -181,14 +149,11 @@ class _Planner:
         for prefix in _PREFIXES:
             whole = posixpath.join(prefix, path)
             folder = posixpath.normpath(whole if directive.name in _FOLDERS else posixpath.dirname(whole))
-            folder = re.sub(r"^/var/run(?=/|$)", "/run", folder)
-            if folder in _SYSTEM:
+            if not self.around.written(folder):
                 said = f"{whole} would be written to {folder}, where nothing may be written"
                 self.lacks.append(
                     self._problem(directive, said, "let it be written to a folder of its own, such as /var/log/nginx")
                 )
-            else:
-                self.writable[folder] = None
 
     # ---- origins ----
 
@@ -200,44 +165,23 @@ class _Planner:
         else:
             # A port that a variable may hold stands somewhere.
             if directive.name in {"set", "map", "default"} or (directive.args and "://" in directive.args[-1]):
-                self.ports |= {
+                self.around.ports |= {
                     int(port) for word in directive.args for port in _PORT.findall(word) if int(port) < 1 << 16
                 }
             return
         # A scheme that is a variable may be either.
-        self.secure |= text.startswith(("https:", "grpcs:", "$"))
+        self.around.secure |= text.startswith(("https:", "grpcs:", "$"))
         match = _UPSTREAM.match(text)
         if match is None:
-            self.ports |= {int(port) for port in _PORT.findall(text) if int(port) < 1 << 16}
+            self.around.ports |= {int(port) for port in _PORT.findall(text) if int(port) < 1 << 16}
             return
         if match["unix"]:
-            path = re.sub(r"^/var/run(?=/)", "/run", match["unix"].removeprefix("unix:"))
-            self.sockets[path] = None
-            self._supplied(Supplied("upstream socket", path, directive.span))
+            self.around.socket(match["unix"].removeprefix("unix:"), directive.span)
             return
         host = match["host"].lower()
         if http is not None and host in {name.lower() for name in http.upstreams} and directive.name != "server":
             return
-        port = int(match["port"] or _USUAL.get((match["scheme"] or "").lower(), 80))
-        self._origin(host.strip("[]"), port, directive)
-
-    def _origin(self, host: str, port: int, directive: Directive) -> None:
-        if host == "localhost":
-            host = "127.0.0.1"
-        if not is_address(host):
-            self.names[host] = None
-            self.ports.add(port)
-            self._supplied(Supplied("upstream name", f"{host}:{port}", directive.span))
-        elif ipaddress.ip_address(host).is_loopback:
-            self.loopback[host, port] = None
-            self._supplied(Supplied("upstream address", f"{host}:{port}", directive.span))
-        else:
-            self.ports.add(port)
-            self._supplied(Supplied("upstream address", f"{host}:{port}", directive.span))
-
-    def _supplied(self, one: Supplied) -> None:
-        if not any((each.what, each.name) == (one.what, one.name) for each in self.supplied):
-            self.supplied.append(one)
+        self.around.origin(host, int(match["port"] or _USUAL.get((match["scheme"] or "").lower(), 80)), directive.span)
 
     # ---- what no image of nginx's own has ----
 
@@ -274,6 +218,15 @@ def _own(listens: Iterable[Listen]) -> Iterator[str]:
             address = ipaddress.ip_address(listen.address.strip("[]"))
             if not address.is_loopback and not address.is_unspecified:
                 yield f"{address}/{address.max_prefixlen}"
+
+
+def _two(listens: Sequence[Listen], version: str) -> Iterator[tuple[str, int]]:
+    """Cleartext sockets that speak HTTP/2 and nothing else, as before 1.25.1."""
+    if facts.has(version, "http2_directive"):
+        return
+    for listen in listens:
+        if listen.http2 and not listen.ssl:
+            yield _LOOPBACK.get(listen.address, listen.address), listen.port
 
 
 # ---- requests that lead to routes ----
