@@ -220,6 +220,14 @@ TRIALS: dict[str, Trial] = {
     "retries on gateway errors, of the host": Trial({"host": {"retry_policy": {"retry_on": "gateway-error"}}}, ("retries", "retries_non_idempotent")),
     "retries of the host, switched off": Trial({"host": {"retry_policy": {"retry_on": "5xx"}}, "route": {"retry_policy": {}}}, ("retries",)),
     "retries of the cluster, which the route cannot switch off": Trial({"upstream": options(retry_policy={"retry_on": "5xx"}), "route": {"retry_policy": {}}}, ("retries",)),
+    "retries of GET alone": Trial(
+        {"route": {"retry_policy": {"retry_on": "5xx", "retriable_request_headers": [{"name": ":method", "string_match": {"exact": "GET"}}]}}},
+        ("retries", "retries_non_idempotent"),
+    ),
+    "retries of POST alone": Trial(
+        {"route": {"retry_policy": {"retry_on": "5xx", "retriable_request_headers": [{"name": ":method", "string_match": {"prefix": "PO"}}]}}},
+        ("retries", "retries_non_idempotent"),
+    ),
     "retries on reset": Trial({"route": {"retry_policy": {"retry_on": "reset"}}}, ("retries", "retries_non_idempotent")),
     "retries while nobody has seen it": Trial({"route": {"retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request"}}}, ("retries",)),
     "retries on a word that nobody knows": Trial({"route": {"retry_policy": {"retry_on": "whenever"}}}, ("retries",)),

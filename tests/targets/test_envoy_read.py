@@ -43,6 +43,7 @@ SECURE = {
     }
 }
 NO_ALPN = {"transport_socket": {"name": "tls", "typed_config": {"@type": TLS, "common_tls_context": {}}}}
+GET: list[dict[str, Any]] = [{"name": ":method", "string_match": {"exact": "GET"}}]
 COOKIE: list[dict[str, Any]] = [{"cookie": {"name": "sid", "ttl": "0s"}}]
 
 
@@ -311,6 +312,16 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, object]] = {
     "retries by codes": ({"route": {"retry_policy": {"retry_on": "retriable-status-codes", "retriable_status_codes": [503]}}}, "retries", None, True),
     "retries by no codes": ({"route": {"retry_policy": {"retry_on": "retriable-status-codes"}}}, "retries", None, False),
     "retries of gRPC": ({"route": {"retry_policy": {"retry_on": "unavailable"}}}, "retries", "grpc", True),
+    "retries of GET alone": ({"route": {"retry_policy": {"retry_on": "5xx", "retriable_request_headers": GET}}}, "retries", None, True),
+    "retries of GET alone, and a POST": ({"route": {"retry_policy": {"retry_on": "5xx", "retriable_request_headers": GET}}}, "retries_non_idempotent", None, False),
+    "retries of GET, or by a header": (
+        {"route": {"retry_policy": {"retry_on": "5xx", "retriable_request_headers": [*GET, {"name": "x-again", "present_match": True}]}}},
+        "retries_non_idempotent", None, OPEN,
+    ),
+    "retries of GET that answers with a header": (
+        {"route": {"retry_policy": {"retry_on": "retriable-headers", "retriable_headers": [{"name": "x-again"}], "retriable_request_headers": GET}}},
+        "retries_non_idempotent", None, False,
+    ),
     "retries of gRPC, of events": ({"route": {"retry_policy": {"retry_on": "unavailable"}}}, "retries", "sse", False),
     # Affinity, logs, headers, limits.
     "hash without a hashing policy": ({"route": {"hash_policy": COOKIE}}, "session_affinity", None, "none"),

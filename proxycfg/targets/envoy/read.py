@@ -18,7 +18,7 @@ from proxycfg.protocols import protocols
 from proxycfg.reading import Evidence, Reading, ReadRoute
 from proxycfg.source import Span
 from proxycfg.targets.envoy import defaults
-from proxycfg.targets.envoy.matchers import matches_text
+from proxycfg.targets.envoy.matchers import header_matches, matches_text
 from proxycfg.targets.envoy.place import ANY_NUMBER, Detour, Place, Reader, Why, has
 from proxycfg.targets.envoy.routes import HCM, Door, Route
 from proxycfg.targets.envoy.tree import Field, Message
@@ -518,6 +518,11 @@ _OF_GRPC = frozenset(("cancelled", "deadline-exceeded", "internal", "resource-ex
 
 def retries(place: Place) -> Found:
     """A policy with a condition that an origin which has seen the request can meet."""
+    return _again(place, "GET")
+
+
+def _again(place: Place, method: str) -> Found:
+    """Whether a request of that method is sent a second time, which the origin has seen."""
     policy = _retry_policy(place)
     if policy is None:
         if place.origin.message is None:
@@ -531,14 +536,29 @@ def retries(place: Place) -> Found:
         return NO, Why(found or _itself(place, message, block), block=block)
     wanted = {word.strip() for word in said.value.raw.split(",")}
     why = Why(said, block=block)
-    of_codes = "retriable-status-codes" in wanted and message.has("retriable_status_codes")
-    if wanted & _OF_HTTP or of_codes:
-        return (EITHER if message.has("retriable_request_headers") else YES), why
-    if "retriable-headers" in wanted and message.has("retriable_headers"):
-        return EITHER, why
+    met = _met(message, wanted, place.protocol)
+    asked = _retriable(message, method)
+    return Between(met.low and asked.low, met.high and asked.high), why
+
+
+def _met(policy: Message, wanted: set[str], protocol: str | None) -> Between[bool]:
+    """Whether an origin that has seen a request can meet one of the conditions."""
+    if wanted & _OF_HTTP or ("retriable-status-codes" in wanted and policy.has("retriable_status_codes")):
+        return YES
+    if "retriable-headers" in wanted and policy.has("retriable_headers"):
+        return EITHER
     if wanted & _OF_GRPC:
-        return {"grpc": YES, None: EITHER, "grpc-web": EITHER, "connect": EITHER}.get(place.protocol, NO), why
-    return NO, why
+        return {"grpc": YES, None: EITHER, "grpc-web": EITHER, "connect": EITHER}.get(protocol, NO)
+    return NO
+
+
+def _retriable(policy: Message, method: str) -> Between[bool]:
+    """Whether a policy is for requests of that method: one of the headers that it asks for is enough."""
+    matchers = policy.messages("retriable_request_headers")
+    of_method = [each for each in matchers if each.text("name") == ":method"]
+    if not matchers or any(header_matches(each, method) for each in of_method):
+        return YES
+    return NO if len(of_method) == len(matchers) else EITHER
 
 
 def _itself(place: Place, message: Message, block: str) -> Field | None:
@@ -549,13 +569,10 @@ def _itself(place: Place, message: Message, block: str) -> Field | None:
 
 def retries_non_idempotent(place: Place) -> Found:
     """Envoy makes no difference between methods, unless the policy asks for headers of the request."""
-    again, why = retries(place)
+    again, why = _again(place, "POST")
     policy = _retry_policy(place)
-    for matcher in policy[0].messages("retriable_request_headers") if policy is not None and again.high else []:
-        if matcher.text("name") == ":method" and (
-            matcher.text("string_match", "exact") or matcher.text("exact_match")
-        ) in {"GET", "HEAD"}:
-            return NO, Why(Field(None, matcher.node), block=policy[1] if policy else "")
+    if policy is not None and not again.high and retries(place)[0].high:
+        return NO, Why(policy[0].field("retriable_request_headers"), block=policy[1])
     return again, why
 
 
