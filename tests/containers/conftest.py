@@ -7,12 +7,16 @@ end of the session, after Ctrl-C too. Tests start as many proxies in them as the
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from proxycfg.origin import Origin
+from tests.clients.tls import Authority, make_authority
+from tests.containers.stage import Stages
 from tests.engines import Engine, EngineAbsent, Proxies, StartProxy, available, in_container, required
 
 
@@ -134,3 +138,48 @@ def chromium() -> str:
             )
         pytest.skip("no chromium on this machine")
     return found
+
+
+# ---- what stands around the proxies of one module ----
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate for the proxies, and the CA that the clients trust."""
+    return make_authority(tmp_path_factory.mktemp("tls"), "*.example.com")
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    """One origin behind all stages, on two addresses of the loopback network; strict about gRPC."""
+    with Origin.start(host="0.0.0.0") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[Origin]:
+    """One that speaks gRPC-Web by itself, behind proxies that do not translate."""
+    with Origin.start(grpc_web=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def readable_folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes new folders that the engines can read."""
+    count = itertools.count()
+
+    def folder() -> Path:
+        made = tmp_path_factory.mktemp(f"stage{next(count)}")
+        made.chmod(0o755)
+        return made
+
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stages(
+    proxies: Proxies, origin: Origin, web: Origin, authority: Authority, readable_folders: Callable[[], Path]
+) -> Iterator[Stages]:
+    """The stages of the module; all proxies stop at its end."""
+    with proxies.scope() as start:
+        yield Stages(start, origin, web, authority, readable_folders)

@@ -12,7 +12,6 @@ import pytest
 
 from proxycfg.origin import Exchange, Origin
 from tests.clients.chromium import browser, command
-from tests.clients.tls import Authority, make_authority
 from tests.containers.stage import HOST, Stages, fresh
 from tests.containers.worker_stand import NAIVE, SLOW, generated, run, with_code
 from tests.engines import ENVOY, NGINX, Proxies
@@ -34,34 +33,6 @@ source.onmessage = (event) => {
 };
 source.onerror = () => tell({events: seen, error: source.readyState});
 </script>"""
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """A certificate for the proxies."""
-    return make_authority(tmp_path_factory.mktemp("tls"), "*.example.com")
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[Origin]:
-    """The origin, which also serves the page."""
-    with Origin.start(host="0.0.0.0") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stages(
-    proxies: Proxies, origin: Origin, authority: Authority, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stages]:
-    """Generated stages."""
-
-    def folder() -> Path:
-        made = tmp_path_factory.mktemp("stage")
-        made.chmod(0o755)
-        return made
-
-    with proxies.scope() as start:
-        yield Stages(start, origin, origin, authority, folder)
 
 
 @pytest.mark.engine

@@ -24,13 +24,6 @@ LAPSE = 40
 """How much faster the clocks of nginx run: a minute is a second and a half."""
 
 
-@pytest.fixture(scope="module")
-def origin() -> Iterator[Origin]:
-    """One behind all stacks."""
-    with Origin.start(host="0.0.0.0") as running:
-        yield running
-
-
 Standing = Callable[[str], StandingStack]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from proxycfg.generate import generate
 from proxycfg.origin import Origin
 from proxycfg.source import Source
 from tests.clients.http import Transport
-from tests.clients.tls import Authority, make_authority
+from tests.clients.tls import Authority
 from tests.containers import scenarios
 from tests.containers.scenarios import DELIVERY, Scenario
 from tests.containers.stage import GRPC_ROUTES, HTTP_ROUTES, WEB_ROUTES, Stage
@@ -43,13 +42,6 @@ upstreams:
 routes:
 {routes}
 """
-
-
-@pytest.fixture(scope="module")
-def origins() -> Iterator[tuple[Origin, Origin]]:
-    """One behind all chains, on two addresses, and one that speaks gRPC-Web by itself."""
-    with Origin.start(host="0.0.0.0") as origin, Origin.start(grpc_web=True) as web:
-        yield origin, web
 
 
 class Chains:
@@ -106,18 +98,11 @@ class Chains:
 
 @pytest.fixture(scope="module")
 def chains(
-    proxies: Proxies, origins: tuple[Origin, Origin], tmp_path_factory: pytest.TempPathFactory
+    proxies: Proxies, origin: Origin, web: Origin, authority: Authority, readable_folders: Callable[[], Path]
 ) -> Iterator[Chains]:
     """All proxies stop at the end of the module."""
-    count = itertools.count()
-
-    def folder() -> Path:
-        made = tmp_path_factory.mktemp(f"hop{next(count)}")
-        made.chmod(0o755)
-        return made
-
     with proxies.scope() as start:
-        yield Chains(start, origins, make_authority(tmp_path_factory.mktemp("tls"), "*.example.com"), folder)
+        yield Chains(start, (origin, web), authority, readable_folders)
 
 
 def _cases() -> list[object]:

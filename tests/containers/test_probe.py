@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxycfg.origin import Origin
-from tests.clients.tls import Authority, make_authority
 from tests.containers.stage import Kind, Stage, Stages
-from tests.engines import ENVOY, NGINX, Proxies
+from tests.engines import ENVOY, NGINX
 
 OLD_NGINX = ("nginx-1.22", "nginx-1.26")
 EVENTS = "{head}; event n=5 gap=0.2"
@@ -32,42 +28,6 @@ ASKED: dict[str, tuple[str, str, str]] = {
     "http": ("http", "/", "json"),
 }
 """Protocol → how an endpoint of it is asked, and what the origin does then."""
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """A certificate for the proxies."""
-    return make_authority(tmp_path_factory.mktemp("tls"), "*.example.com")
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[Origin]:
-    """One origin behind all stages."""
-    with Origin.start(host="0.0.0.0") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[Origin]:
-    """One that speaks gRPC-Web by itself, behind proxies that do not translate."""
-    with Origin.start(grpc_web=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stages(
-    proxies: Proxies, origin: Origin, web: Origin, authority: Authority, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stages]:
-    """The stages of this module; all proxies stop at its end."""
-    count = itertools.count()
-
-    def folder() -> Path:
-        made = tmp_path_factory.mktemp(f"stage{next(count)}")
-        made.chmod(0o755)
-        return made
-
-    with proxies.scope() as start:
-        yield Stages(start, origin, web, authority, folder)
 
 
 def probed(stage: Stage, protocol: str, *more: str) -> tuple[int, dict[str, Any]]:

@@ -11,7 +11,7 @@ from proxycfg import specfile
 from proxycfg.generate import generate
 from proxycfg.source import Source
 from proxycfg.spec import Spec
-from tests.clients.tls import Authority, make_authority
+from tests.clients.tls import Authority
 from tests.engines import ENVOY, NGINX, Proxies
 from tests.snapshots import CASES, SPECS
 
@@ -24,12 +24,6 @@ http {{
     include {site};
 }}
 """
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Real files for the certificates that the fixtures name."""
-    return make_authority(tmp_path_factory.mktemp("tls"), "*.example.com")
 
 
 def _spec(case: str, authority: Authority, nginx: str | None = None) -> Spec:
