@@ -33,7 +33,19 @@ KNOWS_THE_TABLES = {
     "lab",
 }
 """The modules that put the tables of instances to use."""
-TOUCHES_THE_WORLD = {"cli", "roots", "settings", "outdir", "confdir", "template", "lab", "probes", "check", "__main__"}
+TOUCHES_THE_WORLD = {
+    "cli",
+    "roots",
+    "settings",
+    "outdir",
+    "confdir",
+    "template",
+    "lab",
+    "probes",
+    "check",
+    "__main__",
+    "signals",
+}
 """Disk, network, clock and processes: the thin shell. `origin` and `demo` are programs of their own."""
 WORLDLY = {"os", "socket", "subprocess", "tempfile", "time", "asyncio", "threading", "shutil", "urllib.request", "http"}
 

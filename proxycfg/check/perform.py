@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 from proxycfg.check.containers import LAB_IMAGE, Containers, Run
@@ -15,6 +12,7 @@ from proxycfg.check.plan import certificate
 from proxycfg.explain import ordinary_need
 from proxycfg.measured import Judged, Measured, Tried, measured
 from proxycfg.record import record
+from proxycfg.signals import ended_in_order
 from proxycfg.stage import Stage, StagedRoute
 from proxycfg.timeline import Event, event_of
 
@@ -149,21 +147,3 @@ def _timeline(told: Sequence[Any]) -> Iterator[Event]:
         if "timeline" in each:
             yield Event(0.0, 0, "probe", {"probe": each["probe"]})
             yield from map(event_of, each["timeline"])
-
-
-@contextlib.contextmanager
-def ended_in_order() -> Iterator[None]:
-    """SIGTERM and SIGHUP clear up, as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

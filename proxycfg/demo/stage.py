@@ -6,15 +6,12 @@ import contextlib
 import importlib.util
 import json
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from proxycfg.demo.engines import Absent, Engine, candidates
@@ -24,6 +21,7 @@ from proxycfg.demo.result import LANES, Lane, Result, Scene, as_json
 from proxycfg.demo.story import PATH, STORIES
 from proxycfg.demo.timeline import Ending, Timeline
 from proxycfg.errors import BadUsage, CannotRun
+from proxycfg.signals import ended_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +63,7 @@ def perform(options: Options) -> int:
     _need_packages(*(["rich"] if options.save_svg else []))
     view = _view(options)
     reasons: list[str] = []
-    with _signals_as_exceptions(), contextlib.closing(view):
+    with ended_in_order(), contextlib.closing(view):
         ways = list(candidates(options.wanted, view.note))
         for number, way in enumerate(ways, 1):
             try:
@@ -185,24 +183,6 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder / "run", ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _signals_as_exceptions() -> Iterator[None]:
-    """SIGTERM and SIGHUP clear up, as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _need_packages(*more: str) -> None:
