@@ -43,7 +43,7 @@ def edge_rate_below_reconnects(tree: CloudflareTree) -> Iterator[Complaint]:
                 continue
             yield Complaint(
                 severity=Severity.WARNING if sure else Severity.INFO,
-                message=f"{case.title} takes {requests:g} requests in {period:g}s of an address: its reconnects get 429",
+                message=f"{case.title} {'takes' if sure else 'may take'} {requests:g} requests in {period:g}s of an address: its reconnects get 429",
                 why="After a restart every client behind that address comes back at once, and an EventSource gives up at a 429.",
                 span=rule.span,
                 case=case,

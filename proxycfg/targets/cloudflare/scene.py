@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from proxycfg.collector import held_off
 from proxycfg.errors import Problem
@@ -18,6 +19,11 @@ from proxycfg.targets.cloudflare.places import Place
 from proxycfg.targets.cloudflare.read import Reader, View
 from proxycfg.targets.cloudflare.signs import Signs, wrong
 from proxycfg.targets.cloudflare.zone import Zone
+
+if TYPE_CHECKING:
+    from proxycfg.reading import Reading
+    from proxycfg.source import Span
+    from proxycfg.targets.cloudflare.value import Value
 
 
 @record(frozen=True)
@@ -59,12 +65,14 @@ def scene_of(config: Config, knowledge: Knowledge = NOTHING) -> Scene:
     for zone in config.zones:
         reader = Reader(zone, {name: source.text for name, source in config.files.items()})
         signs = Signs(config, reader, knowledge.declared)
+        open_ = _unknown(zone)
         for place in signs.places:
             count += 1
             stream = signs.of(place)
             if stream is None or stream.protocol == "http":
                 continue
-            told = replace(reader.route(place, stream.protocol), confidence=stream.confidence)
+            read = reader.route(place, stream.protocol)
+            told = replace(read, confidence=stream.confidence, reading=_heard(read.reading, open_))
             need, asked = knowledge.need_of(stream)
             view = View(reader, reader.request(place, stream.protocol), stream.protocol, place)
             cases.append(
@@ -96,6 +104,32 @@ def scene_of(config: Config, knowledge: Knowledge = NOTHING) -> Scene:
         problems=(*config.problems, *wrong(config), *(each for each in told_notes if isinstance(each, Problem))),
         texts={name: source.text for name, source in config.files.items()},
         fix=fixer.fix,
+    )
+
+
+def _unknown(zone: Zone) -> frozenset[tuple[str, int, int]]:
+    """Where values end that nobody knows."""
+    written = [rule.body for rules in zone.rules.values() for rule in rules]
+    written += [each.value for each in zone.settings.values()]
+    written += [each.actions for each in zone.page_rules]
+    return frozenset(_end(value.span) for each in written for value in each.walk() if _is_open(value))
+
+
+def _is_open(value: Value) -> bool:
+    return not value.known or (value.kind == "list" and any(not each.known for each in value.walk()))
+
+
+def _end(span: Span) -> tuple[str, int, int]:
+    return span.file, span.end_line, span.end_column
+
+
+def _heard(reading: Reading, unknown: frozenset[tuple[str, int, int]]) -> Reading:
+    """What the linter hears of a reading: a value that nobody knows tells no more than silence does."""
+    return reading._replace(
+        evidence={
+            name: each._replace(kind="default") if each.span is not None and _end(each.span) in unknown else each
+            for name, each in reading.evidence.items()
+        }
     )
 
 
