@@ -87,7 +87,7 @@ def url_of(spec: Spec, route: Route, target: str) -> str:
     return f"http{'s' if spec.secure else ''}://{host}:{spec.listen.port}{path}"
 
 
-BEHIND_CLOUDFLARE = frozenset(
+BY_THE_HOP_BEHIND = frozenset(
     ("accept_encoding_forwarded", "session_affinity", "total_timeout", "upstream_http_version", "retries")
 )
 """What the hop behind decides, and makes good."""
@@ -101,9 +101,10 @@ TOLD_ONCE = frozenset(("origin-asked-to-compress", "grpc-switched-by-hand"))
 
 def excused(spec: Spec, route: Route, hop: Hop, short: Mapping[str, Answer], rules: set[str]) -> frozenset[str]:
     """The properties that may fall short without a finding of their category."""
+    behind = BY_THE_HOP_BEHIND if len(spec.chain) > 1 and spec.chain[-1] != hop.target else frozenset[str]()
     if hop.target != "cloudflare":
         # That finding lists what belongs into the main file, the connections of a worker among it.
-        return frozenset({"max_streams"} if "site-layout-leaves-limits" in rules else ())
+        return behind | ({"max_streams"} if "site-layout-leaves-limits" in rules else frozenset[str]())
     if "regex-beyond-plan" in rules:
         # No rule can be made for the route: that one finding says so of all that rules set.
         return frozenset(short)
@@ -111,7 +112,7 @@ def excused(spec: Spec, route: Route, hop: Hop, short: Mapping[str, Answer], rul
     if route.protocol.name == "poll" and short.get("caching") is Answer.MAYBE:
         # Whether a request holds a credential, which keeps its answer out of the cache, its URL does not say.
         found.add("caching")
-    return frozenset(found) | (BEHIND_CLOUDFLARE if len(spec.chain) > 1 else frozenset())
+    return behind | found
 
 
 @pytest.mark.parametrize("hop", HOPS, ids="-".join)
