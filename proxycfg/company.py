@@ -103,9 +103,13 @@ class Company:
 
     def undone(self, name: str) -> Iterator[tuple[Met, Met]]:
         """The hops by which the whole falls short of what the stream asks for, each with one that gives it."""
-        if self.short(name) is Answer.YES:
+        short = self.short(name)
+        if short is Answer.YES:
             return
         culprits = [self.met[at] for at in self.whole.deciding[name]]
+        if short is Answer.MAYBE:
+            # What nobody says, and nobody documents, is no reason to change anything.
+            culprits = [each for each in culprits if each.reached.reading.evidence[name].kind != "default"]
         for other in self.met:
             gives = other.value(name).within(self.wanted(name)) is Answer.YES
             if gives and other not in culprits and not other.reached.seam.relays:

@@ -42,7 +42,12 @@ def timer_undone_by_another_hop(tree: ChainTree) -> Iterator[Complaint]:
                 limit, wanted = culprit.value(name), stream.wanted(name).low
                 hurts = stream.case.need.wants[name].why
                 certain = stream.short(name) is Answer.NO
-                most = f"after {show_duration(limit.high)}" if certain else f"perhaps after {show_duration(limit.low)}"
+                when = (
+                    show_duration(limit.low)
+                    if limit.exact
+                    else f"{show_duration(limit.low)} to {show_duration(limit.high)}"
+                )
+                most = f"after {when}" if certain else f"perhaps after {show_duration(limit.low)}"
                 heartbeat = f"have the origin send something every {show_duration(max(1.0, limit.low // 3))}"
                 remedy = culprit.remedy(name)
                 yield Complaint(

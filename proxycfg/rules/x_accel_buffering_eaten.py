@@ -42,9 +42,8 @@ def x_accel_buffering_eaten(tree: ChainTree) -> Iterator[Complaint]:
         if stream.case.need.accepted.response_buffering.high:
             continue
         for outer, inner in stream.pairs():
-            buffers = (
-                stream.whole.hops[outer.at].response_buffering.high and outer.value("honors_x_accel_buffering").high
-            )
+            obeys = outer.value("honors_x_accel_buffering").low
+            buffers = obeys and stream.whole.hops[outer.at].response_buffering.low
             if not buffers or inner.value("forwards_x_accel_buffering") == YES:
                 continue
             yield Complaint(

@@ -130,7 +130,8 @@ def _seam(usual: Behavior) -> Seam:
         compresses_1_0=YES,
         unbuffers=NO,
         sees_client=YES,
-        chooses=EITHER,
+        # Only a load balancer chooses, and the others go to what the zone's records say.
+        chooses=NO if usual.session_affinity == exactly("none") else EITHER,
         under=lambda _released, uncompressed: plain if uncompressed else usual,
     )
 
