@@ -16,6 +16,10 @@ from proxycfg.errors import BadUsage
 from proxycfg.units import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxycfg.check.containers import Containers
+    from proxycfg.check.perform import Options
     from proxycfg.measured import Measured
     from proxycfg.stage import Stage
 
@@ -23,6 +27,8 @@ EXAMPLE = "proxycfg check /etc/nginx --image nginx:1.30"
 FORMATS = PRINTED
 NOTHING: dict[str, object] = {"kind": "measured", "routes": []}
 
+COMPARED = ("text", "json", "markdown")
+"""The formats of a comparison."""
 RUNNERS = ("auto", "docker", "podman")
 
 
@@ -51,13 +57,29 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     version: NginxVersion = "",
     of_envoy: EnvoyVersion = "",
+    compare: Annotated[
+        str,
+        Option(
+            "--compare",
+            metavar="OTHER",
+            help="Measure another config too, or this one on another version, such as 1.22: what changes from CONFIG to it.",
+        ),
+    ] = "",
+    save_case: Annotated[
+        str,
+        Option(
+            "--save-case",
+            metavar="DIR",
+            help="Where proxycfg reads the config otherwise than the proxy does, write what a bug report needs.",
+        ),
+    ] = "",
     cleanup: Annotated[bool, Option("--cleanup", help="Remove what a run has left behind that was cut off.")] = False,
 ) -> int:
     """Check.
 
     The config runs as it is, without a network, and nothing is written to it; names, addresses and files that it needs are supplied, and told.
-    Exit status: 0 if every route that was measured fares well, 1 if one does not, 2 if the config cannot be read or the proxy refuses it, 3 if
-    there is no engine for containers, or no image.
+    Exit status: 0 if every route that was measured fares well, 1 if one does not (with --compare: if anything changes), 2 if the config cannot be
+    read or the proxy refuses it, 3 if there is no engine for containers, or no image.
     """
     from proxycfg.behavior import properties  # noqa: PLC0415
     from proxycfg.check.containers import LAB_IMAGE, ProxyEnded, ProxyFailed, found  # noqa: PLC0415
@@ -66,6 +88,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     one_of("--runner", runner, RUNNERS)
     for name in only or ():
         one_of("--property", name, tuple(properties()))
+    if compare:
+        one_of("--format", shared.format, COMPARED)
     engine = found(runner)
     if cleanup:
         left = engine.leftovers()
@@ -79,13 +103,19 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     for problem in stage.lacks:
         shared.note(str(problem))
     options = Options(image, lab_image or os.environ.get("PROXYCFG_LAB_IMAGE") or LAB_IMAGE, tuple(only or ()))
+    running = config
     try:
         routes = perform(stage, engine, options, f"proxycfg check {config}", shared.note, shared.detail)
+        if save_case:
+            _save_case(shared, save_case, routes, stage)
+        if compare:
+            running = compare
+            return _compared(shared, (config, compare), (stage, routes), engine, options)
     except ProxyEnded as error:
-        shared.say(f"{config}: {error}")
+        shared.say(f"{running}: {error}")
         return Exit.FOUND
     except ProxyFailed as error:
-        shared.say(f"{config}: {error}")
+        shared.say(f"{running}: {error}")
         return Exit.USAGE
     _print(shared, routes, stage)
     return Exit.FOUND if any(route.verdict == "fail" for route in routes) else Exit.OK
@@ -117,6 +147,55 @@ def _stage(shared: Shared, name: str, version: str, of_envoy: str) -> Stage:
     if configs:
         return plan.of_nginx(configs[0], nginx_version(version, "", found.sources).number, root)
     return plan.of_envoy(found.envoys[0], envoy_version(of_envoy, found.envoys).number, root)
+
+
+def _save_case(shared: Shared, folder: str, routes: Sequence[Measured], stage: Stage) -> None:
+    from pathlib import Path  # noqa: PLC0415
+
+    from proxycfg import outdir  # noqa: PLC0415
+    from proxycfg.reports.measured_case import case_of  # noqa: PLC0415
+
+    files = case_of(routes, stage.texts, f"{stage.target} {stage.version}")
+    if files:
+        outdir.write(Path(folder), files)
+        shared.note(
+            f"{folder}: what a report of a bug in proxycfg needs; see its README.md, and take out what is not public"
+        )
+    else:
+        shared.note("nothing was measured that contradicts what is read out of the config: no case to save")
+
+
+def _compared(
+    shared: Shared,
+    names: tuple[str, str],
+    first: tuple[Stage, Sequence[Measured]],
+    engine: Containers,
+    options: Options,
+) -> int:
+    """Measure the other one, and tell what changes.
+
+    :raises ProxyFailed: if the proxy does not run with it.
+    """
+    from proxycfg.check.perform import perform  # noqa: PLC0415
+    from proxycfg.compare import compare  # noqa: PLC0415
+    from proxycfg.record import replace  # noqa: PLC0415
+    from proxycfg.reports import compared_json, compared_markdown  # noqa: PLC0415
+
+    before, routes = first
+    config, other = names
+    if re.fullmatch(r"\d+\.\d+(\.\d+)?", other):
+        stage = _stage(shared, config, other, other)
+        image = re.sub(r":(v?)[^:/]*$", rf":\g<1>{other}", options.image)
+        titles = (f"{before.target} {before.version}", f"{stage.target} {stage.version}")
+    else:
+        stage, image, titles = _stage(shared, other, before.version, before.version), options.image, names
+    again = f"proxycfg check {config} --compare {other}"
+    changes = compare(routes, perform(stage, engine, replace(options, image=image), again, shared.note, shared.detail))
+    if shared.format == "json":
+        shared.print_json({"kind": "compared", **compared_json.render(titles, changes)})
+    else:
+        sys.stdout.write(compared_markdown.render(titles, changes))
+    return Exit.FOUND if any(change.matters for change in changes) else Exit.OK
 
 
 def _print(shared: Shared, routes: list[Measured], stage: Stage) -> None:

@@ -28,7 +28,7 @@ PATHS = {"FILE", "DIR", "SPEC"}
 ONLY_TYPED = {SETTINGS_FILE, "help", "binary", "allow_outside"}
 """Options that no file of settings gives: one may lie in a stranger's folder, where it must start no program and open no door."""
 BY_HAND = {"output", "force", "root", "allow-outside", "nginx-binary", "image", "runner", "save-svg", "insecure",
-           "data", "record", "replay"}  # fmt: skip
+           "data", "record", "replay", "save-case", "compare"}  # fmt: skip
 """The options that a file cannot give. It comes with a project that somebody else may have written, and must not decide which programs
 are run, what is written over, what is opened elsewhere, nor whom to believe."""
 

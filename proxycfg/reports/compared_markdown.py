@@ -48,5 +48,6 @@ def _table(names: tuple[str, str], change: Change) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for name, (before, after) in change.values.items():
         unit = properties()[name].unit
-        row = (shown(before.value, unit), shown(after.value, unit), f"{before.text}; then {after.text}")
+        known = before.text if before.text == after.text else f"{before.text}; then {after.text}"
+        row = (shown(before.value, unit), shown(after.value, unit), known)
         yield f"| `{name}` | {' | '.join(map(cell, row))} |"
