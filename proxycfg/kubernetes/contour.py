@@ -34,7 +34,7 @@ from proxycfg.kubernetes.lowered import Block, duration, seconds, told_duration
 from proxycfg.kubernetes.manifests import Manifests, Object
 from proxycfg.source import Span
 from proxycfg.targets.envoy.defaults import COMPRESSED
-from proxycfg.targets.envoy.tree import Field, Message
+from proxycfg.targets.envoy.tree import EMPTY, Field, Message
 
 NAME = "Contour 1.33"
 GROUP = "projectcontour.io"
@@ -56,9 +56,21 @@ def lower(manifests: Manifests) -> Lowering | None:
     return _Contour(manifests).lower(proxies) if proxies else None
 
 
-def hcm_of(made: Lowering, span: Span, guards: list[dict[str, Any]] | None = None) -> Block:
-    """The connection manager that Contour writes."""
+def settings_of(manifests: Manifests) -> Message:
+    """What a ``ContourConfiguration`` or ``ContourDeployment`` says of Envoy; a message without fields where none is at hand."""
+    found = [each.spec.message("envoy") for each in manifests.of("ContourConfiguration", GROUP)]
+    found += [each.spec.message("runtimeSettings", "envoy") for each in manifests.of("ContourDeployment", GROUP)]
+    return next((each for each in found if each is not None), EMPTY)
+
+
+def hcm_of(made: Lowering, span: Span, settings: Message, guards: list[dict[str, Any]] | None = None) -> Block:
+    """The connection manager that Contour writes.
+
+    :param settings: see :func:`settings_of`.
+    """
     hcm = made.block(span)
+    timer(hcm, "stream_idle_timeout", "", settings, "timeouts", "streamIdleTimeout")
+    timer(hcm, "request_timeout", "", settings, "timeouts", "requestTimeout")
     log = {"@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": "/dev/stdout"}
     hcm.supply("access_log", [{"name": "envoy.access_loggers.file", "typed_config": log}])
     library = {
@@ -69,7 +81,10 @@ def hcm_of(made: Lowering, span: Span, guards: list[dict[str, Any]] | None = Non
     compressor = http_filter(
         "compressor", "Compressor", compressor_library=library, response_direction_config={"common_config": types}
     )
-    hcm.supply("http_filters", [compressor, http_filter("grpc_web", "GrpcWeb"), *(guards or ()), ROUTER])
+    on = settings.text("listener", "compression", "algorithm") != "disabled"
+    hcm.supply(
+        "http_filters", [*([compressor] if on else ()), http_filter("grpc_web", "GrpcWeb"), *(guards or ()), ROUTER]
+    )
     return hcm
 
 
@@ -93,10 +108,14 @@ class _Contour:
     def __init__(self, manifests: Manifests) -> None:
         self.manifests = manifests
         self.made = Lowering.of(NAME, manifests)
+        self.settings = settings_of(manifests)
         self.included: set[int] = set()
 
     def lower(self, proxies: list[Object]) -> Lowering:
-        self.made.assume(f"read as {NAME} does with its own configuration file: another one may set timeouts for all")
+        if self.settings is EMPTY:
+            self.made.assume(
+                f"read as {NAME} does with its own configuration file: another one may set timeouts for all"
+            )
         for proxy in proxies:
             if proxy.spec.has("virtualhost"):
                 self.root(proxy)
@@ -123,7 +142,7 @@ class _Contour:
         host = VirtualHost(name, (name,), routes, door.span)
         guards = list(self.guards(proxy))
         table = self.made.table(name, [host], door.span)
-        self.made.listener(door, hcm_of(self.made, door.span, guards), table, proxy.message.doc)
+        self.made.listener(door, hcm_of(self.made, door.span, self.settings, guards), table, proxy.message.doc)
 
     def guards(self, proxy: Object) -> Iterator[dict[str, Any]]:
         """What asks somebody else for each request."""
@@ -309,7 +328,7 @@ class _Contour:
     def cluster(self, proxy: Object, rule: Message, service: Message, hashed: Field | None) -> str:
         name, port = service.text("name") or "", service.text("port") or ""
         block = self.made.block(service.span)
-        block.supply("connect_timeout", "2s")
+        _connecting(block, self.settings)
         there = self.manifests.find("Service", "", proxy.namespace, name)
         protocol = service.field("protocol") or _annotated(there, port)
         if protocol is not None:
@@ -335,6 +354,13 @@ class _Contour:
         threshold(block, limits)
         title = ".".join(filter(None, (name, proxy.namespace))) + (f":{port}" if port else "")
         return self.made.cluster(block, title, rule.doc)
+
+
+def _connecting(block: Block, settings: Message) -> None:
+    told = told_duration(settings, "timeouts", "connectTimeout")
+    if told is not None:
+        block.say("connect_timeout", duration(told[0]), told[1])
+    block.supply("connect_timeout", "2s")
 
 
 def _path(conditions: list[Message], name: str) -> str:
@@ -368,11 +394,12 @@ class GatewayApi:
     def __init__(self, manifests: Manifests) -> None:
         """``manifests`` hold the services."""
         self._manifests = manifests
+        self._settings = settings_of(manifests)
         self.made = Lowering.of(NAME, manifests)
 
     def door(self, listener: Listener) -> tuple[Door, Block]:
         """The way in: listeners of gateways let WebSockets through, those of ``HTTPProxy`` do not."""
-        hcm = hcm_of(self.made, listener.span)
+        hcm = hcm_of(self.made, listener.span, self._settings)
         hcm.supply("upgrade_configs", [{"upgrade_type": "websocket"}])
         return Door(
             f"{listener.title} {listener.name or listener.port}", listener.port, listener.span, listener.secure
@@ -391,7 +418,7 @@ class GatewayApi:
         name, port = backend.text("name") or "", backend.text("port") or ""
         namespace = backend.text("namespace") or route.namespace
         block = self.made.block(backend.span)
-        block.supply("connect_timeout", "2s")
+        _connecting(block, self._settings)
         there = self._manifests.find("Service", "", namespace, name)
         found = service_port(there, port) if there is not None else None
         said = found.field("appProtocol") if found is not None else None

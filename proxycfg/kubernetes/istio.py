@@ -28,7 +28,7 @@ from proxycfg.kubernetes.istio_patches import Patches
 from proxycfg.kubernetes.lowered import Block, duration, told_duration
 from proxycfg.kubernetes.manifests import Manifests, Object
 from proxycfg.source import Span
-from proxycfg.targets.envoy.tree import Field, Message
+from proxycfg.targets.envoy.tree import EMPTY, Field, Message
 from proxycfg.yamldoc import Node
 
 NAME = "Istio 1.31"
@@ -37,6 +37,7 @@ CONDITIONS = "connect-failure,refused-stream,unavailable,cancelled"
 """On which istiod retries twice where nothing is said; up to 1.23 on 503 as well."""
 NO_LIMIT = 2**32 - 1
 _MESH = "mesh"
+_FILE_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
 _TWO = ("grpc", "grpc-web", "http2", "h2", "h2c", "kubernetes.io/h2c")
 """Protocols of a port over which Envoy speaks HTTP/2 to it."""
 _ONE = ("http", "https", "http1", "ws", "wss", "kubernetes.io/ws", "kubernetes.io/wss", "tcp")
@@ -50,9 +51,20 @@ def lower(manifests: Manifests) -> Lowering | None:
     return _Istio(manifests).lower(services)
 
 
-def hcm_of(made: Lowering, span: Span) -> Block:
+def mesh_of(manifests: Manifests) -> Message:
+    """What an ``IstioOperator`` says of the whole mesh; a message without fields where none is at hand."""
+    found = (each.spec.message("meshConfig") for each in manifests.of("IstioOperator", "install.istio.io"))
+    return next((each for each in found if each is not None), EMPTY)
+
+
+def hcm_of(made: Lowering, span: Span, mesh: Message) -> Block:
     """The connection manager that istiod writes for gateways and for sidecars."""
     hcm = made.block(span)
+    log = mesh.field("accessLogFile")
+    if log is not None and log.value.raw:
+        form = mesh.text("accessLogFormat") or "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"
+        typed = {"@type": _FILE_LOG, "log_format": {"text_format_source": {"inline_string": form}}}
+        hcm.say("access_log", [{"name": "envoy", "typed_config": typed}], mesh.field("accessLogFormat") or log)
     hcm.supply("upgrade_configs", [{"upgrade_type": "websocket"}])
     hcm.supply("stream_idle_timeout", "0s")
     # Whether requests are logged is said in MeshConfig, or by Telemetry.
@@ -73,6 +85,7 @@ class _Istio:
     def __init__(self, manifests: Manifests) -> None:
         self.manifests = manifests
         self.made = Lowering.of(NAME, manifests)
+        self.mesh = mesh_of(manifests)
         self.patches = Patches(manifests)
         self.clusters: dict[tuple[str, str, str, str], str] = {}
         self.rules: dict[str, list[tuple[str, Object]]] = {}
@@ -82,9 +95,9 @@ class _Istio:
             self.rules.setdefault(name, []).append((namespace, rule))
 
     def lower(self, services: Sequence[Object]) -> Lowering:
-        self.made.assume(
-            f"read as {NAME} does with its own MeshConfig: another one may set timeouts and retries for all"
-        )
+        if self.mesh is EMPTY:
+            what = "with its own MeshConfig: another one may set timeouts and retries for all"
+            self.made.assume(f"read as {NAME} does {what}")
         ways: dict[tuple[str, str], tuple[_Way, list[Object]]] = {}
         for service in services:
             for way in self.ways(service):
@@ -96,7 +109,7 @@ class _Istio:
             if key not in tables:
                 hosts = [host for each in bound if self.answers(each, way) for host in self.hosts(each, way)]
                 tables[key] = self.made.table(way.gateway, self.apart(hosts), way.door.span)
-            hcm = hcm_of(self.made, way.door.span)
+            hcm = hcm_of(self.made, way.door.span, self.mesh)
             self.made.listener(way.door, hcm, tables[key], bound[0].message.doc)
         self.patches.apply(self.made)
         return self.made
@@ -220,17 +233,18 @@ class _Istio:
         return action
 
     def retries(self, action: Block, http: Message) -> None:
-        said = http.field("retries")
-        if said is None:
+        holder, name = (http, "retries") if http.has("retries") else (self.mesh, "defaultHttpRetryPolicy")
+        said, retries = holder.field(name), holder.message(name)
+        if said is None or retries is None:
             action.supply("retry_policy", {"retry_on": CONDITIONS, "num_retries": 2})
             return
         policy = self.made.block(said.span)
-        attempts = http.field("retries", "attempts")
+        attempts = retries.field("attempts")
         if attempts is not None:
             policy.say("num_retries", attempts.value.raw, attempts)
         else:
             policy.put("num_retries", 0)
-        wanted = http.field("retries", "retryOn")
+        wanted = retries.field("retryOn")
         if wanted is not None and wanted.value.raw:
             conditions = [word.strip() for word in wanted.value.raw.split(",")]
             codes = [word for word in conditions if word.isdigit()]
@@ -241,7 +255,7 @@ class _Istio:
             if codes:
                 policy.say("retriable_status_codes", codes, wanted)
         policy.supply("retry_on", CONDITIONS)
-        each_try = told_duration(http, "retries", "perTryTimeout")
+        each_try = told_duration(retries, "perTryTimeout")
         if each_try is not None:
             policy.say("per_try_timeout", duration(each_try[0]), each_try[1])
         action.put("retry_policy", policy, said.span)
@@ -272,6 +286,8 @@ class _Istio:
         connect = told_duration(pool, "tcp", "connectTimeout") if pool is not None else None
         if connect is not None:
             block.say("connect_timeout", duration(connect[0]), connect[1])
+        elif (usual := told_duration(self.mesh, "connectTimeout")) is not None:
+            block.say("connect_timeout", duration(usual[0]), usual[1])
         block.supply("connect_timeout", "10s")
         found: list[tuple[str, Field]] = []
         for name, path in (
@@ -467,7 +483,9 @@ class GatewayApi:
     def door(self, listener: Listener) -> tuple[Door, Block]:
         """The way in: what istiod writes for any gateway."""
         name = f"{listener.title} {listener.name or listener.port}"
-        return Door(name, listener.port, listener.span, listener.secure), hcm_of(self.made, listener.span)
+        return Door(name, listener.port, listener.span, listener.secure), hcm_of(
+            self.made, listener.span, self._mesh.mesh
+        )
 
     def finish(self, block: Block, action: Block, route: Object, rule: Message, listener: Listener) -> None:
         """Timers and retries of a rule; zero is silence, and silence is no limit."""

@@ -12,7 +12,7 @@ _KINDS = re.compile(
 _OTHERS = re.compile(
     r"""(?m)^[ \t{-]*["']?kind["']?[ \t]*:[ \t]*["']?
         (?:Gateway|GatewayClass|DestinationRule|EnvoyFilter|BackendTrafficPolicy|ClientTrafficPolicy|EnvoyExtensionPolicy|SecurityPolicy
-           |Service|ConfigMap|IngressClass)\b""",
+           |ContourConfiguration|ContourDeployment|IstioOperator|EnvoyProxy|Backend|Service|ConfigMap|IngressClass)\b""",
     re.VERBOSE,
 )
 _VERSION = re.compile(r"""(?m)^[ \t{-]*["']?apiVersion["']?[ \t]*:|[{,][ \t]*["']apiVersion["'][ \t]*:""")

@@ -147,3 +147,26 @@ def test_a_fix_is_one_of_the_manifest(path: str, more: str, rule: str, fixed: st
     text = PROXY.replace("/events", path)
 
     assert repaired(rule, text + f"      {more}\n") == text + f"      {fixed}\n"
+
+
+SETTINGS = """\
+apiVersion: projectcontour.io/v1alpha1
+kind: ContourConfiguration
+metadata: {name: contour}
+spec:
+  envoy:
+    timeouts: {streamIdleTimeout: infinity, connectTimeout: 7s}
+    listener: {compression: {algorithm: disabled}}
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [SETTINGS, SETTINGS.replace("Configuration", "Deployment").replace("  envoy:", "  runtimeSettings:\n   envoy:")],
+)
+def test_the_installation_decides_where_no_route_does(text: str) -> None:
+    """As its own object has it."""
+    assert value("upstream_idle_timeout", "/events", PROXY, text) is None
+    assert value("connect_timeout", "/events", PROXY, text) == 7.0
+    assert value("compression", "/events", PROXY, text, protocol="http") is False
+    assert evidence("upstream_idle_timeout", "/events", PROXY, text).text == "streamIdleTimeout: infinity"

@@ -309,3 +309,39 @@ def test_an_upgrade_to_http_2_hurts_a_socket() -> None:
     (found,) = [finding for finding in linted(text, GATEWAY, rule).findings if finding.rule == "websocket-over-http-2"]
 
     assert (str(found.span), "`h2UpgradePolicy: DO_NOT_UPGRADE`" in found.why) == ("3.yaml:7:46", True)
+
+
+OPERATOR = """\
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+metadata: {name: mesh}
+spec:
+  meshConfig:
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "wanted"),
+    [
+        ("accessLogFile: /dev/stdout", "query_logged", True),
+        ("connectTimeout: 3s", "connect_timeout", 3.0),
+        ("defaultHttpRetryPolicy: {attempts: 2, retryOn: 5xx}", "retries_non_idempotent", True),
+    ],
+)
+def test_the_mesh_decides_where_no_route_does(line: str, name: str, wanted: Any) -> None:
+    """As an IstioOperator has it."""
+    text = f"{OPERATOR}    {line}\n"
+    (made,) = lowered(ROUTE, GATEWAY, text).envoys
+    why = evidence(name, "/events", ROUTE, GATEWAY, text)
+
+    assert value(name, "/events", ROUTE, GATEWAY, text, protocol="sse") == wanted
+    assert why.span is not None
+    assert why.span.file == "3.yaml"
+    assert not any("its own MeshConfig" in each for each in made.config.assumed)
+
+
+def test_the_mesh_may_leave_the_query_out_of_its_log() -> None:
+    """By a format."""
+    text = f"{OPERATOR}    accessLogFile: /dev/stdout\n    accessLogFormat: '%PROTOCOL%'\n"
+
+    assert value("query_logged", "/events", ROUTE, GATEWAY, text) is False
