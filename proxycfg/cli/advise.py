@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from proxycfg.cli.options import Option
+from proxycfg.cli.options import Argument, Option
 from proxycfg.cli.shared import Shared, one_of
 from proxycfg.commands import Exit
 from proxycfg.errors import BadUsage
@@ -20,6 +20,12 @@ FORMATS = ("text", "json")
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     shared: Shared,
+    about: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="[capacity SPEC]", help="Instead: what the clients and networks of a spec take, by its scale."
+        ),
+    ] = None,
     direction: Annotated[
         str, Option("--direction", metavar="D", help="Who speaks: request (and answer), to-client, to-server or both.")
     ] = "",
@@ -56,16 +62,26 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     auth: Annotated[
         str, Option("--auth", metavar="A", help="How clients log in: none, cookie, header or query. Default: none.")
     ] = "",
+    cores: Annotated[str, Option("--cores", metavar="N", help="With capacity: cores of the proxy. Default: 2.")] = "",
+    spread: Annotated[
+        str,
+        Option("--spread", metavar="TIME", help="With capacity: in which time all clients come back. Default: 10s."),
+    ] = "",
 ) -> int:
     """Advise.
 
     Without options, at a terminal, it asks. What it asks for must be said in scripts by
-    --direction and --client; the rest has a default.
+    --direction and --client; the rest has a default. `proxycfg advise capacity SPEC` says
+    what the scale of a spec comes to: connections, memory, reconnects, silences.
     """
     given = {
         "direction": direction, "client": client, "length": length, "rate": rate, "delay": delay, "binary": binary, "input": input_,
         "network": network, "others": others, "auth": auth,
     }  # fmt: skip
+    if about:
+        return _capacity(shared, about, cores, spread)
+    if cores or spread:
+        raise BadUsage("--cores and --spread are for `proxycfg advise capacity SPEC`")
     said = {name: value for name, value in given.items() if value not in {"", None}}
     answers = {name: _read(name, value) for name, value in said.items()}
     if not answers and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
@@ -74,6 +90,33 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if missing:
         raise BadUsage(f"{' and '.join(missing)} must be said, since nobody can be asked: see `proxycfg advise --help`")
     _print(shared, _advice(answers))
+    return Exit.OK
+
+
+def _capacity(shared: Shared, about: Sequence[str], cores: str, spread: str) -> int:
+    """What the scale of a spec comes to."""
+    from proxycfg.capacity import capacity  # noqa: PLC0415
+    from proxycfg.cli.specs import load_spec  # noqa: PLC0415
+    from proxycfg.units import parse_duration  # noqa: PLC0415
+
+    if about[0] != "capacity" or len(about) != 2:  # noqa: PLR2004 - the word, and a spec
+        raise BadUsage(f"`{' '.join(about)}`: write `capacity SPEC`, or nothing for the question of the protocol")
+    if cores and not cores.isdecimal():
+        raise BadUsage(f"--cores {cores}: is no number; write one such as 4")
+    try:
+        within = parse_duration(spread) if spread else 10.0
+        spec = load_spec(about[1])
+        parts = capacity(spec, cores=int(cores or 2), spread=within)
+    except ValueError as error:
+        raise BadUsage(
+            f"--{error}" if str(error).startswith(("cores", "spread")) else f"--spread {spread}: {error}"
+        ) from None
+    if shared.format == "json":
+        shared.print_json({"streams": spec.streams, "parts": [part.to_json() for part in parts]})
+        return Exit.OK
+    from proxycfg.reports.advise_text import capacity_to_text  # noqa: PLC0415
+
+    sys.stdout.write(capacity_to_text(parts, spec.streams))
     return Exit.OK
 
 

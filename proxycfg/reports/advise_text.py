@@ -1,4 +1,4 @@
-"""What ``proxycfg advise`` answers, for people."""
+"""What ``proxycfg advise`` answers, and ``proxycfg advise capacity``, for people."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from proxycfg.behavior import EITHER, value_to_json
+from proxycfg.values import needed
 
 if TYPE_CHECKING:
     from proxycfg.advise import Advice
+    from proxycfg.capacity import Part
     from proxycfg.need import Need
 
 _WIDTH = 110
@@ -37,6 +38,21 @@ def _lines(advice: Advice) -> Iterator[str]:
         yield from _wrapped(said, "  - ", "    ")
 
 
+def capacity_to_text(parts: Iterable[Part], streams: int) -> str:
+    """Each figure with how it came about; the sources at the end, by number."""
+    lines = [f"For {streams} concurrent streams (scale.streams)."]
+    sources: dict[str, int] = {}
+    for part in parts:
+        lines += ["", part.title]
+        for line in part.lines:
+            mark = f" [{sources.setdefault(line.source, len(sources) + 1)}]" if line.source else ""
+            lines += _wrapped(f"{line.what}: {line.value} ({line.how}){mark}", "  ", "      ")
+        for advice in part.advice:
+            lines += _wrapped(advice, "  → ", "    ")
+    lines += ["", *(f"[{number}] {source}" for source, number in sources.items())]
+    return "\n".join(lines) + "\n"
+
+
 def _block(title: str, items: Iterable[str]) -> Iterator[str]:
     lines = [line for item in items for line in _wrapped(item, "  - ", "    ")]
     if lines:
@@ -44,28 +60,10 @@ def _block(title: str, items: Iterable[str]) -> Iterator[str]:
 
 
 def _needs(need: Need) -> Iterator[str]:
-    wants = {name: want for name, want in need.wants.items() if want.accepted != EITHER}
+    wants = {name: want for name, want in need.wants.items() if needed(name, need) != "-"}
     width = max(map(len, wants))
     for name, want in wants.items():
-        yield from _wrapped(
-            f"{name:<{width}}  {_value(value_to_json(name, want.accepted))}: {want.why}", "  ", " " * (width + 4)
-        )
-
-
-def _value(value: object) -> str:
-    """A range as people say it."""
-    if isinstance(value, dict):
-        low, high = value["between"]
-        if isinstance(low, list):
-            return f"at least {', '.join(low)}" if low else "any"
-        if high is None:
-            return f"at least {low}"
-        return "either" if (low, high) == (False, True) else f"{low} to {high}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return "no limit" if value is None else str(value)
+        yield from _wrapped(f"{name:<{width}}  {needed(name, need)}: {want.why}", "  ", " " * (width + 4))
 
 
 def _wrapped(text: str, first: str, then: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,38 @@ def test_a_terminal_that_goes_away_decides_nothing(cli: Cli, monkeypatch: pytest
 
     assert (Exit.USAGE, "") == (code, out)
     assert "the questions ended without an answer" in err
+
+
+def test_it_reckons_with_the_scale_of_a_spec(cli: Cli) -> None:
+    """Figures and advice, with their sources by number; as JSON for scripts."""
+    Path("many.yaml").write_text(
+        "upstreams: {a: http://a:1}\nroutes: [{path: /events, protocol: sse, upstream: a}]\nscale: {streams: 5000}\n"
+    )
+    code, out, err = cli("advise", "capacity", "many.yaml", "--cores", "4", "--spread", "1m")
+
+    assert (Exit.OK, "") == (code, err)
+    assert out.startswith("For 5000 concurrent streams")
+    assert "\n[1] https://" in out
+    body = json.loads(cli("advise", "capacity", "many.yaml", "--format", "json")[1])
+    assert 5000 == body["streams"]
+    assert ["Browsers", "Memory and connections", "Reconnects", "Networks"] == [part["title"] for part in body["parts"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["capacity"], "write `capacity SPEC`"),
+        (["size", "routes.yaml"], "write `capacity SPEC`"),
+        (["capacity", "missing.yaml"], "missing.yaml:1:1: cannot read"),
+        (["capacity", "routes.yaml", "--cores", "many"], "--cores many: is no number"),
+        (["capacity", "routes.yaml", "--cores", "0"], "--cores must be from 1"),
+        (["capacity", "routes.yaml", "--spread", "soon"], "--spread soon: `soon` is not a duration"),
+        (["--cores", "2", "--direction", "both", "--client", "browser"], "--cores and --spread are for"),
+    ],
+)
+def test_capacity_says_what_it_needs(cli: Cli, arguments: list[str], said: str) -> None:
+    """And changes nothing."""
+    code, out, err = cli("advise", *arguments)
+
+    assert (Exit.USAGE, "") == (code, out)
+    assert said in err
