@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -155,7 +155,9 @@ def _of_nginx(shared: Shared, config: Nginx, sources: Sequence[Source], version:
     draft = draft_of(config, said.number, stated=said.known)
     if config.problems:
         raise InvalidInput(config.problems)
-    return _Read(draft, list(config.files), f"nginx {said.number}", [said.assumed, *config.assumed], config.missing)
+    texts = {name: tree.text.text for name, tree in config.files.items()}
+    assumed = [said.assumed, *config.assumed, *_generated(texts)]
+    return _Read(draft, list(config.files), f"nginx {said.number}", assumed, config.missing)
 
 
 def _of_envoy(shared: Shared, config: Envoy, version: str) -> _Read:
@@ -166,7 +168,18 @@ def _of_envoy(shared: Shared, config: Envoy, version: str) -> _Read:
     tell_envoys(shared, [config], said)
     if config.problems:
         raise InvalidInput(config.problems)
-    return _Read(draft, list(config.files), f"Envoy {said.number}", [said.assumed, *config.assumed], ())
+    texts = {name: trees.source.text for name, trees in config.files.items()}
+    return _Read(
+        draft, list(config.files), f"Envoy {said.number}", [said.assumed, *config.assumed, *_generated(texts)], ()
+    )
+
+
+def _generated(texts: Mapping[str, str]) -> list[str]:
+    """What to say of files that come from a spec."""
+    from proxycfg.generate import made_here  # noqa: PLC0415
+
+    said = "was generated from a spec, which says more than this one: change that; what was edited since, and no spec can say, is not listed"
+    return [f"{name} {said}" for name, text in texts.items() if made_here(text)]
 
 
 def _heading(files: Sequence[str], engine: str, assumed: Sequence[str], missing: Sequence[Problem]) -> list[str]:

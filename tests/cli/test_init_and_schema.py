@@ -83,6 +83,15 @@ def test_init_from_prints_and_reports(cli: Cli) -> None:
     assert [4] == [each["location"]["start"]["line"] for each in report["not_carried_over"]]
 
 
+def test_init_from_a_generated_config_points_to_its_spec(cli: Cli) -> None:
+    """Which says more: what every generated config has is not listed as lost."""
+    config = Path(__file__).parent.parent.parent / "fixtures/specs/starter/nginx.conf"
+    text = cli("init", "--from", str(config), "-o", "-")[1]
+
+    assert "was generated from a spec, which says more than this one" in text
+    assert "# Not carried over:" not in text
+
+
 def test_init_from_what_is_no_config_writes_nothing(cli: Cli) -> None:
     """Nor from one without a route, nor over a spec that exists, nor from several at once."""
     before = Path("routes.yaml").read_text()

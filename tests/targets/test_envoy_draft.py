@@ -141,6 +141,22 @@ def test_a_login_withholds_every_route(kind: str) -> None:
         adopted("- {match: {prefix: /}, route: {cluster: app}}", filters=f"{login}, {ROUTER}")
 
 
+@pytest.mark.parametrize(
+    "kind", ["lua.v3.Lua", "wasm.v3.Wasm", "ext_proc.v3.ExternalProcessor", "of_somebody.v1.Login"]
+)
+def test_a_program_may_be_a_login(kind: str) -> None:
+    """Nobody sees what it lets in; a filter that is known to turn nobody away is told, and no more."""
+    program = f'{{name: program, typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.{kind}}}}}'
+    with pytest.raises(InvalidInput, match="the filter program may decide who gets in"):
+        adopted("- {match: {prefix: /}, route: {cluster: app}}", filters=f"{program}, {ROUTER}")
+    fault = (
+        '{name: fault, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault}}'
+    )
+    made = adopted("- {match: {prefix: /}, route: {cluster: app}}", filters=f"{fault}, {ROUTER}")
+
+    assert ["the filter fault is not carried over"] == [each.what for each in made.lost]
+
+
 def test_a_route_that_is_never_reached_is_told() -> None:
     """In a spec it would come first, for it is longer."""
     made = adopted("- {match: {prefix: /}, route: {cluster: app}}\n- {match: {path: /x}, route: {cluster: app}}")

@@ -103,6 +103,25 @@ def test_a_prefix_is_removed_as_before(lines: str, strip: str | None) -> None:
         ('location /in { if ($http_x_key != "k") { return 401; } proxy_pass http://app; }', "decides who gets in"),
         ('location /in { if ($cookie_sid = "") { return 302 /login; } proxy_pass http://app; }', "decides who gets in"),
         (
+            "location /in { limit_except GET { auth_basic x; } proxy_pass http://app; }",
+            "`limit_except GET` decides who gets in",
+        ),
+        (
+            "location /in { access_by_lua_block { ngx.exit(403) } proxy_pass http://app; }",
+            "`access_by_lua_block` decides",
+        ),
+        ("location /in { rewrite_by_lua_file /x.lua; proxy_pass http://app; }", "`rewrite_by_lua_file /x.lua` decides"),
+        ("location /in { js_access main.check; proxy_pass http://app; }", "`js_access main.check` decides"),
+        ("location /in { auth_ldap x; proxy_pass http://app; }", "`auth_ldap x` decides"),
+        (
+            "location /in { if ($outside) { return 403; } proxy_pass http://app; }",
+            "`if ($outside)` decides who gets in",
+        ),
+        (
+            "location /in { if ($refused) { return 403; } proxy_pass http://app; }",
+            "`if ($refused)` decides who gets in",
+        ),
+        (
             "location /in { set $bad 1; if ($bad) { return 403; } proxy_pass http://app; }",
             "`if ($bad)` decides who gets in",
         ),
@@ -110,7 +129,8 @@ def test_a_prefix_is_removed_as_before(lines: str, strip: str | None) -> None:
 )
 def test_what_would_be_another_route_is_written_as_a_comment(lines: str, said: str) -> None:
     """A route without its login, or with another path, is in force for nobody."""
-    made = adopted(f"location /else {{ proxy_pass http://app; }}\n{lines}")
+    maps = 'geo $outside { default 1; 10.0.0.0/8 0; } map $outside $refused { 1 yes; default ""; }'
+    made = adopted(f"location /else {{ proxy_pass http://app; }}\n{lines}", http=f"{UPSTREAM} {maps}")
 
     assert ["/else"] == [each.path for each in made.spec.routes]
     assert 1 == len(made.withheld)

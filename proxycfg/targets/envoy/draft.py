@@ -84,9 +84,13 @@ class _Drafting:
 
     def lose(self, place: Field | Message, what: str, instead: str = "") -> None:
         """Tell of something that is left out; what every generated config has needs no telling."""
-        source = self.world.config.files[place.span.file].source if place.span.file in self.world.config.files else None
-        if source is None or not source.text.startswith("# Made by proxycfg "):
+        if not self.made_here(place):
             self.lost.append(Lost(place.span, what, instead))
+
+    def made_here(self, place: Field | Message) -> bool:
+        """Whether it stands in a generated config, of which every part is known."""
+        trees = self.world.config.files.get(place.span.file)
+        return trees is not None and trees.source.text.startswith("# Made by proxycfg ")
 
     def every(self) -> None:
         """All routes, then what is in front of them."""
@@ -291,16 +295,16 @@ class _Drafting:
         found: list[Lost] = []
         for place in places:
             for each, _ in place.effects:
-                if each.kind in _GUARDS and (each.override is None or any(True for _ in each.override.items())):
+                if each.kind in _HARMLESS:
+                    what = f"the filter {each.name} is not carried over"
+                    self.lose(each.place, what, "see whether the application needs it")
+                elif self.made_here(each.place) and each.kind not in _GUARDS:
+                    continue
+                elif each.kind not in _DECIDED and (each.override is None or any(True for _ in each.override.items())):
+                    says = "decides" if each.kind in _GUARDS else "may decide"
+                    what = f"the filter {each.name} {says} who gets in; without it the route is open to everybody"
                     span = (each.said or each.place).span
-                    what = f"the filter {each.name} decides who gets in; without it the route is open to everybody"
                     found.append(Lost(span, what, "check it in the application, then take the route in"))
-                elif each.kind not in _DECIDED and each.kind not in _GUARDS:
-                    self.lose(
-                        each.place,
-                        f"the filter {each.name} is not carried over",
-                        "see whether the application needs it",
-                    )
             tls = place.door.tls if place.door is not None else None
             certificate = tls.field("require_client_certificate") if tls is not None else None
             if tls is not None and certificate is not None and tls.flag("require_client_certificate"):
@@ -608,10 +612,15 @@ _CONDITIONS = {
     "query_parameters": "arguments of the query", "runtime_fraction": "chance", "dynamic_metadata": "metadata", "filter_state": "state of filters",
     "tls_context": "the client's certificate", "cookies": "cookies",
 }  # fmt: skip
-_GUARDS = frozenset(
-    ("ext_authz", "jwt_authn", "rbac", "basic_auth", "oauth2", "api_key_auth", "csrf", "aws_lambda", "gcp_authn")
-)
-"""Filters that let some in, and others not."""
+_GUARDS = frozenset(("ext_authz", "jwt_authn", "rbac", "basic_auth", "oauth2", "api_key_auth", "csrf", "gcp_authn"))
+"""Filters that let some in, and others not; those that are known nowhere here, and programs, may."""
+_HARMLESS = frozenset(
+    ("health_check", "fault", "header_mutation", "ratelimit", "local_ratelimit", "stateful_session", "tap", "ip_tagging", "original_src",
+     "adaptive_concurrency", "admission_control", "bandwidth_limit", "cdn_loop", "header_to_metadata", "json_to_metadata", "kill_request",
+     "set_filter_state", "set_metadata", "grpc_json_transcoder", "credential_injector", "geoip", "body_size_limit", "file_system_buffer",
+     "grpc_http1_reverse_bridge", "proto_message_extraction", "rate_limit_quota", "custom_response", "alternate_protocols_cache")
+)  # fmt: skip
+"""Filters that turn nobody away for who he is."""
 _DECIDED = frozenset(
     (
         "router",

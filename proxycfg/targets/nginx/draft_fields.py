@@ -36,37 +36,12 @@ class Fields:
 
     def guards(self, level: Level) -> list[Lost]:
         """What decides who gets in: without it, the route would be open to everybody."""
-        found: list[Directive] = []
-        for name in (
-            "auth_basic",
-            "auth_request",
-            "auth_request_set",
-            "auth_jwt",
-            "auth_oidc",
-            "auth_ldap",
-            "auth_digest",
-        ):
-            first = level.first(name)
-            if first is not None and first.directive.args[:1] != ("off",):
-                found.append(first.directive)
-        lines, _ = level.all("deny")
-        found += lines[:1]
-        client = level.first("ssl_verify_client")
-        if client is not None and client.directive.args[:1] not in {("off",), ("optional_no_ca",)}:
-            found.append(client.directive)
-        found += [
-            line
-            for each in level.levels()
-            for line in each.children
-            if line.name.startswith("access_by_lua") or line.name == "secure_link"
-        ]
-        found += [
-            line
-            for each in level.levels()
-            if each.kind in {"location", "server"}
-            for line in each.lines("if")
-            if self.refuses(line)
-        ]
+        names = {line.name for each in level.levels() for line in each.children if _GUARD.fullmatch(line.name)}
+        firsts = [first.directive for name in sorted(names) if (first := level.first(name)) is not None]
+        found = [line for line in firsts if line.args[:1] not in {("off",), ("optional_no_ca",)}]
+        found += level.all("deny")[0][:1]
+        found += [line for line in level.own.get("limit_except", ()) if not self.is_of_methods(line)]
+        found += [line for each in level.levels() for line in each.lines("if") if self.refuses(line)]
         return [
             Lost(
                 line.span,
@@ -85,9 +60,13 @@ class Fields:
         )
         variables = self.reader.variables
         asked = {inner for name in names_in(" ".join(condition.args)) for inner in variables.reach(name)}
-        # What a map looks at is among them; what a `set` hangs on is not told.
-        asked = {name for name in asked if variables.map(name) is None}
+        # What a map looks at is among them, unless that is an address or chance; what a `set` hangs on is not told.
+        asked = {name for name in asked if (made := variables.map(name)) is None or made.source is None}
         return answers and not asked <= _OF_THE_URL and self.checked_origins(condition) is None
+
+    def is_of_methods(self, line: Directive) -> bool:
+        """Whether a ``limit_except`` turns away all other methods, whoever asks."""
+        return all(inner.name == "deny" and inner.args == ("all",) for inner in self.config.block(line))
 
     def checked_origins(self, condition: Directive) -> list[str] | None:
         """The web origins that an ``if`` lets through, where it asks a map of them; None if it does anything else."""
@@ -101,7 +80,7 @@ class Fields:
     def methods(self, level: Level) -> dict[str, Any]:
         """The methods that pass ``limit_except``."""
         for line in level.own.get("limit_except", ()):
-            if any(inner.name == "deny" for inner in self.config.block(line)):
+            if self.is_of_methods(line):
                 known = [word.upper() for word in line.args if word.upper() in _METHODS]
                 return {"methods": known} if known else {}
         return {}
@@ -281,6 +260,10 @@ def shown(line: Directive) -> str:
 
 
 _LONGEST = 100
+_GUARD = re.compile(
+    r"auth_(?!request_set|basic_user_file|delay|http|jwt_)\w+|(?:server_)?(?:access|rewrite)_by_lua\w*|js_access|secure_link|ssl_verify_client|perl|oidc\w*"
+)
+"""Directives that let some in, and others not, or run programs that may."""
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _OF_THE_URL = frozenset(
     ("host", "http_host", "server_name", "request_method", "scheme", "https", "server_port", "uri", "request_uri", "document_uri", "request_filename",
