@@ -107,6 +107,22 @@ class Draft:
 # ---- what every target's draft has in common ----
 
 
+class Unsayable(Exception):
+    """A route that a spec has no words for: why."""
+
+    def __init__(self, lost: Lost) -> None:
+        """``lost`` is told in its place."""
+        super().__init__(lost.what)
+        self.lost = lost
+
+
+def guarded(span: Span, what: str, *, surely: bool = True) -> Lost:
+    """Why a route is withheld that something guards, of which a spec knows nothing; ``surely`` where that is what it is there for."""
+    says = "decides" if surely else "may decide"
+    told = f"{what} {says} who gets in; without it the route is open to everybody"
+    return Lost(span, told, "check it in the application, then take the route in")
+
+
 def terms(protocol: Protocol, stream: Stream | None, reading: Reading) -> dict[str, Any]:
     """The fields that keep what the config allows: no limit of it becomes narrower, unless its protocol cannot live with more.
 

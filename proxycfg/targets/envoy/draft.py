@@ -10,7 +10,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from proxycfg.collector import held_off
-from proxycfg.draft import Draft, DraftRoute, DraftUpstream, Lost, Namer, held, merged, retried, strip_for, terms
+from proxycfg.draft import (
+    Draft,
+    DraftRoute,
+    DraftUpstream,
+    Lost,
+    Namer,
+    Unsayable,
+    guarded,
+    held,
+    merged,
+    retried,
+    strip_for,
+    terms,
+)
 from proxycfg.finding import Confidence
 from proxycfg.headers import CORS
 from proxycfg.protocols import protocols
@@ -50,14 +63,6 @@ def draft_of(config: Config, version: str, *, stated: bool) -> Draft:
         routes=tuple(routes),
         lost=tuple(dict.fromkeys([*drafting.lost, *left_out])),
     )
-
-
-class _Unsayable(Exception):
-    """A route that a spec has no words for: why."""
-
-    def __init__(self, lost: Lost) -> None:
-        super().__init__(lost.what)
-        self.lost = lost
 
 
 class _Servers(NamedTuple):
@@ -121,7 +126,7 @@ class _Drafting:
                 continue
             try:
                 self.route(route, hosts)
-            except _Unsayable as error:
+            except Unsayable as error:
                 self.lost.append(error.lost)
         if (found := host.message.field("rate_limits")) is not None:
             self.lose(found, "`rate_limits` are not carried over", "state `limits` of the routes")
@@ -162,7 +167,7 @@ class _Drafting:
     def route(self, route: Route, hosts: tuple[str, ...] | Lost) -> None:
         """A route to an origin.
 
-        :raises _Unsayable: if a spec has no words for it.
+        :raises Unsayable: if a spec has no words for it.
         """
         stream = self.stream(route)
         name = stream.protocol if stream else "http"
@@ -226,14 +231,14 @@ class _Drafting:
     def match(self, route: Route) -> tuple[str, str]:
         """How a spec matches it.
 
-        :raises _Unsayable: if it does not.
+        :raises Unsayable: if it does not.
         """
         if route.kind in {"prefix", "segments"}:
             return "path", route.path or "/"
         if route.kind in {"exact", "regex"}:
             return route.kind, route.path
         what = f"{route.title or 'this route'} is matched by {route.kind}; a spec has paths, prefixes and regular expressions"
-        raise _Unsayable(Lost(route.match.span, what, "write its path, or a regex"))
+        raise Unsayable(Lost(route.match.span, what, "write its path, or a regex"))
 
     def conditions(self, route: Route, protocol: str) -> tuple[list[str], list[Lost]]:
         """The methods that it is for; and what else of a request it hangs on, which a spec cannot say."""
@@ -301,15 +306,12 @@ class _Drafting:
                 elif self.made_here(each.place) and each.kind not in _GUARDS:
                     continue
                 elif each.kind not in _DECIDED and (each.override is None or any(True for _ in each.override.items())):
-                    says = "decides" if each.kind in _GUARDS else "may decide"
-                    what = f"the filter {each.name} {says} who gets in; without it the route is open to everybody"
                     span = (each.said or each.place).span
-                    found.append(Lost(span, what, "check it in the application, then take the route in"))
+                    found.append(guarded(span, f"the filter {each.name}", surely=each.kind in _GUARDS))
             tls = place.door.tls if place.door is not None else None
             certificate = tls.field("require_client_certificate") if tls is not None else None
             if tls is not None and certificate is not None and tls.flag("require_client_certificate"):
-                what = "`require_client_certificate` decides who gets in; without it the route is open to everybody"
-                found.append(Lost(certificate.span, what, "check it in the application, then take the route in"))
+                found.append(guarded(certificate.span, "`require_client_certificate`"))
         return found
 
     def headers(self, route: Route, origin: Origin, servers: _Servers, protocol: str) -> dict[str, Any]:
@@ -389,28 +391,28 @@ class _Drafting:
     def origin(self, route: Route) -> Origin:
         """The one cluster of a route.
 
-        :raises _Unsayable: if there are several, or it is not at hand.
+        :raises Unsayable: if there are several, or it is not at hand.
         """
         origins = self.reader.origins(route)
         said = origins[0].said.span if origins[0].said else route.action.span
         if len(origins) > 1:
             what = f"{route.title} spreads requests over {len(origins)} clusters by weight; a spec has one upstream for each route"
-            raise _Unsayable(Lost(said, what, "put their servers into one upstream, or choose one of them"))
+            raise Unsayable(Lost(said, what, "put their servers into one upstream, or choose one of them"))
         if origins[0].message is None:
-            raise _Unsayable(Lost(said, f"the cluster of {route.title} is not at hand", "write its servers by hand"))
+            raise Unsayable(Lost(said, f"the cluster of {route.title} is not at hand", "write its servers by hand"))
         return origins[0]
 
     def upstream(self, route: Route, origin: Origin, protocol: str) -> tuple[DraftUpstream, _Servers]:
         """The group of servers.
 
-        :raises _Unsayable: if nobody says which they are.
+        :raises Unsayable: if nobody says which they are.
         """
         cluster = origin.message
         assert cluster is not None
         servers = self.servers(cluster)
         if not servers.addresses:
             what = f"the servers of cluster {cluster.text('name')} come from elsewhere (type {cluster.text('type') or 'STATIC'})"
-            raise _Unsayable(Lost(cluster.span, what, "write them, or a name that stands for them, into an upstream"))
+            raise Unsayable(Lost(cluster.span, what, "write them, or a name that stands for them, into an upstream"))
         socket = cluster.any("transport_socket", "typed_config")
         tls = socket.message("upstream_tls_context") or socket if socket is not None else None
         two = origin.options.has("explicit_http_config", "http2_protocol_options") or cluster.has(

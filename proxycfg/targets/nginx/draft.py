@@ -18,6 +18,7 @@ from proxycfg.draft import (
     DraftUpstream,
     Lost,
     Namer,
+    Unsayable,
     held,
     merged,
     retried,
@@ -80,14 +81,6 @@ def _scale(streams: float) -> int:
 
 _STREAMS = 10_000
 """The default of ``scale``."""
-
-
-class _Unsayable(Exception):
-    """A route that a spec has no words for: why."""
-
-    def __init__(self, lost: Lost) -> None:
-        super().__init__(lost.what)
-        self.lost = lost
 
 
 class _Pass(NamedTuple):
@@ -309,7 +302,7 @@ class _Drafting:
             match, path = self.match(location)
             to = self.passed(source, handler, name)
             strip = self.strip(location, source, match, path, to)
-        except _Unsayable as error:
+        except Unsayable as error:
             self.lost.append(error.lost)
             return
         if strip is None:
@@ -377,7 +370,7 @@ class _Drafting:
     def match(self, location: Location) -> tuple[str, str]:
         """How a spec matches it.
 
-        :raises _Unsayable: if it does not.
+        :raises Unsayable: if it does not.
         """
         parent, name = location.parent, location.name
         if location.kind == "exact":
@@ -394,7 +387,7 @@ class _Drafting:
             ):
                 line = location.directive
                 what = f"`{line.source}` holds only inside of `{parent.directive.source}`; a spec has no routes within routes"
-                raise _Unsayable(Lost(line.span, what, "write one regular expression for the whole path"))
+                raise Unsayable(Lost(line.span, what, "write one regular expression for the whole path"))
             parent = parent.parent
         segment = _SEGMENT.fullmatch(name)
         if segment and location.kind == "regex":
@@ -404,20 +397,20 @@ class _Drafting:
     def passed(self, location: Location, handler: Directive, protocol: str) -> _Pass:
         """Where requests go.
 
-        :raises _Unsayable: if that is no HTTP or gRPC, or hangs on the request.
+        :raises Unsayable: if that is no HTTP or gRPC, or hangs on the request.
         """
         if handler.name not in {"proxy_pass", "grpc_pass"} or not handler.args:
             what = f"`{handler.source}`: a spec has origins of HTTP and gRPC alone"
-            raise _Unsayable(Lost(handler.span, what, "put an HTTP server in front of the application"))
+            raise Unsayable(Lost(handler.span, what, "put an HTTP server in front of the application"))
         text, removed = self.without_rest(_OWN_PATH.sub("", handler.args[0]))
         values = self.reader.variables.values(text, PLAIN, location)
         if not values or len(values) != 1:
             what = f"`{handler.source}`: which origin it is hangs on the request"
-            raise _Unsayable(Lost(handler.span, what, "write a route for each of the origins"))
+            raise Unsayable(Lost(handler.span, what, "write a route for each of the origins"))
         target = next(iter(values))
         found = _TARGET.fullmatch(target if "://" in target else f"grpc://{target}")
         if found is None:
-            raise _Unsayable(
+            raise Unsayable(
                 Lost(handler.span, f"`{handler.source}` is no address that a spec can have", "write host and port")
             )
         secure = found["scheme"].lower() in {"https", "grpcs"}
@@ -427,7 +420,7 @@ class _Drafting:
         if path and "$" in handler.args[0]:
             # With variables in it, every request goes to the very path that stands there.
             what = f"`{handler.source}` sends every request to {path}"
-            raise _Unsayable(Lost(handler.span, what, "let the origin take the paths of clients"))
+            raise Unsayable(Lost(handler.span, what, "let the origin take the paths of clients"))
         return _Pass(
             ("grpc" if calls else "http") + ("s" if secure else ""), found["unix"] or found["host"], path, removed
         )
@@ -448,7 +441,7 @@ class _Drafting:
     def strip(self, location: Location, source: Location, match: str, path: str, to: _Pass) -> str | None:
         """The prefix that is removed from paths; empty for none, None if they are changed otherwise.
 
-        :raises _Unsayable: if rewrites send requests to other locations.
+        :raises Unsayable: if rewrites send requests to other locations.
         """
         for line in source.level.own.get("rewrite", ()):
             if redirects(line):
@@ -459,7 +452,7 @@ class _Drafting:
             rest = {"/(.*)": "/$1", "/?(.*)": "/$1", "(/.*)": "$1", "/(.+)": "/$1"}.get(short["rest"] if short else "")
             if short is None or to_text != rest or match == "regex":
                 what = f"`{line.source}` changes paths; a spec can only remove a prefix"
-                raise _Unsayable(Lost(line.span, what, "let the origin take the paths of clients"))
+                raise Unsayable(Lost(line.span, what, "let the origin take the paths of clients"))
             prefix = re.sub(r"\\(.)", r"\1", short["prefix"])
             return prefix if f"{path.rstrip('/')}/".startswith(f"{prefix}/") else None
         if to.removed:

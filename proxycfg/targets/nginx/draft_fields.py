@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from proxycfg.draft import Lost
+from proxycfg.draft import Lost, guarded
 from proxycfg.headers import CORS
 from proxycfg.targets.nginx.config import Config
 from proxycfg.targets.nginx.place import Reader, seconds
@@ -42,14 +42,7 @@ class Fields:
         found += level.all("deny")[0][:1]
         found += [line for line in level.own.get("limit_except", ()) if not self.is_of_methods(line)]
         found += [line for each in level.levels() for line in each.lines("if") if self.refuses(line)]
-        return [
-            Lost(
-                line.span,
-                f"`{line.source}` decides who gets in; without it the route is open to everybody",
-                "check it in the application, then take the route in",
-            )
-            for line in dict.fromkeys(found)
-        ]
+        return [guarded(line.span, f"`{line.source}`") for line in dict.fromkeys(found)]
 
     def refuses(self, condition: Directive) -> bool:
         """Whether an ``if`` turns clients away, or to a login, for what they are; for their host, method, scheme or path does not count."""
