@@ -227,12 +227,24 @@ def merged(routes: Sequence[DraftRoute]) -> tuple[list[DraftRoute], list[Lost]]:
         made[key] = replace(known or route, hosts=tuple(dict.fromkeys((*(known.hosts if known else ()), *hosts))))
         if not route.withheld:
             taken.update({(route.match, path, host): route for host in hosts})
-    return list(made.values()), lost
+    return _without_halves(list(made.values())), lost
+
+
+def _without_halves(routes: Sequence[DraftRoute]) -> list[DraftRoute]:
+    """Without exact paths that say the same as the prefix of that name, which takes the path itself as well."""
+    whole = {(route.path.rstrip("/"), route.hosts, _terms(route)) for route in routes if route.match == "path"}
+    return [
+        route for route in routes if route.match != "exact" or (route.path, route.hosts, _terms(route)) not in whole
+    ]
 
 
 def _content(route: DraftRoute) -> str:
+    return json.dumps([route.match, route.path, _terms(route)])
+
+
+def _terms(route: DraftRoute) -> str:
     why = [each.what for each in route.withheld]
-    return json.dumps([route.match, route.path, route.protocol, route.upstream, route.fields, why], sort_keys=True)
+    return json.dumps([route.protocol, route.upstream, route.fields, why], sort_keys=True)
 
 
 _NAMED = re.compile(r"[^A-Za-z0-9]+")

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from proxycfg.adopt import Adopted
     from proxycfg.draft import Draft
     from proxycfg.errors import Problem
-    from proxycfg.roots import Search
-    from proxycfg.source import Source
+    from proxycfg.roots import Found, Search
     from proxycfg.targets.envoy.bootstrap import Config as Envoy
     from proxycfg.targets.nginx.config import Config as Nginx
 
@@ -124,12 +123,8 @@ def _adopted(shared: Shared, search: Search, paths: Sequence[str], version: str,
     found = search.find(paths)
     for problem in found.skipped:
         shared.note(of_skipped(problem))
-    nginxes = found.configs or found.loose
-    envoys = found.envoys
-    if found.manifests:
-        raise BadUsage(
-            "--from: manifests name Services, and a spec needs addresses: give the /config_dump of the proxy"
-        )
+    nginxes = [*(found.configs or found.loose), *found.ingresses]
+    envoys = found.every_envoy
     if len(nginxes) + len(envoys) > 1:
         names = ", ".join(
             [*(next(iter(each.files), "") for each in nginxes), *(next(iter(each.files), "") for each in envoys)]
@@ -139,25 +134,35 @@ def _adopted(shared: Shared, search: Search, paths: Sequence[str], version: str,
         )
     if not nginxes and not envoys:
         raise BadUsage(
-            "--from: Cloudflare's rules hold no routes: give the config of the hop behind it, of nginx or Envoy"
+            "--from: this holds no routes of nginx or Envoy: of a zone of Cloudflare, give the config of the hop behind it"
         )
-    read = _of_nginx(shared, nginxes[0], found.sources, version) if nginxes else _of_envoy(shared, envoys[0], of_envoy)
+    read = _of_nginx(shared, nginxes[0], found, version) if nginxes else _of_envoy(shared, envoys[0], of_envoy)
     for problem in read.missing:
         shared.say(str(problem))
-    return adopt(read.draft, _heading(read.files, read.engine, read.assumed, read.missing))
+    assumed = [*read.assumed, *([_SERVICES] if found.manifests else [])]
+    return adopt(read.draft, _heading(read.files, read.engine, assumed, read.missing))
 
 
-def _of_nginx(shared: Shared, config: Nginx, sources: Sequence[Source], version: str) -> _Read:
+_SERVICES = "servers are Services by their names: write NAME.NAMESPACE.svc for those that the proxy's own namespace does not have"
+
+
+def _of_nginx(shared: Shared, config: Nginx, found: Found, version: str) -> _Read:
     from proxycfg.targets.nginx.draft import draft_of  # noqa: PLC0415
 
-    said = nginx_version(version, "", sources)
-    tell_read(shared, sources, [config], said)
+    said = nginx_version(version, "", found.sources)
+    if found.ingresses and not said.known:
+        from proxycfg.kubernetes import ingress_nginx  # noqa: PLC0415 - configs are read more often
+        from proxycfg.version import Version  # noqa: PLC0415
+
+        said = Version(ingress_nginx.NGINX, f"what {ingress_nginx.NAME} brings along", known=False)
+    tell_read(shared, found.sources, [config], said)
     draft = draft_of(config, said.number, stated=said.known)
     if config.problems:
         raise InvalidInput(config.problems)
     texts = {name: tree.text.text for name, tree in config.files.items()}
     assumed = [said.assumed, *config.assumed, *_generated(texts)]
-    return _Read(draft, list(config.files), f"nginx {said.number}", assumed, config.missing)
+    manifests = [name for lowered in found.manifests for name in lowered.manifests.files]
+    return _Read(draft, manifests or list(config.files), f"nginx {said.number}", assumed, config.missing)
 
 
 def _of_envoy(shared: Shared, config: Envoy, version: str) -> _Read:

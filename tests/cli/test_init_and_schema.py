@@ -83,6 +83,41 @@ def test_init_from_prints_and_reports(cli: Cli) -> None:
     assert [4] == [each["location"]["start"]["line"] for each in report["not_carried_over"]]
 
 
+INGRESS = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: chat
+  annotations: {nginx.ingress.kubernetes.io/proxy-buffering: "off", nginx.ingress.kubernetes.io/proxy-read-timeout: "7200"}
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: chat.example.com
+    http: {paths: [{path: /events, pathType: Prefix, backend: {service: {name: chat, port: {number: 8000}}}}]}
+"""
+
+
+def test_init_from_an_ingress_makes_its_spec(cli: Cli) -> None:
+    """What ingress-nginx would make of it, without what it writes by itself."""
+    Path("ingress.yaml").write_text(INGRESS)
+    code, text, _ = cli("init", "--from", "ingress.yaml", "-o", "-", "-q")
+
+    assert Exit.OK == code
+    assert text.startswith("# Made from ingress.yaml (nginx ")
+    assert "  - path: /events/\n    protocol: sse\n    upstream: chat-8000\n    idle_timeout: 2h\n" in text
+    assert 1 == text.count("protocol: sse")
+    assert "return 404" not in text
+
+
+def test_init_from_rules_of_cloudflare_says_where_routes_are(cli: Cli) -> None:
+    """They are those of the hop behind it."""
+    zone = Path(__file__).parent.parent.parent / "fixtures/specs/cloudflare/cloudflare/main.tf"
+
+    code, out, err = cli("init", "--from", str(zone), "-o", "-")
+    assert (Exit.USAGE, "") == (code, out)
+    assert "of a zone of Cloudflare, give the config of the hop behind it" in err
+
+
 def test_init_from_a_generated_config_points_to_its_spec(cli: Cli) -> None:
     """Which says more: what every generated config has is not listed as lost."""
     config = Path(__file__).parent.parent.parent / "fixtures/specs/starter/nginx.conf"

@@ -202,11 +202,13 @@ def test_a_hop_of_a_chain_may_be_manifests(cli: Cli) -> None:
     assert cli("lint", "--chain", "stack.yaml")[0] != Exit.USAGE
 
 
-def test_no_spec_is_made_of_manifests(cli: Cli) -> None:
-    """They hold no addresses."""
+def test_a_spec_is_made_of_manifests(cli: Cli) -> None:
+    """Servers are Services, by their names, and that is told."""
     write(chat=PROXY)
     Path("routes.yaml").unlink()
     code, _, err = cli("init", "--from", "manifests")
+    text = Path("routes.yaml").read_text()
 
-    assert code == Exit.USAGE
-    assert "manifests name Services" in err
+    assert code == Exit.OK, err
+    assert "# Assumed: servers are Services by their names" in text
+    assert cli("generate", "routes.yaml")[0] == Exit.OK

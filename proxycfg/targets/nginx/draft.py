@@ -108,8 +108,8 @@ class _Drafting:
         self.namer = Namer()
 
     def lose(self, line: Directive, what: str, instead: str = "") -> None:
-        """Tell of a directive that is left out; what every generated config has needs no telling."""
-        if not line.text.text.startswith("# Made by proxycfg "):
+        """Tell of a directive that is left out; what every generated config has, or a controller writes by itself, needs no telling."""
+        if line.span.line and not line.text.text.startswith("# Made by proxycfg "):
             self.lost.append(Lost(line.span, what, instead))
 
     def http(self, http: Http) -> None:
@@ -217,9 +217,10 @@ class _Drafting:
             )
             if usable is None:
                 place = lines[0] if lines else listen.directive or server.directive
-                self.lose(
-                    place, f"no file of {name} is known for port {listen.port}", f"correct listen.tls.{field_name}"
-                )
+                # A controller takes it from a secret.
+                span = place.span if place.span.line else self.routes[0].span
+                what = f"no file of {name} is known for port {listen.port}"
+                self.lost.append(Lost(span, what, f"correct listen.tls.{field_name}"))
             made[field_name] = (
                 usable.args[0] if usable else f"/etc/tls/tls.{'crt' if field_name == 'certificate' else 'key'}"
             )
