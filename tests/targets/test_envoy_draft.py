@@ -243,6 +243,16 @@ def test_weighted_clusters_and_servers_from_elsewhere_are_told() -> None:
         adopted("- {match: {prefix: /}, route: {cluster: app}}", cluster="name: app\ntype: EDS\n")
 
 
+@pytest.mark.parametrize("name", ["chat:8000", "outbound|8000||chat", "outbound|8000|v2|chat"])
+def test_a_cluster_that_a_controller_names_after_a_service_is_that_service(name: str) -> None:
+    """Its endpoints are not in the config; its name leads to them."""
+    found = route(
+        f"- {{match: {{prefix: /}}, route: {{cluster: '{name}'}}}}", cluster=f"name: '{name}'\ntype: EDS\n"
+    ).upstream
+
+    assert ["chat:8000"] == [server.address for server in found.servers]
+
+
 def test_the_listener_with_its_certificate() -> None:
     """And no promise about HTTPS that nobody made."""
     tls = (

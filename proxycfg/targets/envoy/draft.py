@@ -469,6 +469,11 @@ class _Drafting:
                         names.append(host)
                 elif pipe:
                     addresses.append(pipe)
+        service = _SERVICE.fullmatch(cluster.text("name") or "")
+        if not addresses and service is not None:
+            # Controllers name a cluster after the service whose endpoints they know; its name stands for them.
+            host = service["of_mesh"] or service["host"]
+            addresses, names = [f"{host}:{service['port_of_mesh'] or service['port']}"], [host]
         return _Servers(tuple(dict.fromkeys(addresses)), tuple(names))
 
     def tls(self, tls: Message) -> dict[str, Any]:
@@ -608,6 +613,10 @@ def _may_take(other: Route, path: str) -> bool:
 
 _REMOVED = re.compile(r"\^?((?:/(?:[\w~-]|\\?[.-])+)+)\((?:/\|\$|\$\|/)\)")
 """``^/api(/|$)``, for which a rewrite puts a slash: the prefix is removed."""
+_SERVICE = re.compile(
+    r"(?P<host>[a-z0-9][a-z0-9.-]*):(?P<port>[0-9]+)|outbound\|(?P<port_of_mesh>[0-9]+)\|[^|]*\|(?P<of_mesh>[a-z0-9.-]+)"
+)
+"""The name of a cluster that is a service: ``chat:8000``, or ``outbound|8000||chat.default.svc.cluster.local`` as Istio has it."""
 _KEYS = {"prefix": "prefix", "exact": "path", "segments": "path_separated_prefix", "regex": "safe_regex"}
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _CONDITIONS = {
