@@ -514,7 +514,7 @@ class Search:
         return config
 
     def _text(self, path: str) -> str:
-        text = self.texts.get(os.path.normpath(path))
+        text = self.texts.get(path)
         return read_text(Path(path)) if text is None else text
 
 

@@ -263,3 +263,14 @@ def test_a_plan_can_be_stated(cli: Cli) -> None:
     )
     assert "setting-beyond-plan" in cli("lint", "zone", "--cloudflare-plan", "pro")[1]
     assert "setting-beyond-plan" not in cli("lint", "zone", "--cloudflare-plan", "enterprise")[1]
+
+
+@pytest.mark.usefixtures("module")
+@pytest.mark.parametrize("named", [".", "./zone", "zone", "zone/../zone/main.tf"])
+def test_what_was_repaired_is_looked_at_again_by_whatever_name(cli: Cli, named: str) -> None:
+    """So that each fix is made and counted once, and none of what it mended is reported."""
+    code, out, err = cli("lint", named, "--fix", "--format", "json")
+
+    assert (code, json.loads(out)["findings"]) == (Exit.OK, [])
+    assert "1 fix made" in err
+    assert "cache = false" in Path("zone/main.tf").read_text()

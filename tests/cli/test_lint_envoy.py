@@ -90,6 +90,15 @@ def test_a_fix_is_one_line_among_comments(cli: Cli) -> None:
     assert Path("envoy.yaml").read_text() == FIXED
 
 
+def test_what_was_repaired_in_a_folder_is_looked_at_again(cli: Cli) -> None:
+    """Each fix is made and counted once, under the name by which the folder was given, too."""
+    written(ROUTES)
+    code, _, err = cli("lint", *RULE, "--fix", ".")
+
+    assert code == Exit.OK
+    assert "1 fix made in ./envoy.yaml" in err
+
+
 @pytest.mark.parametrize(("mark", "ending"), [("\ufeff", "\n"), ("", "\r\n"), ("\ufeff", "\r\n")])
 def test_a_fix_keeps_the_bytes_around_it(cli: Cli, mark: str, ending: str) -> None:
     """A byte order mark, and the line ends of Windows."""
