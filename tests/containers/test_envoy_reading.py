@@ -125,6 +125,16 @@ TRIALS: dict[str, Trial] = {
     "per_try_idle_timeout goes on where the per_try_timeout is not set": Trial(
         {"route": {"timeout": "3s", "retry_policy": {"per_try_timeout": "3s", "per_try_idle_timeout": "1s"}}}, ("upstream_idle_timeout",), "sse",
     ),
+    "per_try_idle_timeout of the cluster does not": Trial(
+        {"route": STREAMING, "upstream": options(retry_policy={"retry_on": "5xx", "per_try_idle_timeout": "1s"})}, ("upstream_idle_timeout",), "sse",
+    ),
+    "per_try_idle_timeout of the route goes on beside a policy of the cluster": Trial(
+        {
+            "route": {**STREAMING, "retry_policy": {"per_try_idle_timeout": "2s"}},
+            "upstream": options(retry_policy={"retry_on": "5xx", "per_try_idle_timeout": "1s"}),
+        },
+        ("upstream_idle_timeout",), "sse",
+    ),
     "per_try_timeout does not": Trial({"route": {**STREAMING, "retry_policy": {"per_try_timeout": "1s"}}}, ("upstream_idle_timeout", "total_timeout"), "sse"),
     "per_try_timeout ends a poll": Trial({"route": {**STREAMING, "retry_policy": {"per_try_timeout": "2s"}}}, ("upstream_idle_timeout",), "long-poll"),
     "idle connections and their age": Trial(

@@ -43,6 +43,16 @@ SECURE = {
     }
 }
 NO_ALPN = {"transport_socket": {"name": "tls", "typed_config": {"@type": TLS, "common_tls_context": {}}}}
+SERVERS = {
+    "endpoints": [
+        {
+            "lb_endpoints": [
+                {"endpoint": {"address": {"socket_address": {"address": f"127.0.0.{at}", "port_value": 80}}}}
+                for at in (2, 3)
+            ]
+        }
+    ]
+}
 GET: list[dict[str, Any]] = [{"name": ":method", "string_match": {"exact": "GET"}}]
 COOKIE: list[dict[str, Any]] = [{"cookie": {"name": "sid", "ttl": "0s"}}]
 
@@ -134,6 +144,11 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, object]] = {
     "idle of an attempt whose route's timeout the client says": (
         {"route": {"max_grpc_timeout": "0s", "retry_policy": {"per_try_timeout": "4s", "per_try_idle_timeout": "4s"}}},
         "upstream_idle_timeout", "grpc", {"between": [4, 300]},
+    ),
+    "idle of an attempt, by the cluster": ({"upstream": options(retry_policy={"retry_on": "5xx", "per_try_idle_timeout": "4s"})}, "upstream_idle_timeout", "sse", 300),
+    "idle of an attempt, by both": (
+        {"route": {"retry_policy": {"per_try_idle_timeout": "9s"}}, "upstream": options(retry_policy={"retry_on": "5xx", "per_try_idle_timeout": "4s"})},
+        "upstream_idle_timeout", "sse", 9,
     ),
     "idle of an attempt and a WebSocket": ({"route": {"retry_policy": {"per_try_idle_timeout": "4s"}}}, "upstream_idle_timeout", "websocket", 300),
     "timeout of an attempt and a poll": ({"route": {"retry_policy": {"per_try_timeout": "4s"}}}, "upstream_idle_timeout", "long-poll", 4),
@@ -234,6 +249,15 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, object]] = {
         {"filters": [http_filter("cache", "CacheConfig")], "host": {"retry_policy": {"retry_on": "5xx"}}}, "retries_non_idempotent", "sse", True,
     ),
     "cache and who leaves": ({"filters": [http_filter("cache", "CacheConfig")]}, "abort_propagates", "sse", OPEN),
+    "compressors that both take it": ({"filters": [TAKES_EVENTS, TAKES_EVENTS]}, "compression", "sse", True),
+    "compressors of which one takes it": ({"filters": [TAKES_EVENTS, GZIP]}, "compression", "sse", OPEN),
+    "streams of each server by chance": (
+        {"upstream": {"lb_policy": "RANDOM", "load_assignment": SERVERS, "circuit_breakers": {"per_host_thresholds": [{"max_connections": 20}]}}},
+        "max_streams", "sse", {"between": [20, 40]},
+    ),
+    "streams of each server in turn": (
+        {"upstream": {"load_assignment": SERVERS, "circuit_breakers": {"per_host_thresholds": [{"max_connections": 20}]}}}, "max_streams", "sse", 40,
+    ),
     "cache before a compressor": ({"filters": [http_filter("cache", "CacheConfig"), TAKES_EVENTS]}, "compression", "sse", OPEN),
     "cache behind a compressor": ({"filters": [TAKES_EVENTS, http_filter("cache", "CacheConfig")]}, "compression", "sse", True),
     # Compression.

@@ -92,7 +92,6 @@ def duration(seconds: float) -> str:
 def _idle(case: Case, place: Place) -> Iterator[Change]:
     wanted = case.need.accepted.upstream_idle_timeout.low
     for block, holder in (
-        ("the cluster's options", place.origin.options),
         ("this route", place.action),
         ("the virtual host", place.route.host.message),
     ):

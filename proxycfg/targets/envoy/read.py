@@ -185,7 +185,12 @@ def compression(place: Place) -> Found:
     """A compressor whose content types take in the stream's."""
     if place.protocol == "websocket":
         return NO, place.reader.stated("an upgraded connection is never compressed")
-    return place.effect("compresses", "http_filters: no compressor takes this content type")
+    value, why = place.effect("compresses", "http_filters: no compressor takes this content type")
+    all_of_them = [found for each, found in place.effects if each.kind in {"compressor", "gzip"}]
+    if len(all_of_them) > 1 and any(not each.compresses.low or each.takes_accept_encoding.high for each in all_of_them):
+        # The client's favorite among them is chosen, though it takes another type, or never saw what the client accepts.
+        value = Between(low=False, high=value.high)
+    return value, why
 
 
 def caching(place: Place) -> Found:
@@ -323,6 +328,10 @@ def _retry_policy(place: Place) -> tuple[Message, str] | None:
         of_cluster = place.origin.options.message("retry_policy")
         if of_cluster is not None:
             return of_cluster, "cluster"
+    return _policy_of_route(place)
+
+
+def _policy_of_route(place: Place) -> tuple[Message, str] | None:
     own = place.action.message("retry_policy")
     if own is not None:
         return own, ""
@@ -352,9 +361,10 @@ def _quic_idle(place: Place) -> Iterator[Found]:
 def _tries(place: Place, *, polled: bool = False) -> Iterator[Found]:
     """The timers of an attempt; that of its answer's beginning only for what is ``polled``.
 
-    When the latter runs out, the idle timer is taken away, though the answer goes on (``UpstreamRequest::onPerTryTimeout``; measured on 1.40).
+    When the latter runs out, the idle timer is taken away, though the answer goes on (``UpstreamRequest::onPerTryTimeout``; measured on 1.40). The
+    policy of a cluster says when to try again, and none of its timers counts (``FilterUtility::finalTimeout``; measured, too).
     """
-    policy, block = _retry_policy(place) or (None, "")
+    policy, block = _policy_of_route(place) or (None, "")
     if policy is None or place.protocol == "websocket":
         return
     begins, idle = (policy.seconds(f"per_try_{name}timeout") or 0.0 for name in ("", "idle_"))
@@ -839,10 +849,16 @@ def _connections(place: Place, cluster: Message) -> Iterator[Found]:
         yield _times(float(most), each_holds), Why(threshold.field("max_connections"), block="cluster")
     hosts = sum(len(group.messages("lb_endpoints")) for group in cluster.messages("load_assignment", "endpoints"))
     fixed = (cluster.text("type") or "STATIC").upper() in {"STATIC", "0"}
+    in_turn = (cluster.text("lb_policy") or "ROUND_ROBIN").upper() in {"ROUND_ROBIN", "0"} and not cluster.has(
+        "load_balancing_policy"
+    )
     for limit in cluster.messages("circuit_breakers", "per_host_thresholds"):
         per_host = limit.number("max_connections")
         if per_host is not None:
             held = _times(float(per_host * max(1, hosts)), each_holds)
+            if not in_turn:
+                # One may be full before the others are, and is chosen all the same.
+                held = Between(per_host * each_holds.low, held.high)
             # A name may have several addresses, or hosts come from elsewhere.
             yield held if fixed else Between(held.low, FOREVER), Why(limit.field("max_connections"), block="cluster")
 
