@@ -53,7 +53,8 @@ def spec_of(spec: Spec, hop: ChainHop) -> Spec:
 
 def _listen(hop: ChainHop) -> Listen:
     """Where an inner hop listens: for the hop before it, on this machine alone if that one comes from there."""
-    return Listen(address=hop.at.host if _is_local(hop) else Listen().address, port=hop.at.port, http=["1.1", "2"])
+    address = {"address": hop.at.host} if _is_local(hop) else {}
+    return Listen.model_validate({**address, "port": hop.at.port, "http": ["1.1", "2"]})
 
 
 def _ways(spec: Spec, inner: ChainHop) -> dict[bool, Upstream]:
@@ -67,7 +68,7 @@ def _ways(spec: Spec, inner: ChainHop) -> dict[bool, Upstream]:
             servers=(Server(scheme=scheme, host=inner.at.host, port=inner.at.port),),
             scheme=scheme,
             http_version="2" if grpc else "1.1",
-            tls=UpstreamTls(),
+            tls=UpstreamTls.model_validate({}),
             affinity=None,
             max_connections=None,
             keepalive=DEFAULT_KEEPALIVE,
@@ -122,7 +123,7 @@ def unconnected(spec: Spec, targets: Sequence[str]) -> Iterator[Finding]:
         return
     own = own_hops(spec)
     for before, hop in pairwise(own):
-        why = ""
+        why = instead = ""
         if not _address_of(before, hop):
             port = spec.listen.port if before is own[0] else before.at.port
             why = f"{hop.name} does not know where {before.name} is, so it takes {before.name}'s address for that of every client"

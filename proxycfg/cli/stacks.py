@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from proxycfg.cli.configs import envoy_version, version_that_reads
 from proxycfg.errors import BadUsage, InvalidInput, Problem
@@ -56,11 +56,23 @@ def _loaded(hop: StackHop, home: Path) -> ReadHop:
     return {"nginx": _nginx, "envoy": _envoy, "cloudflare": _cloudflare}[hop.kind](hop, found)
 
 
+T = TypeVar("T")
+
+
+def _stated(hop: StackHop, find: Callable[[], T]) -> T:
+    """The version of a hop; one that is not known is a mistake of the stack."""
+    try:
+        return find()
+    except BadUsage as error:
+        message, _, instead = str(error).partition(": ")[2].partition(": ")
+        raise InvalidInput([Problem(hop.span, message, instead or "leave it out")]) from None
+
+
 def _nginx(hop: StackHop, found: Found) -> ReadHop:
     from proxycfg.targets.nginx.explain import explain_config  # noqa: PLC0415 - read when it is needed
     from proxycfg.targets.nginx.scene import scene_of  # noqa: PLC0415 - the same
 
-    said = version_that_reads(found, hop.version)
+    said = _stated(hop, lambda: version_that_reads(found, hop.version))
     configs = [*(found.configs or found.loose), *found.ingresses]
 
     def explain(asked: Asked, protocol: str | None) -> list[list[Explained]]:
@@ -79,7 +91,7 @@ def _envoy(hop: StackHop, found: Found) -> ReadHop:
     from proxycfg.targets.envoy.scene import scene_of  # noqa: PLC0415 - the same
 
     envoys = found.every_envoy
-    said = envoy_version(hop.version, envoys)
+    said = _stated(hop, lambda: envoy_version(hop.version, envoys))
 
     def explain(asked: Asked, protocol: str | None) -> list[list[Explained]]:
         return [explain_config(each, said.number, asked, protocol) for each in envoys]

@@ -142,6 +142,7 @@ def test_a_config_of_a_hop_can_silence_what_is_said_in_it(stack: Cli) -> None:
         ("hops: [{opaque: {idle_timeout: soon}}]", "stack.yaml:1:32: "),
         ("hops: [{nginx: nowhere.conf}]", "stack.yaml:1:8: nowhere.conf: there is no such file"),
         ("hops: [{name: a, nginx: edge.conf}, {name: a, nginx: app.conf}]", "stack.yaml:1:15: `a` is another hop's name, too"),
+        ('hops: [{nginx: {config: edge.conf, version: "1.1"}}]', "stack.yaml:1:8: 1.1 is not known"),
         ("[]", "a stack is a mapping of fields"),
         ("hops: [alb]\nstreams: [{path: events, protocol: sse}]", "stack.yaml:2:18: `path` must start with /"),
     ],

@@ -15,8 +15,8 @@ from proxycfg.source import Source
 from tests.clients.http import Transport
 from tests.clients.tls import Authority
 from tests.containers import scenarios
-from tests.containers.scenarios import DELIVERY, Scenario
-from tests.containers.stage import GRPC_ROUTES, HTTP_ROUTES, WEB_ROUTES, Stage
+from tests.containers.scenarios import DELIVERY, SILENCE, Scenario
+from tests.containers.stage import GRPC_ROUTES, HTTP_ROUTES, NGINX_LAPSE, WEB_ROUTES, Stage
 from tests.engines import Proxies, StartProxy, free_port
 
 CHAINS = (
@@ -55,15 +55,15 @@ class Chains:
         self._origins = origins
         self._authority = authority
         self._folder = folder
-        self._stages: dict[tuple[str, ...], Stage] = {}
+        self._stages: dict[tuple[tuple[str, ...], bool], Stage] = {}
 
-    def get(self, chain: tuple[str, ...]) -> Stage:
-        """A stage whose proxy is a chain."""
-        if chain not in self._stages:
-            self._stages[chain] = self._set_up(chain)
-        return self._stages[chain]
+    def get(self, chain: tuple[str, ...], *, lapse: bool = False) -> Stage:
+        """A stage whose proxy is a chain; ``lapse`` hurries the clocks of nginx."""
+        if (chain, lapse) not in self._stages:
+            self._stages[chain, lapse] = self._set_up(chain, lapse=lapse)
+        return self._stages[chain, lapse]
 
-    def _set_up(self, chain: tuple[str, ...]) -> Stage:
+    def _set_up(self, chain: tuple[str, ...], *, lapse: bool) -> Stage:
         origin, web = self._origins
         ports = [free_port() for _ in chain]
         hops = [f'{{{name}: {{}}, at: "http://127.0.0.1:{port}"}}' for name, port in zip(chain, ports, strict=True)]
@@ -81,7 +81,13 @@ class Chains:
             config = config.replace("/run/proxycfg-cache", f"/run/proxycfg-cache-{port}")
             (folder / ("envoy.yaml" if hop.target == "envoy" else "nginx.conf")).write_text(config)
             running.append(
-                self._start(ENGINES[hop.target], folder, name=f"{'-'.join(chain)}.{hop.name}", ready_port=port)
+                self._start(
+                    ENGINES[hop.target],
+                    folder,
+                    name=f"{'-'.join(chain)}.{hop.name}{'.lapsed' if lapse else ''}",
+                    time_lapse=NGINX_LAPSE if lapse else None,
+                    ready_port=port,
+                )
             )
         return Stage(
             ENGINES[chain[-1]],
@@ -130,5 +136,24 @@ def test_a_generated_chain_delivers(
 ) -> None:
     """As each hop does alone."""
     stage = chains.get(chain)
+
+    scenario(stage, stage.client(transport))
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("scenario", "transport"),
+    [
+        pytest.param(
+            scenario, transport, id=f"{scenario.__name__}-{transport}", marks=pytest.mark.xdist_group("chain-lapsed")
+        )
+        for scenario, transports in SILENCE.items()
+        for transport in ("http/1.1", "h2c")
+        if transport in transports
+    ],
+)
+def test_a_generated_chain_survives_silence(chains: Chains, scenario: Scenario, transport: Transport) -> None:
+    """A pause longer than the stock timers of two hops ends nothing."""
+    stage = chains.get(("nginx", "nginx"), lapse=True)
 
     scenario(stage, stage.client(transport))
