@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -93,7 +94,10 @@ def _wanted(target: str, only: Sequence[str]) -> dict[str, list[str]]:
 
 
 def official(stage: Stage) -> str:
-    """The image that users of this version pull."""
+    """The image that users of this version pull, or the one that ``PROXYCFG_NGINX_IMAGE`` or ``PROXYCFG_ENVOY_IMAGE`` names."""
+    named = os.environ.get(f"PROXYCFG_{stage.target.upper()}_IMAGE")
+    if named:
+        return named
     line = ".".join(stage.version.split(".")[:2])
     return f"nginx:{line}" if stage.target == "nginx" else f"envoyproxy/envoy:v{line}-latest"
 

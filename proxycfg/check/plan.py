@@ -16,6 +16,7 @@ from proxycfg.targets.nginx import stage as nginx
 
 if TYPE_CHECKING:
     from proxycfg.certificate import Pair
+    from proxycfg.spec import Spec
     from proxycfg.stage import Stage
     from proxycfg.targets.envoy.bootstrap import Config as Envoy
     from proxycfg.targets.nginx.config import Config
@@ -79,13 +80,13 @@ _STAND_INS: dict[str, Callable[[], bytes]] = {
 }
 
 
-def of_nginx(config: Config, version: str, root: str) -> Stage:
+def of_nginx(config: Config, version: str, root: str, *, on_disk: bool = True) -> Stage:
     """The stage of a configuration of nginx.
 
-    :param root: the folder that it was given in; nothing outside of it goes along.
+    :param root: the folder that it was given in; nothing outside of it goes along, and nothing at all that is not ``on_disk``.
     """
     texts = {name: tree.text.text.encode("utf-8", "surrogateescape") for name, tree in config.files.items()}
-    tree = _Tree(root, _home(texts, root), "nginx.conf")
+    tree = _Tree(root, _home(texts, root), "nginx.conf", on_disk=on_disk)
     files = tree.files(texts)
     if config.context != "main":
         main = f"{tree.home}/proxycfg-check.conf"
@@ -93,24 +94,51 @@ def of_nginx(config: Config, version: str, root: str) -> Stage:
     return nginx.stage(config, version, list(files.items()), tree.given, supply)
 
 
-def of_envoy(config: Envoy, version: str, root: str) -> Stage:
+def of_envoy(config: Envoy, version: str, root: str, *, on_disk: bool = True) -> Stage:
     """The stage of a bootstrap of Envoy.
 
     :param root: as above.
     """
     texts = {name: trees.source.text.encode("utf-8", "surrogateescape") for name, trees in config.files.items()}
-    tree = _Tree(root, envoy.HOME, "envoy.yaml")
+    tree = _Tree(root, envoy.HOME, "envoy.yaml", on_disk=on_disk)
     files = tree.files(texts)
     main = config.bootstraps[0].span.file if config.bootstraps else next(iter(texts))
     return envoy.stage(config, version, files, tree.placed(main), tree.given, supply)
 
 
+def of_spec(spec: Spec) -> list[Stage]:
+    """The stages of what is generated from a spec, for each of its targets that can be run here; nothing of it is on disk.
+
+    Certificates and the like that the spec names are supplied: they belong to the machines that it is for.
+    """
+    from proxycfg.generate import default_targets, generate  # noqa: PLC0415 - most runs are of a config
+    from proxycfg.source import Source  # noqa: PLC0415 - as above
+    from proxycfg.targets import target  # noqa: PLC0415 - as above
+    from proxycfg.targets.envoy.bootstrap import load  # noqa: PLC0415 - as above
+    from proxycfg.targets.nginx.config import load_texts  # noqa: PLC0415 - as above
+
+    made = generate(spec, default_targets(spec))
+    stages: list[Stage] = []
+    for folder, main in made.main.items():
+        name = folder.rstrip("0123456789-")
+        if name not in {"nginx", "envoy"}:
+            continue
+        texts = {path: text for path, text in made.files.items() if path.startswith(f"{folder}/")}
+        version, root = target(name).version(spec), os.path.abspath(folder)
+        if name == "nginx":
+            texts = {main: texts.pop(main), **texts}
+            stages.append(of_nginx(load_texts(texts), version, root, on_disk=False))
+        else:
+            stages.append(of_envoy(load([Source(main, texts[main])]), version, root, on_disk=False))
+    return stages
+
+
 class _Tree:
     """The folder that a config was given in, and the place where the proxy will look for it."""
 
-    def __init__(self, root: str, home: str, main: str) -> None:
+    def __init__(self, root: str, home: str, main: str, *, on_disk: bool) -> None:
         """``main`` is what a config from standard input is called."""
-        self.root, self.home, self.main = root, home, main
+        self.root, self.home, self.main, self.on_disk = root, home, main, on_disk
 
     def files(self, texts: Mapping[str, bytes]) -> dict[str, bytes]:
         """Files by the path where the proxy looks for them: as the disk has them, whatever their encoding."""
@@ -130,7 +158,8 @@ class _Tree:
         at = f"{self.home}/"
         inside = os.path.join(self.root, os.path.relpath(path, self.home)) if path.startswith(at) else path
         real = os.path.realpath(inside)
-        if not real.startswith(os.path.join(os.path.realpath(self.root), "")) or not os.path.isfile(real):
+        below = real.startswith(os.path.join(os.path.realpath(self.root), ""))
+        if not (self.on_disk and below and os.path.isfile(real)):
             return None
         try:
             with Path(real).open("rb") as file:

@@ -38,7 +38,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         str,
         Argument(
             metavar="[CONFIG]",
-            help="An nginx.conf, its folder, or the output of `nginx -T`; a bootstrap of Envoy; - is standard input.",
+            help="An nginx.conf, its folder, or the output of `nginx -T`; a bootstrap of Envoy; a spec; - is standard input.",
         ),
     ] = "",
     runner: Annotated[str, Option("--runner", metavar="RUNNER", help="docker, podman or auto.")] = "auto",
@@ -99,25 +99,32 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
             return Exit.OK
     if not config:
         raise BadUsage("check: give a config, such as /etc/nginx, or --cleanup")
-    stage = _stage(shared, config, version or _said_by(image), of_envoy or _said_by(image))
-    for problem in stage.lacks:
-        shared.note(str(problem))
+    stages = _stages(shared, config, version or _said_by(image), of_envoy or _said_by(image))
+    if len(stages) > 1 and (image or compare or save_case):
+        raise BadUsage(
+            f"{config}: is generated for several targets, which --image, --compare and --save-case are not for: "
+            "give a spec of one target, or name images by PROXYCFG_NGINX_IMAGE and PROXYCFG_ENVOY_IMAGE"
+        )
     options = Options(image, lab_image or os.environ.get("PROXYCFG_LAB_IMAGE") or LAB_IMAGE, tuple(only or ()))
     running = config
+    routes: list[Measured] = []
     try:
-        routes = perform(stage, engine, options, f"proxycfg check {config}", shared.note, shared.detail)
+        for stage in stages:
+            for problem in stage.lacks:
+                shared.note(str(problem))
+            routes += perform(stage, engine, options, f"proxycfg check {config}", shared.note, shared.detail)
         if save_case:
-            _save_case(shared, save_case, routes, stage)
+            _save_case(shared, save_case, routes, stages[0])
         if compare:
             running = compare
-            return _compared(shared, (config, compare), (stage, routes), engine, options)
+            return _compared(shared, (config, compare), (stages[0], routes), engine, options)
     except ProxyEnded as error:
         shared.say(f"{running}: {error}")
         return Exit.FOUND
     except ProxyFailed as error:
         shared.say(f"{running}: {error}")
         return Exit.USAGE
-    _print(shared, routes, stage)
+    _print(shared, routes, stages)
     return Exit.FOUND if any(route.verdict == "fail" for route in routes) else Exit.OK
 
 
@@ -127,7 +134,32 @@ def _said_by(image: str) -> str:
     return found[1] if found else ""
 
 
+def _stages(shared: Shared, name: str, version: str, of_envoy: str) -> list[Stage]:
+    """The stage of a config, or those of what is generated from a spec."""
+    from proxycfg.check import plan  # noqa: PLC0415
+    from proxycfg.cli.specs import load_spec  # noqa: PLC0415
+
+    return plan.of_spec(load_spec(name)) if _is_spec(name) else [_stage(shared, name, version, of_envoy)]
+
+
+def _is_spec(name: str) -> bool:
+    """Whether a file is a spec: YAML with routes and upstreams at its top, which no proxy's config has."""
+    from pathlib import Path  # noqa: PLC0415
+
+    from proxycfg.confdir import read_text  # noqa: PLC0415
+
+    if not name.endswith((".yaml", ".yml")):
+        return False
+    try:
+        text = read_text(Path(name))
+    except OSError:
+        # Told by whoever reads it.
+        return False
+    return all(re.search(rf"(?m)^{key}\s*:", text) for key in ("routes", "upstreams"))
+
+
 def _stage(shared: Shared, name: str, version: str, of_envoy: str) -> Stage:
+    """The stage of the one config that a path means."""
     from proxycfg.check import plan  # noqa: PLC0415
     from proxycfg.roots import Search  # noqa: PLC0415
 
@@ -198,9 +230,12 @@ def _compared(
     return Exit.FOUND if any(change.matters for change in changes) else Exit.OK
 
 
-def _print(shared: Shared, routes: list[Measured], stage: Stage) -> None:
-    more = {"target_version": stage.version, "supplied": [each.to_json() for each in stage.supplied]}
-    print_measured(shared, "proxycfg check", routes, stage.texts, more)
-    if stage.supplied and shared.format == "text":
+def _print(shared: Shared, routes: list[Measured], stages: Sequence[Stage]) -> None:
+    supplied = [each for stage in stages for each in stage.supplied]
+    texts = {name: text for stage in stages for name, text in stage.texts.items()}
+    version = stages[0].version if len(stages) == 1 else None
+    more = {"target_version": version, "supplied": [each.to_json() for each in supplied]}
+    print_measured(shared, "proxycfg check", routes, texts, more)
+    if supplied and shared.format == "text":
         sys.stdout.write("\nSupplied, since the config names it and it was not given:\n")
-        sys.stdout.writelines(f"  {each.what}  {each.name}  {each.span or ''}\n" for each in stage.supplied)
+        sys.stdout.writelines(f"  {each.what}  {each.name}  {each.span or ''}\n" for each in supplied)

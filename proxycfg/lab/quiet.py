@@ -8,14 +8,17 @@ by us. (1) is told by the states of its threads, looked at twice: where none has
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from proxycfg.lab.netlink import ESTABLISHED, LISTENING, Held, Sockets
 
 TICK = 0.05
 """Seconds between two looks, where somebody waits for a timer of the proxy."""
+LATE = 4.0
+"""Seconds of the proxy's clock during which nobody looks, after which timers and lock-step count no more."""
 _RESTS = 0.06
 """Seconds for which queues that do not become empty must not change: a window is full, or somebody does not read. Acknowledgements take 0.04."""
 _BREATH = 0.0005
@@ -68,6 +71,8 @@ class Quiet:
         self._namespaces = tuple(namespaces)
         self._lapse = lapse
         self._began = time.monotonic()
+        self.late_at = 0.0
+        """When it was last seen that this machine is too busy to keep pace; by :func:`time.monotonic`."""
         self._waiting: list[asyncio.Future[None]] = []
         self._watch: asyncio.Task[None] | None = None
         self.silent: Callable[[], set[int]] = set
@@ -103,6 +108,18 @@ class Quiet:
 
     async def _settled(self) -> bool:
         """Look until nothing is under way; whether the proxy is there."""
+        with self._timed(0.0):
+            return await self._rest()
+
+    @contextlib.contextmanager
+    def _timed(self, usual: float) -> Iterator[None]:
+        """What takes much longer than usual is late, and what is measured meanwhile is not worth much."""
+        began = time.monotonic()
+        yield
+        if (time.monotonic() - began - usual) * self._lapse > LATE:
+            self.late_at = time.monotonic()
+
+    async def _rest(self) -> bool:
         same_since, before = 0.0, None
         while True:
             # Whatever has come is dealt with first: read in one round, handed on in the next.
@@ -121,7 +138,8 @@ class Quiet:
 
     async def tick(self) -> float:
         """The proxy's time a moment later, when nothing is under way."""
-        await asyncio.sleep(TICK)
+        with self._timed(TICK):
+            await asyncio.sleep(TICK)
         now = self.now()
         await self.caught_up()
         return now

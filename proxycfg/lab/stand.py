@@ -41,6 +41,11 @@ class Stand(Bench):
             self._narrow.append(exchange)
         return exchange
 
+    @property
+    def late_at(self) -> float:
+        """When this machine was last too busy to keep pace; by :func:`time.monotonic`."""
+        return self._quiet.late_at
+
     async def now(self) -> float:
         """The proxy's time, when nothing is under way."""
         await self._quiet.caught_up()

@@ -155,3 +155,24 @@ def test_a_bootstrap_of_envoy_is_measured_as_it_is(engine: str) -> None:
     assert [finding["rule"] for finding in route["findings"]] == ["body-limit-too-low"]
     assert route["disagreements"] == []
     assert left_behind(done.pid) == []
+
+
+def test_what_is_generated_from_a_spec_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On each of its targets, with nothing written beside the spec; and every route has what it asked for."""
+    spec = tmp_path / "routes.yaml"
+    spec.write_text(
+        "upstreams: {api: 'http://api:8000', agents: 'grpc://agents:50051'}\n"
+        "routes:\n- {path: /v1/chat, protocol: sse, upstream: api}\n- {path: /chat.v1.Chat/, protocol: grpc, upstream: agents}\n"
+    )
+    monkeypatch.setenv("PROXYCFG_NGINX_IMAGE", str(need("nginx").image))
+    monkeypatch.setenv("PROXYCFG_ENVOY_IMAGE", str(need("envoy").image))
+    only = [word for name in ("stalls_on", "grpc", "request_body_limit") for word in ("--property", name)]
+    lab = ["--lab-image", str(need(LAB).image)]
+
+    done = run([sys.executable, "-m", "proxycfg", "check", str(spec), "--format", "json", *only, *lab])
+
+    assert done.returncode == 0, done.stderr
+    routes = json.loads(done.stdout)["routes"]
+    assert [route["verdict"] for route in routes] == ["pass"] * 4
+    assert {route["protocol"] for route in routes} == {"sse", "grpc"}
+    assert [path.name for path in tmp_path.iterdir()] == ["routes.yaml"]
