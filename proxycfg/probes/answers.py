@@ -25,6 +25,11 @@ def ok(arrival: Arrival) -> None:
     arrival.answer(200, [("Content-Type", "text/plain"), *QUIET], b"ok")
 
 
+def place(arrival: Arrival) -> str:
+    """The place in the config that a request came through, where that is written into it."""
+    return (arrival.header("x-loc") or "").split(", ", maxsplit=1)[0]
+
+
 # ---- an ordinary request ----
 
 

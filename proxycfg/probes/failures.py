@@ -8,7 +8,7 @@ from proxycfg.lab.bench import PATIENCE, Bench, Exchange
 from proxycfg.lab.origin import Arrival
 from proxycfg.lab.probe import Target, Values, ended, judged_by, noted
 from proxycfg.lab.tape import note
-from proxycfg.probes.answers import QUIET, ok
+from proxycfg.probes.answers import QUIET, ok, place
 from proxycfg.timeline import Timeline
 
 KINDS: tuple[str, ...] = ("401", "500", "502", "503", "504", "403", "404", "429", "drop", "garbage")
@@ -110,11 +110,6 @@ class Failing:
         else:
             arrival.raw(b"HTTP/1.1 200 OK\r\nX-Bad: a\0b\r\n\r\n")
             arrival.drop()
-
-
-def place(arrival: Arrival) -> str:
-    """The place in the config that a request came through, where that is written into it."""
-    return (arrival.header("x-loc") or "").split(", ", maxsplit=1)[0]
 
 
 async def _warmed(bench: Bench, target: Target) -> None:

@@ -9,7 +9,7 @@ from proxycfg.lab.bench import PATIENCE, Bench
 from proxycfg.lab.origin import Arrival
 from proxycfg.lab.probe import AtLeast, Target, Values, ended, judged_by, noted
 from proxycfg.lab.tape import note
-from proxycfg.probes.answers import ok, silent
+from proxycfg.probes.answers import ok, place, silent
 from proxycfg.timeline import Timeline
 
 
@@ -70,8 +70,10 @@ async def body_limit(bench: Bench, target: Target) -> None:
     async def refused(length: int) -> bool:
         exchange = await bench.ask(target.ask, silent, method="POST", headers=[("Content-Length", str(length))])
         await bench.caught_up()
-        # Where it is the location of `auth_request` that refuses, the answer is 500.
-        answer = exchange.call.answer.status in {413, 500}
+        # The origin says nothing yet; and what an error page leads to may be another place's answer.
+        answer = bool(exchange.call.answer.status) or any(
+            place(each) not in {"", target.place} for each in exchange.arrivals
+        )
         exchange.call.hang_up()
         note("offered", exchange.number, bytes=length, refused=answer)
         return answer
