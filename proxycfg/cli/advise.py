@@ -23,7 +23,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     about: Annotated[
         list[str] | None,
         Argument(
-            metavar="[capacity SPEC]", help="Instead: what the clients and networks of a spec take, by its scale."
+            metavar="[TOPIC]...",
+            help="Nothing for the protocol; or `capacity SPEC` for what the clients and networks of a spec take, by its scale.",
         ),
     ] = None,
     direction: Annotated[

@@ -87,6 +87,7 @@ class _Lab:
     async def _listening(self, asked: Mapping[str, Any]) -> None:
         """Say when the proxy listens on all of these ports, or that it does not in time."""
         wanted = set(asked["ports"])
+        there: set[int] = set()
         end = time.monotonic() + asked["within"]
         while time.monotonic() < end:
             there = {held.port for held in self._here.every() if held.state == LISTENING and held.owner == _PROXY}

@@ -371,8 +371,9 @@ class Origin:
 
     def _begun(self, task: asyncio.Task[Any]) -> None:
         self._beginning.discard(task)
-        # Whoever breaks a handshake off hears no more of it.
-        task.cancelled() or task.exception()
+        if not task.cancelled():
+            # Whoever breaks a handshake off hears no more of it.
+            task.exception()
 
     async def close(self) -> None:
         """Hang up on everybody."""
