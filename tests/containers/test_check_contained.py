@@ -31,13 +31,13 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def started(config: Path, until: str) -> subprocess.Popen[bytes]:
-    """A check that has come so far that it says this, or has at least begun."""
-    read, write = os.pipe()
-    running = subprocess.Popen([*command(config), "-v"], stderr=write, stdout=subprocess.DEVNULL)
-    os.close(write)
-    with os.fdopen(read) as said:
-        next(line for line in said if until in line)
+def started(config: Path, until: str, said: Path) -> subprocess.Popen[bytes]:
+    """A check that has come so far that it says this."""
+    with said.open("wb") as there:
+        running = subprocess.Popen([*command(config), "-v"], stderr=there, stdout=subprocess.DEVNULL)
+    while until not in said.read_text():
+        assert running.poll() is None, said.read_text()
+        time.sleep(0.01)
     return running
 
 
@@ -130,14 +130,16 @@ def no_more(names: set[str], within: float = 30.0) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_a_signal_ends_everything(config: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_everything(config: Path, tmp_path: Path, number: signal.Signals) -> None:
     """With the exit code of the signal, and no traceback."""
-    running = started(config, "the proxy listens")
+    said = tmp_path / "said"
+    running = started(config, "the proxy listens", said)
     own = volumes(running.pid)
     running.send_signal(number)
 
     # Of its own accord, or by the signal: to a shell it is the same.
-    assert running.wait(30) in {128 + number, -number}
+    assert running.wait(30) in {128 + number, -number}, said.read_text()
+    assert "Traceback" not in said.read_text()
     assert own
     assert all_gone(running.pid)
     assert no_more(own)

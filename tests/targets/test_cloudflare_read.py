@@ -176,7 +176,7 @@ def test_a_plan_below_enterprise_has_no_read_timeout() -> None:
     assert value(config_of(main_tf=f"// proxycfg: plan=enterprise\n{timeout}"), "upstream_idle_timeout")[0] == exactly(
         600.0
     )
-    assert "nothing says the zone's plan" in config_of(main_tf=timeout).assumed[0]
+    assert "nothing says the zone's plan" in config_of(main_tf=timeout).plans_unsaid[0]
 
 
 def test_a_plan_that_is_none_is_told() -> None:

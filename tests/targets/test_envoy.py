@@ -329,7 +329,8 @@ def test_the_aim_follows_the_spec() -> None:
     assert aim.total_timeout == exactly(7200.0)
     assert aim.request_body_limit == exactly(2048)
     assert aim.session_affinity == exactly("cookie")
-    assert aim.max_streams == exactly(20)
+    # Clients belong to servers: if all of them to one, it is ten.
+    assert aim.max_streams == Between(10, 20)
     assert aim.retries == exactly(False)
     # Over HTTP/1.1 the connection's timer, over HTTP/2 the stream's.
     assert aim.send_timeout == Between(60.0, 1200.0)

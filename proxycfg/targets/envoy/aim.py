@@ -36,6 +36,11 @@ def max_streams(upstream: Upstream, spec: Spec) -> int:
     return min(held, upstream.max_connections * len(upstream.servers) * each)
 
 
+def _streams_of_one(upstream: Upstream, spec: Spec) -> int:
+    """Those that are let through if all clients belong to the same server: with affinity none goes to another that is free."""
+    return max_streams(replace(upstream, servers=upstream.servers[:1]) if upstream.affinity else upstream, spec)
+
+
 def counts_bodies(route: Route, version: str) -> bool:
     """Whether the body of a request can be limited.
 
@@ -96,7 +101,8 @@ def aim_of(route: Route, spec: Spec, version: str, body_limit: float) -> tuple[B
     can = {name: exactly(value) for name, value in fixed.items()}
     wish = {"accept_encoding_forwarded": name in ("http", "grpc", "websocket"), **fixed}
     aim, missed = choose_aim(need_of(route), can, wish)
-    return replace(aim, send_timeout=_send_timeout(route, clients, version)), missed
+    streams = Between(_streams_of_one(route.upstream, spec), max_streams(route.upstream, spec))
+    return replace(aim, send_timeout=_send_timeout(route, clients, version), max_streams=streams), missed
 
 
 def _removes(rewrites: Mapping[str, str | None], name: str) -> bool:
