@@ -24,7 +24,6 @@ from typing import Any, NoReturn
 from proxycfg.check.parcel import BOOT, packed
 from proxycfg.errors import CannotRun
 from proxycfg.record import record
-from proxycfg.signals import heed
 from proxycfg.stage import Stage
 
 LABEL = "proxycfg.check"
@@ -251,7 +250,6 @@ class Run:
         """
         end = time.monotonic() + within
         while True:
-            heed()
             try:
                 told = self._lines.get(timeout=0.1)
             except Empty:

@@ -31,10 +31,14 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
+AT_A_TERMINAL = ("env", "--default-signal")
+"""What a script starts in the background, or behind ``nohup``, ignores signals, and so do its children."""
+
+
 def started(config: Path, until: str, said: Path) -> subprocess.Popen[bytes]:
     """A check that has come so far that it says this."""
     with said.open("wb") as there:
-        running = subprocess.Popen([*command(config), "-v"], stderr=there, stdout=subprocess.DEVNULL)
+        running = subprocess.Popen([*AT_A_TERMINAL, *command(config), "-v"], stderr=there, stdout=subprocess.DEVNULL)
     while until not in said.read_text():
         assert running.poll() is None, said.read_text()
         time.sleep(0.01)
@@ -149,7 +153,8 @@ def test_ctrl_c_at_any_moment_leaves_nothing(config: Path) -> None:
     """From before the first container to the last probe."""
     chance = random.Random(6)
     for _ in range(8):
-        running = subprocess.Popen(command(config, *QUICKLY), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        words = [*AT_A_TERMINAL, *command(config, *QUICKLY)]
+        running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             # Python itself has no words for what comes before its first line.
             running.wait(chance.uniform(0.5, 6.0))
